@@ -1,0 +1,85 @@
+"""How far phantoms stand in for patients: a segmenter trained on phantoms alone, measured on real outlines.
+
+python -m models.recipes.realism [--data DIR] [--count N] [--epochs N] [--json FILE] prints Dice on JSRT and Montgomery.
+A quick proxy (a few hundred films, some minutes on two cores), meant for comparing two states of the phantom with the
+same settings; it writes no weights.
+"""
+
+import argparse
+import json
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+
+from imaging.phantom import make_phantom
+from models.networks import STRUCTURES
+from models.recipes.data import MaskedFilm, jsrt_films, tuberculosis_films
+from models.recipes.initialise import initialised_segmenter
+from models.recipes.phantoms import draw_spec
+from models.recipes.segmenter import CANVAS, LEARNING_RATE, LUNGS, measure, train
+
+FIRST_SEED = 4_000_000
+"""Seeds of no other set."""
+
+COUNT = 256
+EPOCHS = 14
+THRESHOLD = 0.5
+"""One threshold for all structures: nothing is chosen on real films."""
+
+
+def phantom_film(seed: int) -> MaskedFilm:
+    """One drawn phantom (PA or AP, normal or with findings) with its five exact masks, CANVAS pixels a side."""
+    film = make_phantom(replace(draw_spec(seed), size=CANVAS))
+    masks = np.stack([film.masks[name] for name in STRUCTURES])
+    return MaskedFilm("phantom", str(seed), 0, film.radiograph.pixels, masks, np.ones(len(STRUCTURES), dtype=np.bool_))
+
+
+def phantom_films(count: int, workers: int) -> list[MaskedFilm]:
+    """The films of `count` seeds, made by `workers` processes."""
+    seeds = range(FIRST_SEED, FIRST_SEED + count)
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        return list(track(pool.imap(phantom_film, seeds, chunksize=4), total=count, description="phantoms"))
+
+
+def summary(table: np.ndarray) -> dict[str, float]:
+    """Mean Dice per structure of measure's table [N, 6], structures that were not drawn left out."""
+    names = (*STRUCTURES, LUNGS)
+    return {
+        name: round(float(np.nanmean(column)), 4)
+        for name, column in zip(names, table.T, strict=True)
+        if not np.isnan(column).all()
+    }
+
+
+def transfer(data: Path, films: Sequence[MaskedFilm], epochs: int) -> dict[str, dict[str, float]]:
+    """Train on the phantoms, measure on JSRT and Montgomery: mean Dice by data set and structure."""
+    network = train(initialised_segmenter(), films, "phantoms only", epochs, LEARNING_RATE).eval()
+    thresholds = [THRESHOLD] * len(STRUCTURES)
+    real = {"JSRT": list(jsrt_films(data)), "Montgomery": list(tuberculosis_films(data, "Montgomery"))}
+    return {name: summary(measure(network, outlined, thresholds)) for name, outlined in real.items()}
+
+
+def main() -> None:
+    """Make the phantoms, train, measure, print one row per data set."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--count", type=int, default=COUNT, help="phantoms to train on")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--workers", type=int, default=2, help="processes that make phantoms")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    arguments = parser.parse_args()
+    torch.set_num_threads(2)
+    figures = transfer(arguments.data, phantom_films(arguments.count, arguments.workers), arguments.epochs)
+    for name, row in figures.items():
+        print(name, row)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"films": arguments.count, "epochs": arguments.epochs, **figures}))
+
+
+if __name__ == "__main__":
+    main()
