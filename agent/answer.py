@@ -75,7 +75,10 @@ class Answer(_Wire):
         claims: the text's statements with their evidence and verdict.
         findings: one row per finding code and film, with the evidence it rests on.
         evidence: every tool run of this turn and those of earlier turns that the text cites.
-        images: facts of every film of the session (see Radiograph.facts), without pixels.
+        images: facts of every film of the session (see Radiograph.facts), without pixels, with its `name` ("film 2")
+            and its `role`: "current", "prior" or "older" by date among its patient's films, None where not known.
+        notes: on the files given since the last question: duplicates, those that could not be opened and why, what
+            to know of the films as a set. Names files as the user gave them, so an export leaves it out.
         not_assessed: what was asked and no tool could answer, with the reason.
         choice: the letter chosen for a multiple-choice question, or None.
         planner: which planner answered, e.g. "embedded" or "openai:gpt-5".
@@ -90,6 +93,7 @@ class Answer(_Wire):
     findings: list[Finding]
     evidence: list[Evidence]
     images: list[dict[str, Any]]
+    notes: list[str] = Field(default_factory=list)
     not_assessed: list[str] = Field(default_factory=list)
     choice: str | None = None
     planner: str

@@ -6,6 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.answer import Answer, Evidence
+from imaging.studies import StudyInput
+
+
+@dataclass(frozen=True)
+class FilmsTaken:
+    """What came of the films given with the question; sent first, and only when some were given.
+
+    Attributes:
+        found: the films as studies, duplicates and refusals. Names files as the user gave them: for the user alone.
+        names: film id -> name in this session ("film 2"), of the films of `found`.
+    """
+
+    found: StudyInput
+    names: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -46,4 +60,4 @@ class Answered:
     answer: Answer
 
 
-Event = Planned | ToolStarted | ToolFinished | TextDelta | Answered
+Event = FilmsTaken | Planned | ToolStarted | ToolFinished | TextDelta | Answered

@@ -1,10 +1,11 @@
-"""What a planner is told of the session's films: ids and facts, never a path, a date or a patient."""
+"""The session's films in words: ids and facts for a planner, never a path, a date or a patient; more for the user."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from imaging.radiograph import Radiograph
+from imaging.studies import StudyInput
 
 FILMS_KEY = "hilum_films"
 """Key of a question's additional_kwargs under which the embedded planner finds {"films": [...], "added": [ids]}."""
@@ -13,10 +14,20 @@ OLDEST_TOLD_YEARS = 89
 """Ages above are told as "90 or older": 45 CFR 164.514(b)(2)(i)(C) counts them as identifying."""
 
 
-def listed(films: list[Radiograph]) -> list[dict[str, Any]]:
-    """One JSON-ready dict of facts per film, in the order they were added; `day` counts from the earliest film."""
+def listed(films: list[Radiograph], studies: StudyInput) -> list[dict[str, Any]]:
+    """One JSON-ready dict of facts per film, in the order of `films`.
+
+    `day` counts from the earliest film, `patient` numbers the patients as they were met (None: not known), `role` is
+    "current", "prior", "older" or None: not known.
+
+    Args:
+        films: all films of a session.
+        studies: the same films as studies.
+    """
     dated = [film.acquired for film in films if film.acquired is not None]
     first = min(dated) if dated else None
+    roles = studies.roles()
+    patients = {key: place for place, key in enumerate((key for key in studies.patients() if key), start=1)}
     return [
         {
             "number": number,
@@ -28,6 +39,8 @@ def listed(films: list[Radiograph]) -> list[dict[str, Any]]:
             "spacing_mm": list(film.spacing_mm) if film.spacing_mm else None,
             "spacing_origin": film.spacing_origin.value if film.spacing_origin else None,
             "day": (film.acquired - first).days if film.acquired is not None and first is not None else None,
+            "role": roles[film.id].value if film.id in roles else None,
+            "patient": patients.get(film.patient_key or ""),
             "age_years": _told_age(film.age_years),
             "sex": film.sex,
             "warnings": list(film.warnings),
@@ -36,22 +49,42 @@ def listed(films: list[Radiograph]) -> list[dict[str, Any]]:
     ]
 
 
-def told_films(films: list[Radiograph]) -> str:
-    """The list of films in the system prompt, one Markdown line each."""
+def told_films(films: list[Radiograph], studies: StudyInput) -> str:
+    """The list of films in the system prompt, one Markdown line each; arguments as for `listed`."""
     lines = []
-    for facts in listed(films):
+    for facts in listed(films, studies):
         spacing = f"{facts['spacing_mm']} mm ({facts['spacing_origin']})" if facts["spacing_mm"] else "unknown"
+        several = len(films) > 1
         parts = [
             f"view {facts['view']} (from {facts['view_origin']})",
             f"{facts['rows']} x {facts['columns']} pixels",
             f"pixel spacing {spacing}",
         ]
-        parts += [f"day {facts['day']}"] if facts["day"] is not None and len(films) > 1 else []
+        parts += [f"patient {facts['patient'] or 'unknown'}"] if several else []
+        parts += [f"day {facts['day']}"] if several and facts["day"] is not None else []
+        parts += [f"{facts['role'] or 'neither current nor prior: date or patient unknown'}"] if several else []
         parts += [f"age {facts['age_years']}"] if facts["age_years"] is not None else []
         parts += [f"sex {facts['sex']}"] if facts["sex"] else []
         parts += [f"warning: {warning}" for warning in facts["warnings"]]
         lines.append(f"- film {facts['number']}: image_id `{facts['id']}`; {'; '.join(parts)}")
     return "\n".join(lines) or "(none yet)"
+
+
+def brief(film: Radiograph, role: str | None) -> str:
+    """The few words by which the user knows a film, e.g. "PA, 2021-05-03, prior"."""
+    view = film.view.value if film.view_origin != "none" else "view not stated"
+    date = film.acquired.isoformat() if film.acquired else "no date"
+    return ", ".join([view, date, *([role] if role else [])])
+
+
+def input_notes(found: StudyInput) -> list[str]:
+    """What became of the files that are no film of their own, and what to know of the others, in sentences.
+
+    Names files as the user gave them: for the user alone.
+    """
+    doubles = [f"{each.source} was not used: it holds the same picture as {each.same_as}." for each in found.duplicates]
+    refused = [f"{each.source} was not opened. {each.reason.message} {each.reason.hint}" for each in found.refused]
+    return [*(note.strip() for note in refused), *doubles, *found.warnings()]
 
 
 def _told_age(age_years: float | None) -> str | None:

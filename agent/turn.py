@@ -16,7 +16,6 @@ from agent.graph import LIMIT_NODES
 from agent.ledger import EvidenceLedger, merged
 from agent.mentions import name_of
 from agent.planner.wording import say
-from imaging.radiograph import Radiograph
 from tools.contract import Status
 
 STREAM_MODES: list[StreamMode] = ["updates", "messages", "custom"]
@@ -51,8 +50,12 @@ class Turn:
             for node, update in chunk.items():
                 self._read_update(node, (update or {}).get("messages") or [])
 
-    def finish(self, films: list[Radiograph]) -> Answered:
-        """The Answer of the turn, its text checked against the ledger."""
+    def finish(self, images: list[dict[str, Any]], notes: list[str]) -> Answered:
+        """The Answer of the turn, its text checked against the ledger.
+
+        Args:
+            images, notes: as the Answer has them.
+        """
         text = self._last.text.strip() if self._last is not None else ""
         extra = self._last.additional_kwargs if self._last is not None else {}
         if not text:
@@ -65,7 +68,8 @@ class Turn:
             claims=checked.claims,
             findings=merged(finding for record in used for finding in record.findings),
             evidence=used,
-            images=[film.facts() for film in films],
+            images=images,
+            notes=notes,
             not_assessed=_unique([*extra.get("not_assessed", []), *self._failures()]),
             choice=checked.choice,
             planner=self._planner,

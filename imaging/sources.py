@@ -69,14 +69,19 @@ class Content:
     refused: FilmRefused | None = None
 
 
-def contents(paths: Sequence[str | Path]) -> Iterator[Content]:
-    """The contents of files, folders (with all below) and zip archives (one level), each read when it is asked for."""
+def contents(given: Sequence[str | Path | bytes]) -> Iterator[Content]:
+    """The contents of files, folders (with all below) and zip archives (one level), each read when it is asked for.
+
+    Args:
+        given: paths, and bytes of files or archives, which are named "file 1", "file 2" … by their place.
+    """
     count = 0
-    for given in paths:
-        for found in _walk(Path(given)):
+    for place, each in enumerate(given, start=1):
+        name = f"file {place}" if isinstance(each, bytes) else str(each)
+        for found in _opened(name, each) if isinstance(each, bytes) else _walk(Path(each)):
             count += 1
             if count > MAX_FILES:
-                yield Content(str(given), refused=refusal("too_many", f"More than {MAX_FILES:,} files were given."))
+                yield Content(name, refused=refusal("too_many", f"More than {MAX_FILES:,} files were given."))
                 return
             yield found
 
@@ -111,10 +116,15 @@ def _walk(path: Path, depth: int = 0) -> Iterator[Content]:
     except FilmRefused as refused:
         yield Content(str(path), refused=refused)
         return
+    yield from _opened(str(path), data)
+
+
+def _opened(name: str, data: bytes) -> Iterator[Content]:
+    """A file's bytes: its members if it is a zip archive, else itself."""
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        yield from zip_contents(str(path), data)
+        yield from zip_contents(name, data)
     else:
-        yield Content(str(path), data)
+        yield Content(name, data)
 
 
 def zip_contents(name: str, data: bytes) -> Iterator[Content]:

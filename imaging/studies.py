@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from imaging.files import open_film
 from imaging.identity import pseudonym
 from imaging.part10 import read_dataset
 from imaging.radiograph import Radiograph, View
+from imaging.refusals import refusal
 from imaging.sources import Content, contents
 
 TIMES = ("AcquisitionTime", "ContentTime", "SeriesTime", "StudyTime")
@@ -31,6 +33,17 @@ TIME = re.compile(r"([01]\d|2[0-3])[0-5]\d([0-5]\d)?")
 
 UNDATED = dt.date.min
 """Where films without a date stand in the order: first, so that an undated film is never called the current one."""
+
+
+class Role(StrEnum):
+    """What a dated film is among the films of its patient."""
+
+    CURRENT = "current"
+    """Of the newest date."""
+    PRIOR = "prior"
+    """Of the latest earlier date."""
+    OLDER = "older"
+    """Of a date before that."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,35 @@ class StudyInput:
             found.setdefault(study.patient_key, []).append(study)
         return found
 
+    def roles(self) -> dict[str, Role]:
+        """Film id to role; without the films whose patient or date is not known."""
+        found = {}
+        for patient, studies in self.patients().items():
+            dates = sorted({study.acquired for study in studies if study.acquired}, reverse=True)
+            place = dict(zip(dates, (Role.CURRENT, Role.PRIOR), strict=False))
+            for study in studies:
+                if patient is not None and study.acquired is not None:
+                    found |= {each.film.id: place.get(study.acquired, Role.OLDER) for each in study.films}
+        return found
+
+    def to_read(self) -> tuple[StudyFilm, ...]:
+        """The films a question is about that names none and compares none.
+
+        The newest dated frontal film of each patient; where no date says which is newest, the frontal film of each
+        study; where there is no frontal film, the last lateral one.
+        """
+        chosen: list[StudyFilm] = []
+        for patient, studies in self.patients().items():
+            frontals = [(study.acquired, frontal) for study in studies if (frontal := study.pair[0])]
+            dated = [frontal for acquired, frontal in frontals if acquired]
+            if patient is not None and dated:
+                chosen.append(dated[-1])
+            elif frontals:
+                chosen += [frontal for _, frontal in frontals]
+            else:
+                chosen.append(studies[-1].films[-1])
+        return tuple(chosen)
+
     def prior_of(self, study: Study) -> Study | None:
         """The same patient's latest study of an earlier date; None when there is none or a date is missing."""
         if study.patient_key is None or study.acquired is None:
@@ -197,13 +239,14 @@ class StudyInput:
         }
 
 
-def read_input(paths: Sequence[str | Path]) -> StudyInput:
+def read_input(given: Sequence[str | Path | bytes]) -> StudyInput:
     """Everything in files, folders and zip archives: studies, duplicates and refusals.
 
     Args:
-        paths: files, folders (with all that lies below) and zip archives, in any mixture and order.
+        given: paths of files, folders (with all that lies below) and zip archives, or the bytes of files and
+            archives, in any mixture and order.
     """
-    return group(contents(paths))
+    return group(contents(given))
 
 
 def read_studies(paths: Sequence[str | Path]) -> list[Study]:
@@ -221,31 +264,41 @@ def read_studies(paths: Sequence[str | Path]) -> list[Study]:
     return found.studies
 
 
-def group(found: Iterable[Content]) -> StudyInput:
+def group(found: Iterable[Content | Radiograph], max_bytes: int | None = None, held: Container[str] = ()) -> StudyInput:
     """Studies of contents, each opened once; only one file's bytes are held at a time, the films' pixels all along.
 
     Args:
-        found: files' contents, as `imaging.sources.contents` gives them.
+        found: files' contents, as `imaging.sources.contents` gives them, and films that were opened before.
+        max_bytes: of pixels to hold; films beyond it are refused as `store_full`.
+        held: ids of films that are held already and cost nothing.
     """
-    result, seen = StudyInput(), dict[str, StudyFilm]()
-    for content in found:
+    result, seen, used = StudyInput(), dict[str, StudyFilm](), 0
+    for each in found:
+        name = f"film {each.id}" if isinstance(each, Radiograph) else each.name
         try:
-            if content.data is None:
-                if content.refused is not None:
-                    raise content.refused
-                continue
-            film = open_film(content.data)
+            film = each if isinstance(each, Radiograph) else _film(each)
+            cost = 0 if film.id in seen or film.id in held else film.pixels.nbytes
+            if max_bytes is not None and used + cost > max_bytes:
+                raise refusal("store_full", f"The films before it fill the {max_bytes >> 20:,} MiB there are.")
         except FilmRefused as refused:
-            result.refused.append(Refused(content.name, refused))
+            result.refused.append(Refused(name, refused))
             continue
         if film.id in seen:
             first = seen[film.id]
             differs = film.patient_key is not None and film.patient_key != first.film.patient_key
-            result.duplicates.append(Duplicate(content.name, first.source, film.id, differs))
+            result.duplicates.append(Duplicate(name, first.source, film.id, differs))
             continue
-        seen[film.id] = _study_film(film, content)
-    result.studies = _studies(list(seen.values()))
+        used += cost
+        seen[film.id] = StudyFilm(film, name) if isinstance(each, Radiograph) else _study_film(film, each)
+    result.studies = arrange(seen.values())
     return result
+
+
+def _film(content: Content) -> Radiograph:
+    """The film of a content; FilmRefused with its reason when there is none."""
+    if content.data is None:
+        raise content.refused or refusal("empty", "There is nothing in it.")
+    return open_film(content.data)
 
 
 def _study_film(film: Radiograph, content: Content) -> StudyFilm:
@@ -261,8 +314,8 @@ def _study_film(film: Radiograph, content: Content) -> StudyFilm:
     return StudyFilm(film, content.name, series, None if instance is None else int(instance), time)
 
 
-def _studies(films: list[StudyFilm]) -> list[Study]:
-    """Films by study, in order."""
+def arrange(films: Iterable[StudyFilm]) -> list[Study]:
+    """Films by study: patients as they are met, a patient's studies by date, undated ones first."""
     groups: dict[tuple[str | None, str], list[StudyFilm]] = {}
     for each in films:
         place = (each.film.patient_key, each.film.study_key or each.film.id)
