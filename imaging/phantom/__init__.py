@@ -6,11 +6,13 @@ film.radiograph, film.masks["effusion_left"], film.measures["cardiothoracic_rati
 
 from imaging.phantom.files import write_phantom
 from imaging.phantom.film import PhantomFilm, make_phantom
+from imaging.phantom.findings import FINDINGS, LOBES, SIDES, ZONES, FindingSpec, parse_finding
 from imaging.phantom.progress import progression
-from imaging.phantom.spec import FINDINGS, SIDES, ZONES, FindingSpec, PhantomSpec, parse_finding
+from imaging.phantom.spec import PhantomSpec
 
 __all__ = [
     "FINDINGS",
+    "LOBES",
     "SIDES",
     "ZONES",
     "FindingSpec",

@@ -76,6 +76,9 @@ class Body:
         lung_density: g/cm³ of parenchyma without large vessels.
         bone_density: factor on all bone (age).
         wobble: small random numbers that bend otherwise ideal outlines.
+        supine: lying on the back: free fluid runs there.
+        shift_mm: how far heart and mediastinum stand to the left (negative: right) of their place; see `centred`.
+        flatten_right, flatten_left: share 0..1 of a dome's drop towards the wall that is lost.
     """
 
     scale: tuple[float, float, float]
@@ -99,6 +102,10 @@ class Body:
     bone_density: float
     arm_drop: float
     wobble: tuple[float, ...] = field(repr=False, default=())
+    supine: bool = False
+    shift_mm: float = 0.0
+    flatten_right: float = 0.0
+    flatten_left: float = 0.0
 
     @property
     def mean_scale(self) -> float:
@@ -118,7 +125,7 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
     sex = spec.sex or ("F" if u[0] < 0.45 else "M")
     age = spec.age_years if spec.age_years is not None else float(np.clip(54 + 15 * n[0], 20, 92))
     habitus = spec.habitus if spec.habitus is not None else float(np.clip(0.45 * n[1] - 0.1, -1, 1))
-    supine = spec.view.value == "AP"
+    supine = spec.supine
     inspiration = spec.inspiration
     if inspiration is None:
         inspiration = float(np.clip((0.45 if supine else 0.75) + 0.22 * n[2], 0, 1))
@@ -151,7 +158,20 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
         bone_density=float(np.clip(1.0 - 0.22 * elderly + 0.08 * n[21], 0.65, 1.2)),
         arm_drop=float(u[2]),
         wobble=tuple(float(v) for v in rng.standard_normal(32)),
+        supine=supine,
     )
+
+
+def shift_at(body: Body, y: npt.NDArray[np.floating] | float) -> Array:
+    """How far (reference mm, positive to the left) what lies between the lungs is displaced at height y: nothing in the
+    neck, all of `Body.shift_mm` from below the carina on."""
+    t = np.clip((np.asarray(y, dtype=np.float32) + 35) / 150, 0, 1)
+    return (np.float32(body.shift_mm) * t * t * (3 - 2 * t)).astype(np.float32)
+
+
+def centred(body: Body, x: Array, y: Array) -> Array:
+    """x measured from the displaced midline: what heart, great vessels, mediastinum and airways are asked with."""
+    return x - shift_at(body, y) if body.shift_mm else x
 
 
 def squircle(u: Array, v: Array, k: float) -> Array:
@@ -226,7 +246,8 @@ def diaphragm(body: Body, side: int, x: Array, y: Array, z: Array) -> Array:
     r2 = lateral**2 + medial**2 + (np.maximum(dz, 0) / 108.0) ** 2 + (np.maximum(-dz, 0) / 105.0) ** 2
     r2 = np.minimum(r2, 2.2).astype(np.float32)
     ripple = 1.2 * np.sin(side * x / 23.0 + body.wobble[5]) * np.sin(z / 31.0 + body.wobble[6])
-    surface = top + np.float32(body.dome_drop) * (0.40 * r2 + 0.52 * r2 * r2) + ripple
+    drop = body.dome_drop * (1 - (body.flatten_left if side > 0 else body.flatten_right))
+    surface = top + np.float32(drop) * (0.40 * r2 + 0.52 * r2 * r2) + ripple
     result: Array = ((surface - y) * np.float32(0.75)).astype(np.float32)
     return result
 

@@ -13,8 +13,8 @@ from scipy.interpolate import CubicSpline
 from imaging.phantom import physics
 from imaging.phantom.body import CARINA_Y, Body, Point, carina_point, spine_centre_z
 from imaging.phantom.bones import Cloud, frames, join, resample
+from imaging.phantom.findings import FindingSpec
 from imaging.phantom.projection import Geometry, splat
-from imaging.phantom.spec import FindingSpec
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

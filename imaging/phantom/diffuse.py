@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from imaging.phantom.body import Body, cage, ellipsoid
 from imaging.phantom.bones import Cloud
+from imaging.phantom.findings import FindingSpec
 from imaging.phantom.lesions import Lesion, place
-from imaging.phantom.spec import FindingSpec
 from imaging.phantom.vessels import lung_voxels
 
 Array = npt.NDArray[np.float32]

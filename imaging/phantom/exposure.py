@@ -88,27 +88,28 @@ def stand(
 
 def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -> dict[str, Array]:
     """Signed distances (reference mm) of all smooth structures at broadcastable points, lesions cut to their lung."""
+    mid = shapes.centred(body, x, y)
     d: dict[str, Array] = {
         "body": shapes.skin(body, x, y, z),
         "lean": shapes.skin(body, x, y, z, depth=body.fat_mm),
-        "heart": shapes.heart(body, x, y, z),
-        "aorta": shapes.aorta(body, x, y, z),
+        "heart": shapes.heart(body, mid, y, z),
+        "aorta": shapes.aorta(body, mid, y, z),
         "spine": shapes.spine(x, y, z),
-        "trachea": shapes.airways(x, y, z),
+        "trachea": shapes.airways(mid, y, z),
         "gas": shapes.ellipsoid(x, y, z, body.gas[:3], (body.gas[3] * 1.3, body.gas[3] * 0.8, body.gas[3] * 1.2)),
     }
-    d["mediastinum"] = shapes.mediastinum(body, x, y, z, d["aorta"])
+    d["mediastinum"] = shapes.mediastinum(body, mid, y, z, d["aorta"])
     centre = np.minimum(np.minimum(d["heart"], d["mediastinum"]), d["spine"])
     for lesion in lesions:
         if not lesion.sign:
             d[lesion.name] = lesion.distance(x, y, z)
             centre = np.minimum(centre, d[lesion.name])
-        if lesion.hollow:
+        if lesion.hollow and not lesion.sign:
             d["gas"] = np.minimum(d["gas"], lesion.hollow(x, y, z))
     for side, name in ((1, "left"), (-1, "right")):
         wall = shapes.cage(body, side, x, y, z)
         below = shapes.diaphragm(body, side, x, y, z)
-        gap = (1.5 - side * x).astype(np.float32)
+        gap = (1.5 - side * mid).astype(np.float32)
         lung = np.maximum(np.maximum(wall, -below), np.maximum(-centre, gap))
         d[f"lung_{name}"] = lung
         d[f"dome_{name}"] = np.maximum(np.maximum(wall, below), gap)
@@ -117,6 +118,8 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
             if lesion.sign == side:
                 own = lesion.distance(x, y, z)
                 d[lesion.name] = np.maximum(own, lung)
+                if lesion.hollow:
+                    d["gas"] = np.minimum(d["gas"], np.maximum(lesion.hollow(x, y, z), lung))
                 if lesion.shell_mm:
                     d[f"{lesion.name}/shell"] = np.maximum(own - np.float32(lesion.shell_mm), lung)
     return d

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from imaging.phantom.film import make_phantom
-from imaging.phantom.spec import PhantomSpec, parse_finding
+from imaging.phantom.findings import parse_finding
+from imaging.phantom.spec import PhantomSpec
 
 TILES: tuple[tuple[str, ...], ...] = (
     (),

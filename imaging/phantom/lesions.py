@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from imaging.phantom.body import Body, cage, heart
 from imaging.phantom.bones import Cloud
-from imaging.phantom.spec import FINDINGS, FindingSpec
+from imaging.phantom.findings import FINDINGS, FindingSpec
 from imaging.phantom.vessels import lung_distance, lung_voxels
 
 Array = npt.NDArray[np.float32]

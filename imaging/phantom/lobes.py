@@ -13,11 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from imaging.phantom.body import Body
+from imaging.phantom.findings import LOBES
 
 Array = npt.NDArray[np.float32]
-
-LOBES = ("upper_lobe", "middle_lobe", "lower_lobe")
-"""Names of the lobes; the left lung has no middle lobe."""
 
 OBLIQUE_BACK = (75.0, 80.0)
 """(y, z) in reference mm of the oblique fissure at the back: the disc of T4/T5."""
@@ -60,7 +58,7 @@ def lobe_distance(body: Body, side: int, lobe: str, x: Array, y: Array, z: Array
 
     Args:
         side: +1 left, -1 right.
-        lobe: one of LOBES; on the left the upper lobe holds what is the middle lobe on the right.
+        lobe: one of findings.LOBES; on the left the upper lobe holds what is the middle lobe on the right.
         x, y, z: broadcastable points in reference mm.
 
     Raises:

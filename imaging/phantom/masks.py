@@ -127,10 +127,11 @@ def projected_ratio(body: Body, geometry: Geometry, grid: int = 160) -> float:
     for plane in np.arange(-120.0, 110.0, 8.0):
         x, y, z = geometry.plane(float(plane * scale[2]), grid)
         x, y, z = x / np.float32(scale[0]), y / np.float32(scale[1]), z / np.float32(scale[2])
-        heart = np.minimum(heart, shapes.heart(body, x, y, z))
+        mid = shapes.centred(body, x, y)
+        heart = np.minimum(heart, shapes.heart(body, mid, y, z))
         for side in (1, -1):
             wall, dome = shapes.cage(body, side, x, y, z), shapes.diaphragm(body, side, x, y, z)
-            wall = np.maximum(wall, np.float32(1.5) - side * x)
+            wall = np.maximum(wall, np.float32(1.5) - side * mid)
             lung[side] = np.minimum(lung[side], np.maximum(wall, -dome))
             below[side] = np.minimum(below[side], np.maximum(wall, dome))
     centre = np.minimum(np.minimum(below[1], below[-1]), heart)

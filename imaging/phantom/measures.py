@@ -90,7 +90,9 @@ def carina(body: Body, geometry: Geometry) -> tuple[float, float, float]:
     scale = np.array(body.scale, dtype=np.float64)
     point = np.array(shapes.carina_point(), dtype=np.float64)
     (start_right, end_right), (start_left, end_left) = shapes.main_bronchi()
-    points = np.array([point, start_right, end_right, start_left, end_left]) * scale
+    points = np.array([point, start_right, end_right, start_left, end_left])
+    points[:, 0] += shapes.shift_at(body, points[:, 1])
+    points *= scale
     row, column, _ = geometry.project(points)
     right = math.atan2(float(column[1] - column[2]), float(row[2] - row[1]))
     left = math.atan2(float(column[4] - column[3]), float(row[4] - row[3]))

@@ -9,9 +9,10 @@ from dataclasses import replace
 from imaging.failures import BadArguments
 from imaging.phantom.body import sample_body
 from imaging.phantom.film import PhantomFilm, make_phantom
+from imaging.phantom.findings import FindingSpec, parse_finding
 from imaging.phantom.lesions import draws
 from imaging.phantom.picture import spawn
-from imaging.phantom.spec import FindingSpec, PhantomSpec, parse_finding
+from imaging.phantom.spec import PhantomSpec
 
 Key = tuple[str, str | None]
 

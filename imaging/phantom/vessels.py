@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from imaging.phantom.body import Body, cage, diaphragm, heart, mediastinum, spine
+from imaging.phantom.body import Body, cage, centred, diaphragm, heart, mediastinum, shift_at, spine
 from imaging.phantom.bones import Cloud, join
 
 Points = npt.NDArray[np.float32]
@@ -27,13 +27,15 @@ PIECE_MM = 7.0
 def lung_distance(body: Body, side: int, x: Points, y: Points, z: Points) -> Points:
     """Distance (reference mm) to one pleural space: cage above the dome, outside heart, mediastinum and spine."""
     d = np.maximum(cage(body, side, x, y, z), -diaphragm(body, side, x, y, z))
-    d = np.maximum(d, -np.minimum(heart(body, x, y, z), mediastinum(body, x, y, z)))
-    return np.maximum(np.maximum(d, -spine(x, y, z)), (1.5 - side * x).astype(np.float32))
+    mid = centred(body, x, y)
+    d = np.maximum(d, -np.minimum(heart(body, mid, y, z), mediastinum(body, mid, y, z)))
+    return np.maximum(np.maximum(d, -spine(x, y, z)), (1.5 - side * mid).astype(np.float32))
 
 
 def lung_voxels(body: Body, side: int, step: float) -> Points:
     """Centres [N, 3] (reference mm) of voxels of `step` mm inside one pleural space."""
-    xs = np.arange(0, 150, step, dtype=np.float32)[:, None, None] * side + side * step / 2
+    beyond = abs(body.shift_mm) // step * step
+    xs = np.arange(-beyond, 150, step, dtype=np.float32)[:, None, None] * side + side * step / 2
     ys = np.arange(-4, 312, step, dtype=np.float32)[None, :, None]
     zs = np.arange(-112, 100, step, dtype=np.float32)[None, None, :]
     inside = lung_distance(body, side, xs, ys, zs) < 0
@@ -115,7 +117,10 @@ def vessels(body: Body, side: int, rng: np.random.Generator, tips: int = 420) ->
         chosen = rng.choice(len(space), size=int(tips * share), replace=False, p=weight)
         targets = space[chosen] + rng.uniform(-3, 3, (len(chosen), 3)).astype(np.float32)
         flip = np.array([side, 1, 1], dtype=np.float32)
-        nodes, parent = grow(np.array(root, dtype=np.float32) * flip, np.array(stem, dtype=np.float32) * flip, targets)
+        aside = np.array([float(shift_at(body, hilum_y)), 0, 0], dtype=np.float32)
+        nodes, parent = grow(
+            np.array(root, dtype=np.float32) * flip + aside, np.array(stem, dtype=np.float32) * flip + aside, targets
+        )
         size = radii(parent, TIP_RADIUS_MM, 7.2)
         size *= (0.82 + 0.30 * np.clip(nodes[:, 1] / 220, 0, 1)).astype(np.float32)
         clouds.append(tree_cloud(nodes, parent, size, rng))
