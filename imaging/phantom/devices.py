@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy.typing as npt
 from scipy.interpolate import CubicSpline
 
 from imaging.phantom import physics
-from imaging.phantom.body import CARINA_Y, Body, Point, carina_point, spine_centre_z
+from imaging.phantom.body import CARINA_Y, Body, Point, carina_point, shift_at, spine_centre_z
 from imaging.phantom.bones import Cloud, frames, join, resample
 from imaging.phantom.findings import FindingSpec
+from imaging.phantom.lesions import Draw, mask_name
 from imaging.phantom.projection import Geometry, splat
 
 Array = npt.NDArray[np.float32]
@@ -50,6 +51,7 @@ class Device:
         metal: iron-equivalent volumes.
         tip: where it ends, reference mm.
         parameters: what is true of it, mm of the patient.
+        finding: the ontology code it is reported as.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Device:
     metal: Cloud
     tip: Point
     parameters: dict[str, Any]
+    finding: str = "support_devices"
 
 
 def curve(knots: list[Point]) -> Array:
@@ -169,16 +172,39 @@ BUILDERS: dict[str, Callable[[Body, FindingSpec, str, int, np.random.Generator],
 }
 
 
-def place_devices(
-    body: Body, chosen: list[tuple[FindingSpec, list[tuple[str, int]], np.random.Generator]]
-) -> list[Device]:
-    """The devices among the findings of a patient, as `lesions.draws` gives them."""
-    return [
-        BUILDERS[spec.code](body, spec, side, sign, own)
-        for spec, sides, own in chosen
-        if spec.code in BUILDERS
-        for side, sign in sides
-    ]
+MEDIAN = ("ett", "ng_tube", "central_line", "pacemaker")
+"""Devices that lie in airways, oesophagus or great vessels and go with a displaced mediastinum."""
+
+FOLLOW_MM = (45.0, 85.0)
+"""Distance from the midline up to which such a device follows in full, and from which it does not."""
+
+
+def place_devices(body: Body, chosen: list[Draw]) -> list[Device]:
+    """The devices and retained objects among the findings of a patient, as `lesions.draws` gives them."""
+    from imaging.phantom.objects import needle, sponge
+
+    makers = {**BUILDERS, "retained_sponge": sponge, "retained_needle": needle}
+    placed = []
+    for spec, sides, rngs in chosen:
+        for (side, sign), rng in zip(sides, rngs, strict=True):
+            if spec.code in makers:
+                device = replace(makers[spec.code](body, spec, side, sign, rng), name=mask_name(spec, side))
+                placed.append(_follow(body, device) if spec.code in MEDIAN and body.shift_mm else device)
+    return placed
+
+
+def _follow(body: Body, device: Device) -> Device:
+    """The device moved with the mediastinum."""
+
+    def moved(points: Array) -> Array:
+        near = np.clip((FOLLOW_MM[1] - np.abs(points[:, 0])) / (FOLLOW_MM[1] - FOLLOW_MM[0]), 0, 1)
+        result = points.copy()
+        result[:, 0] += shift_at(body, points[:, 1]) * near
+        return result
+
+    x, y, z = (float(v) for v in moved(np.array([device.tip], dtype=np.float32))[0])
+    wall, metal = (replace(cloud, points=moved(cloud.points)) for cloud in (device.wall, device.metal))
+    return replace(device, wall=wall, metal=metal, tip=(x, y, z))
 
 
 def project(
@@ -203,6 +229,7 @@ def project(
         walls = wall if walls is None else walls + wall
         metals = metal if metals is None else metals + metal
         if device.code == "ett":
-            row, _, _ = geometry.project(np.array([device.tip, carina_point()]) * scale)
+            x, y, z = carina_point()
+            row, _, _ = geometry.project(np.array([device.tip, (x + float(shift_at(body, y)), y, z)]) * scale)
             measures["ett_tip_to_carina_mm"] = float(row[1] - row[0]) * geometry.pixel_mm
     return masks, walls, metals, measures

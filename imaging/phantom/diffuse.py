@@ -38,6 +38,24 @@ ALVEOLAR_FROM = 0.35
 LOBAR_FROM = 0.5
 """Severity of atelectasis from which a lobe collapses; below it is a plate."""
 
+TENSION_SHIFT_MM = (14.0, 16.0)
+"""Shift of the mediastinum by a tension pneumothorax where none is said: this plus that times its share of air."""
+
+TENSION_DOME_MM, TENSION_FLAT = 22.0, 0.55
+"""How far its dome is pushed down, and the share of the dome's drop that is lost; set by eye."""
+
+COLLAPSE_SHIFT_MM = 13.0
+"""Shift of the mediastinum towards a completely collapsed lobe; set by eye."""
+
+PUSH_FROM_ML, PUSH_MM_PER_ML = 1200.0, 0.010
+"""Volume from which an effusion pushes the mediastinum away, and how far; set by eye."""
+
+MAX_SHIFT_MM = 40.0
+"""No mediastinum is shifted further."""
+
+MOST_SEPTA, MOST_CELLS = 30, 1450
+"""Septal lines and honeycomb cells per lung at severity 1; a milder disease shows the first of the same ones."""
+
 
 def everywhere(x: Array, y: Array, z: Array) -> Array:
     """The distance of a finding that takes the whole lung."""
@@ -89,7 +107,7 @@ def edema(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.Ge
     kind = "alveolar" if wing > 0 else "interstitial"
     return Lesion(
         f"edema_{side}", "edema", side, everywhere, 0.80, sign, parameters={"severity": s, "kind": kind},
-        fill=fill, cloud=_septa(body, sign, int(8 + 22 * s), rng), vessels=1 + 0.35 * s,
+        fill=fill, cloud=_septa(body, sign, int(8 + (MOST_SEPTA - 8) * s), rng), vessels=1 + 0.35 * s,
     )  # fmt: skip
 
 
@@ -99,10 +117,11 @@ def _septa(body: Body, sign: int, count: int, rng: np.random.Generator) -> Cloud
     x, y, z = space.T
     edge = (-cage(body, sign, x, y, z) < 14) & (y > 120) & (y < 205) & (np.abs(x) > 95) & (np.abs(z) < 45)
     space = space[edge] if edge.any() else space
-    start = space[rng.integers(len(space), size=count)] + np.array([sign * 3.0, 0, 0])
+    start = space[rng.integers(len(space), size=MOST_SEPTA)] + np.array([sign * 3.0, 0, 0])
     each = 900
-    local = rng.random((count, each, 3)) * np.array(KERLEY_MM) * np.array([-sign, 1, 1])
-    local[..., 1] += local[..., 0] * rng.normal(0, 0.15, (count, 1))
+    local = rng.random((MOST_SEPTA, each, 3)) * np.array(KERLEY_MM) * np.array([-sign, 1, 1])
+    local[..., 1] += local[..., 0] * rng.normal(0, 0.15, (MOST_SEPTA, 1))
+    start, local = start[:count], local[:count]
     volume = float(np.prod(KERLEY_MM)) / each * 0.8
     points = (start[:, None] + local).reshape(-1, 3).astype(np.float32)
     return Cloud(points, np.full(len(points), volume, dtype=np.float32))
@@ -201,7 +220,7 @@ def fibrosis(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random
 
     return Lesion(
         f"fibrosis_{side}", "fibrosis", side, everywhere, 0.50, sign, parameters={"severity": s, "zone": zone},
-        fill=fill, cloud=_honeycomb(body, sign, zone, int(350 + 1100 * s), rng), vessels=1.0,
+        fill=fill, cloud=_honeycomb(body, sign, zone, int(350 + (MOST_CELLS - 350) * s), rng), vessels=1.0,
     )  # fmt: skip
 
 
@@ -210,12 +229,13 @@ def _honeycomb(body: Body, sign: int, zone: str, count: int, rng: np.random.Gene
     space = lung_voxels(body, sign, 6.0)
     x, y, z = space.T
     weight = np.exp(np.minimum(cage(body, sign, x, y, z), 0) / 13.0) * zone_weight(zone, y)
-    chosen = space[rng.choice(len(space), size=count, p=weight / weight.sum())] + rng.uniform(-3, 3, (count, 3))
-    radius = rng.uniform(*HONEYCOMB_MM, count)[:, None, None]
-    axes = np.linalg.qr(rng.normal(size=(count, 3, 2)))[0]
+    most = MOST_CELLS
+    chosen = space[rng.choice(len(space), size=most, p=weight / weight.sum())] + rng.uniform(-3, 3, (most, 3))
+    radius = rng.uniform(*HONEYCOMB_MM, most)[:count, None, None]
+    axes = np.linalg.qr(rng.normal(size=(most, 3, 2)))[0][:count]
     angle = np.linspace(0, 2 * np.pi, 44, endpoint=False)[None, :, None]
     ring = radius * (np.cos(angle) * axes[:, None, :, 0] + np.sin(angle) * axes[:, None, :, 1])
-    points = chosen[:, None] + ring + rng.normal(0, 0.3, ring.shape)
+    points = chosen[:count, None] + ring + rng.normal(0, 0.3, ring.shape)
     volume = np.broadcast_to(2 * np.pi * radius[..., 0] / 44 * np.pi * HONEYCOMB_WALL_MM**2, ring.shape[:2])
     return Cloud(points.reshape(-1, 3).astype(np.float32), volume.ravel().astype(np.float32))
 
@@ -268,7 +288,7 @@ BUILDERS: dict[str, Builder] = {
 
 
 def reshape(body: Body, chosen: list[tuple[FindingSpec, list[int]]]) -> Body:
-    """The body with the chest that goes with its findings: flat low domes, or a dome drawn up by a smaller lung.
+    """The body with the chest that goes with its findings: domes low and flat or drawn up, mediastinum displaced.
 
     Args:
         chosen: findings with the signs of their sides.
@@ -286,4 +306,28 @@ def reshape(body: Body, chosen: list[tuple[FindingSpec, list[int]]]) -> Body:
             body = replace(
                 body, dome_drop=body.dome_drop * (1 - 0.6 * s), heart_scale=body.heart_scale * (1 - 0.08 * s)
             )
+        if spec.kind == "tension":
+            body = _under_tension(body, signs)
+    shift = sum(_shift(spec, sign) for spec, signs in chosen for sign in signs)
+    return replace(body, shift_mm=float(np.clip(shift, -MAX_SHIFT_MM, MAX_SHIFT_MM)) / body.scale[0])
+
+
+def _under_tension(body: Body, signs: list[int]) -> Body:
+    """The body with the domes of these sides pushed down and flattened."""
+    if 1 in signs:
+        body = replace(body, dome_left=body.dome_left + TENSION_DOME_MM, flatten_left=TENSION_FLAT)
+    if -1 in signs:
+        body = replace(body, dome_right=body.dome_right + TENSION_DOME_MM, flatten_right=TENSION_FLAT)
     return body
+
+
+def _shift(spec: FindingSpec, sign: int) -> float:
+    """How far (mm of the patient, positive to the left) a finding of one side displaces the mediastinum."""
+    if spec.kind == "tension":
+        push = TENSION_SHIFT_MM[0] + TENSION_SHIFT_MM[1] * spec.value / 100
+        return -sign * (spec.shift_mm if spec.shift_mm is not None else push)
+    if spec.code == "effusion":
+        return -sign * PUSH_MM_PER_ML * max(spec.value - PUSH_FROM_ML, 0)
+    if spec.code == "atelectasis" and spec.severity >= LOBAR_FROM and spec.zone != "middle":
+        return sign * COLLAPSE_SHIFT_MM * (spec.severity - LOBAR_FROM) / (1 - LOBAR_FROM)
+    return 0.0
