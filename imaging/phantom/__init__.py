@@ -8,7 +8,7 @@ from imaging.phantom.files import write_phantom
 from imaging.phantom.film import PhantomFilm, make_phantom
 from imaging.phantom.findings import FINDINGS, LOBES, SIDES, ZONES, FindingSpec, parse_finding
 from imaging.phantom.progress import progression
-from imaging.phantom.spec import PhantomSpec
+from imaging.phantom.spec import PhantomSpec, parse_clip
 
 __all__ = [
     "FINDINGS",
@@ -19,6 +19,7 @@ __all__ = [
     "PhantomFilm",
     "PhantomSpec",
     "make_phantom",
+    "parse_clip",
     "parse_finding",
     "progression",
     "write_phantom",

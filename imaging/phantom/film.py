@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from imaging.phantom.bones import Cloud, join, skeleton
 from imaging.phantom.devices import Device, place_devices, project
 from imaging.phantom.diffuse import reshape
 from imaging.phantom.exposure import expose, stand
-from imaging.phantom.fractures import Fracture, break_ribs, fracture_masks
+from imaging.phantom.faults import aim, outside, turn, turn_measures, withhold
 from imaging.phantom.lesions import Lesion, build, draws
 from imaging.phantom.masks import Mask, box, collect, projected_ratio
 from imaging.phantom.measures import measure
@@ -44,6 +45,7 @@ class PhantomFilm:
         boxes: (row_min, col_min, row_max, col_max) per mask, max exclusive.
         measures: cardiothoracic_ratio, heart_width_mm and more, defined in imaging.phantom.measures.measure; mm are in
             the detector plane.
+        annotations: what is burned in, one entry each: kind ('side_marker', 'patient', 'text'), text, box, identifying.
         findings: code, side, status 'present', parameters with units in their names (mm and ml of the patient).
         spec: what was asked, with everything that was drawn filled in.
         scene: what stood in the beam; further pictures and maps are computed from it when asked for.
@@ -54,6 +56,7 @@ class PhantomFilm:
     boxes: dict[str, tuple[int, int, int, int]]
     measures: dict[str, float]
     findings: tuple[dict[str, Any], ...]
+    annotations: tuple[dict[str, Any], ...]
     spec: PhantomSpec
     scene: Scene = field(repr=False)
 
@@ -85,11 +88,23 @@ class PhantomFilm:
 
         write_png(self, path, bits)
 
-    def write_dicom(self, path: str | Path, bits: int = 12, monochrome: int = 2) -> None:
+    def write_dicom(self, path: str | Path, bits: int = 12, monochrome: int = 2, modality: str = "DX") -> None:
         """See imaging.phantom.files.write_dicom."""
         from imaging.phantom.files import write_dicom
 
-        write_dicom(self, path, bits, monochrome)
+        write_dicom(self, path, bits, monochrome, modality)
+
+    def facts(self) -> dict[str, Any]:
+        """See imaging.phantom.facts.facts."""
+        from imaging.phantom.facts import facts
+
+        return facts(self)
+
+    def report(self) -> str:
+        """See imaging.phantom.report.report."""
+        from imaging.phantom.report import report
+
+        return report(self)
 
 
 def make_phantom(spec: PhantomSpec) -> PhantomFilm:
@@ -101,25 +116,30 @@ def make_phantom(spec: PhantomSpec) -> PhantomFilm:
     chosen = [(f, [sign for _, sign in sides]) for f, sides, _ in draws(spec.findings, spawn(17, spec))]
     body = _fit_heart(spec, reshape(body, chosen), geometry)
     lesions = build(body, spec.findings, spawn(17, spec))
+    geometry = aim(spec, body, lesions, geometry)
     maps = expose(body, lesions, geometry)
-    bones, fractures = break_ribs(body, skeleton(body, spawn(19, spec)), draws(spec.findings, spawn(17, spec)))
+    bones = skeleton(body, spawn(19, spec))
     bone_maps = _project_bones(body, bones, geometry)
     masks = collect(maps, bone_maps, lesions)
     devices = place_devices(body, draws(spec.findings, spawn(17, spec)))
     device_masks, wall, metal, distances = project(body, devices, geometry)
     masks.update(device_masks)
-    masks.update(fracture_masks(body, fractures, geometry))
     blood = _project_vessels(body, lesions, geometry, spawn(23, spec))
     mass = weigh(body, maps, bone_maps, blood, geometry, spawn(29, spec))
     mass = add_devices(mass, wall, metal)
     lungs = masks["left_lung"] | masks["right_lung"]
     scene = Scene(spec, geometry, mass, replace(maps, silhouette={}), bone_maps, blood, lungs)
+    measures = withhold({**measure(masks, body, geometry), **distances}, masks)
+    measures.update(outside(masks, body, lesions, geometry))
+    masks = {name: turn(mask, spec) for name, mask in masks.items()}
+    picture, annotations = scene.develop()
     return PhantomFilm(
-        radiograph=_radiograph(spec, geometry, scene.picture()),
+        radiograph=_radiograph(spec, geometry, picture),
         masks=masks,
         boxes={name: found for name, mask in masks.items() if (found := box(mask)) is not None},
-        measures={**measure(masks, body, geometry), **distances},
-        findings=_findings(spec, [*lesions, *fractures], devices, masks),
+        measures=turn_measures(measures, spec.size, spec),
+        annotations=annotations,
+        findings=_findings(spec, lesions, devices, masks),
         spec=spec,
         scene=scene,
     )
@@ -151,6 +171,8 @@ def _stand(spec: PhantomSpec, body: Body, rng: np.random.Generator) -> Geometry:
     n = rng.standard_normal(3).clip(-2, 2)
     shift = (float(4.0 * n[0]), float(6.0 + 9.0 * n[1]))
     tilt = float(0.02 * n[2] + (0.05 if spec.view.value == "AP" else 0.0))
+    if spec.tilt_deg is not None:
+        tilt = math.tan(math.radians(spec.tilt_deg))
     return stand(body, spec.view, spec.size, float(spec.field_mm or 0), shift, float(spec.rotation_deg or 0), tilt)
 
 
@@ -230,9 +252,9 @@ def _radiograph(spec: PhantomSpec, geometry: Geometry, pixels: Array) -> Radiogr
 
 
 def _findings(
-    spec: PhantomSpec, lesions: list[Lesion | Fracture], devices: list[Device], masks: dict[str, Mask]
+    spec: PhantomSpec, lesions: list[Lesion], devices: list[Device], masks: dict[str, Mask]
 ) -> tuple[dict[str, Any], ...]:
-    """What the film shows, in the ontology's codes, one entry per lesion, fracture, device and retained object."""
+    """What the film shows, in the ontology's codes, one entry per lesion and device ('support_devices')."""
 
     def entry(code: str, side: str | None, mask: str, parameters: dict[str, Any]) -> dict[str, Any]:
         seen = bool(masks[mask].any())
@@ -241,7 +263,7 @@ def _findings(
         }  # fmt: skip
 
     found = [entry(s.code, s.side, s.name, dict(s.parameters)) for s in lesions]
-    found += [entry(d.finding, d.side, d.name, {"device": d.code, **d.parameters}) for d in devices]
+    found += [entry("support_devices", d.side, d.name, {"device": d.code, **d.parameters}) for d in devices]
     found += [
         entry("cardiomegaly", None, "heart", {"target_ratio": asked.value})
         for asked in spec.findings

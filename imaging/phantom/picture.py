@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ import numpy.typing as npt
 from imaging.phantom import display, physics
 from imaging.phantom.body import Body
 from imaging.phantom.exposure import Maps
+from imaging.phantom.faults import turn
+from imaging.phantom.person import name_block
 from imaging.phantom.projection import Geometry
 from imaging.phantom.spec import PhantomSpec
 
@@ -18,6 +21,10 @@ Mask = npt.NDArray[np.bool_]
 
 DEPTH_16 = 65535
 """Pictures are rounded to 16 bits, so that PNG and DICOM files hold exactly the film."""
+
+SATURATION = 16.0
+"""A digital detector saturates at this multiple of the lung's signal in a correct exposure. Set so that two stops burn
+out the air beside the patient and four the lungs; no maker's figure."""
 
 VISIT_STREAMS = (11, 13, 31)
 """Random streams of field, exposure, positioning, noise and look; patient, bones and lesions stay the same."""
@@ -41,8 +48,7 @@ def weigh(
     share = np.minimum(maps.thick("body") / 60, 1)
     lung_share = maps.enlarge(np.minimum(lungs / 60, 1))
     soft = maps.enlarge(lean * np.float32(physics.DENSITY_G_CM3["soft"] / 10) + maps.parenchyma)
-    # Air in bronchi counts as negative blood (Lesion.cloud).
-    soft += blood * np.float32((physics.DENSITY_G_CM3["blood"] - body.lung_density) / 10)
+    soft += np.maximum(blood, 0) * np.float32((physics.DENSITY_G_CM3["blood"] - body.lung_density) / 10)
     soft += (grain * np.float32(0.10) + fine * np.float32(0.10) * lung_share) * share
     soft -= np.minimum(bone_mm, DISPLACED_MM) * np.float32(physics.DENSITY_G_CM3["soft"] / 10)
     return physics.Mass(
@@ -94,16 +100,31 @@ class Scene:
 
         Exposure level and grey scale stay those of the scene itself, so that two pictures can be subtracted.
         """
-        rng = spawn(31, self.spec)
+        return self.develop(mass)[0]
+
+    def develop(self, mass: physics.Mass | None = None) -> tuple[Array, tuple[dict[str, Any], ...]]:
+        """(picture as in `picture`, what is burned in); see PhantomFilm.annotations."""
+        spec, rng = self.spec, spawn(31, self.spec)
         signal, level = _signal(self, self.mass, rng)
         like = None
         if mass is not None:
             rng, like = spawn(31, self.spec), signal
             signal, _ = _signal(self, mass, rng, level)
-        picture = display.render(signal, self.lungs, str(self.spec.processing), rng, like)
-        if self.spec.marker:
-            picture = display.side_marker(picture, rng)
-        return (np.round(picture * DEPTH_16) / DEPTH_16).astype(np.float32)
+        picture = display.render(signal, self.lungs, str(spec.processing), rng, like, spec.exposure_stops)
+        written: list[dict[str, Any]] = []
+        if spec.marker:
+            sign, ink = display.side_marker(len(picture), rng, spec.view.value == "LATERAL")
+            picture = display.burn(picture, ink)
+            where = display.burned_box(turn(ink, spec))
+            written.append({"kind": "side_marker", "text": sign, "box": where, "identifying": False})
+        picture = turn(1 - picture if spec.inverted else picture, spec)
+        blocks = [("patient", name_block(spec))] if spec.name_block else []
+        for kind, lines in blocks + [("text", (text,)) for text in spec.texts]:
+            ink = display.write_text(len(picture), lines, [entry["box"] for entry in written])
+            picture = display.burn(picture, ink, display.TEXT_WHITE)
+            entry = {"kind": kind, "text": "\n".join(lines), "box": display.burned_box(ink)}
+            written.append({**entry, "identifying": kind == "patient"})
+        return (np.round(picture * DEPTH_16) / DEPTH_16).astype(np.float32), tuple(written)
 
     def bone_free(self) -> Array:
         """The picture [H, W] had all bone been soft tissue: same exposure, scatter physics, noise and grey scale."""
@@ -119,7 +140,7 @@ class Scene:
         for name, thickness in self.bones.items():
             result["bone_rest" if name == "other" else name] = np.maximum(thickness, 0)
         result["vessels"] = np.maximum(self.blood, 0)
-        return result
+        return {name: turn(thickness, self.spec) for name, thickness in result.items()}
 
 
 def _signal(
@@ -134,4 +155,8 @@ def _signal(
     signal = physics.blur(signal, (0.16 + 0.08 * look[1] + (0.12 if bedside else 0)) / pixel)
     if level is None:
         level = float(np.median(signal[scene.lungs])) if scene.lungs.any() else float(np.median(signal))
-    return physics.noisy(signal, level, float(spec.dose or 1), pixel, 0.12 / pixel, rng), level
+    received = float(spec.dose or 1) * 2**spec.exposure_stops
+    signal = physics.noisy(signal, level, received, pixel, 0.12 / pixel, rng)
+    if spec.processing == "digital" and spec.exposure_stops > 0:
+        signal = np.minimum(signal, np.float32(level * SATURATION / 2**spec.exposure_stops))
+    return signal, level
