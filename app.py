@@ -49,7 +49,14 @@ FilmsArgument = Annotated[list[Path], typer.Argument(help="DICOM, PNG, JPEG or T
 
 @cli.command()
 def ask(
-    films_and_question: Annotated[list[str], typer.Argument(metavar='FILM... "QUESTION"', show_default=False)],
+    films_and_question: Annotated[
+        list[str],
+        typer.Argument(
+            metavar='FILM... "QUESTION"',
+            help="files, folders, zip archives; question first or last",
+            show_default=False,
+        ),
+    ],
     as_json: JsonOption = False,
     overlays: Annotated[Path | None, typer.Option(help="folder for the evidence pictures")] = None,
     planner: PlannerOption = None,
@@ -57,14 +64,12 @@ def ask(
 ) -> None:
     """Answer a question about one or more films."""
     from agent import Agent
-    from imaging.failures import BadArguments
     from ui.terminal.answers import follow, print_answer, save_overlays
+    from ui.terminal.given import films_and_question as parted
 
-    *films, question = films_and_question
-    if not films or Path(question).is_file():
-        raise BadArguments("No question was given after the film.", 'Use: hilum ask FILM... "QUESTION".')
+    films, question = parted(films_and_question)
     session = Agent(_settings(planner=planner, profile=profile)).session()
-    answer = follow(session.stream(question, films=[Path(film) for film in films]), _stderr())
+    answer = follow(session.stream(question, films=films), _stderr())
     if as_json:
         typer.echo(answer.model_dump_json())
     else:

@@ -8,6 +8,8 @@ from typing import Any
 from agent.mentions import name_of
 from agent.planner.choice import compose_choice
 from agent.planner.facts import Facts, cite
+from agent.planner.focus import film_list, focus
+from agent.planner.naming import frontals
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from agent.planner.scope import compose_out_of_scope
 from agent.planner.sentences import Teller
@@ -32,6 +34,7 @@ def compose(
         else:
             lines = _compose(question, teller)
         paragraphs.append("\n".join(line for line in lines if line))
+    paragraphs.append("\n".join(focus(questions, films)))
     return "\n\n".join(dict.fromkeys(p for p in paragraphs if p)), teller.not_assessed
 
 
@@ -195,8 +198,10 @@ def _confidence(question: Question, teller: Teller, film: str) -> list[str]:
 
 def _compare(question: Question, teller: Teller) -> list[str]:
     if len(question.films) < 2:
-        teller.miss(say("compare.one_film", count=len(teller.films)))
-        return [say("compare.one_film", count=len(teller.films))]
+        there = frontals(teller.films)
+        why = say("compare.patients" if len(there) > 1 and not question.films else "compare.one_film", count=len(there))
+        teller.miss(why)
+        return [why]
     codes: Iterable[str] = question.findings or dict.fromkeys(c for film in question.films for c in teller.codes(film))
     lines, same = [], []
     for code in codes:
@@ -219,8 +224,9 @@ def _compare(question: Question, teller: Teller) -> list[str]:
         ids = cite(e for film in question.films for f in teller.facts.about(code, film) for e in f.evidence)
         told_status = say(f"status.{status}")
         lines.append(say("compare.same", Name=sentence_case(name_of(code)), status=told_status, films=films, cite=ids))
-    teller.miss(say("compare.limit"))
-    return [*lines, say("compare.limit")]
+    limit = say("compare.limit", films=film_list([film for film in teller.films if film["id"] in question.films]))
+    teller.miss(limit.rstrip(":"))
+    return [limit, *lines]
 
 
 def _which_film(question: Question, teller: Teller) -> list[str]:

@@ -96,7 +96,7 @@ def _read_conversation(messages: list[BaseMessage]) -> tuple[list[Question], dic
     for message in messages:
         if isinstance(message, HumanMessage):
             about = message.additional_kwargs.get(FILMS_KEY, about)
-            questions = read(message.text, [film["id"] for film in about["films"]], about["added"], previous)
+            questions = read(message.text, about["films"], about["added"], previous)
             previous = questions[-1]
     return questions, about
 

@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any
 
 from agent.mentions import Mention, has_any, mentions, side_of, tokens
+from agent.planner.naming import Films, comparable, role_named, with_role
 from tools.knowledge import structures
 
 
@@ -83,6 +84,7 @@ class Question:
         options: of a multiple choice.
         topic: what an out-of-scope question is about.
         degree: asks how severe or large.
+        by_default: names no film; `films` are those it is about then.
     """
 
     kind: Kind
@@ -95,6 +97,7 @@ class Question:
     options: tuple[Option, ...] = ()
     topic: str = ""
     degree: bool = False
+    by_default: bool = False
 
 
 @cache
@@ -103,13 +106,13 @@ def vocabulary() -> dict[str, Any]:
     return tomllib.loads((resources.files("agent.planner") / "vocabulary.toml").read_text(encoding="utf-8"))
 
 
-def read(text: str, films: list[str], added: list[str], previous: Question | None = None) -> list[Question]:
+def read(text: str, films: Films, added: list[str], previous: Question | None = None) -> list[Question]:
     """The questions in one message, each read after the one before it.
 
     Args:
         text: the user's words.
-        films: ids of the session's films, in order.
-        added: ids of the films that came with this message.
+        films: facts of the session's films, in order.
+        added: ids of the films that came with this message and that it is about when it names none.
         previous: the last question of the turn before.
     """
     stem, options = _options(text)
@@ -128,7 +131,8 @@ def read(text: str, films: list[str], added: list[str], previous: Question | Non
     return questions or [Question(Kind.UNCLEAR, text)]
 
 
-def _read_one(text: str, films: list[str], added: list[str], previous: Question | None) -> Question:
+def _read_one(text: str, films: Films, added: list[str], previous: Question | None) -> Question:
+    role, text = role_named(text)
     words = [word for word in tokens(text) if word[0].isalnum()]
     named = mentions(text)
     findings = _codes(named, "finding")
@@ -144,9 +148,13 @@ def _read_one(text: str, films: list[str], added: list[str], previous: Question 
         degree=has_any(words, vocabulary()["degree"]),
     )
     question = _heart(question, words)
-    question = _followed_up(question, words, previous)
+    question = _followed_up(question, words, previous, bool(role))
     if question.kind is Kind.UNCLEAR:
         question = _named_unknown(question, words)
+    if role and question.kind not in {Kind.COMPARE, Kind.WHICH_FILM}:
+        named_films = with_role(role, films)
+        missing = {} if named_films else {"kind": Kind.NO_SUCH_FILM, "topic": role}
+        return replace(question, films=named_films, **missing)
     return _about_films(question, words, films, added, previous)
 
 
@@ -186,7 +194,7 @@ def _heart(question: Question, words: list[str]) -> Question:
     return replace(question, kind=Kind.SEGMENT) if shows_structure and not has_any(words, ["abnormality"]) else question
 
 
-def _followed_up(question: Question, words: list[str], previous: Question | None) -> Question:
+def _followed_up(question: Question, words: list[str], previous: Question | None, names_film: bool) -> Question:
     """Fill what an elliptic question leaves out with the last question's."""
     if previous is None or previous.kind in OUT_OF_SCOPE:
         return question
@@ -201,7 +209,11 @@ def _followed_up(question: Question, words: list[str], previous: Question | None
     sided_structure = question.structures and all(structures()[code].side for code in question.structures)
     elliptic = bare or bool(sided_structure and question.side)
     names_something = (
-        question.side or question.degree or _film_numbers(words) or has_any(words, vocabulary()["both_films"])
+        names_film
+        or question.side
+        or question.degree
+        or _film_numbers(words)
+        or has_any(words, vocabulary()["both_films"])
     )
     if question.kind is Kind.UNCLEAR and elliptic and names_something:
         return replace(previous, text=question.text, side=question.side or previous.side, degree=question.degree)
@@ -224,25 +236,30 @@ def _named_unknown(question: Question, words: list[str]) -> Question:
 
 
 def _about_films(
-    question: Question, words: list[str], films: list[str], added: list[str], previous: Question | None
+    question: Question, words: list[str], facts: Films, added: list[str], previous: Question | None
 ) -> Question:
+    films = [film["id"] for film in facts]
     numbers = _film_numbers(words)
     wrong = [n for n in numbers if not 1 <= n <= len(films)]
     if wrong:
         return replace(question, kind=Kind.NO_SUCH_FILM, topic=str(wrong[0]))
     by_id = [film for film in films if film in question.text.lower()]
     chosen: tuple[str, ...]
+    by_default = False
     if numbers or by_id:
         chosen = tuple(dict.fromkeys([*(films[n - 1] for n in numbers), *by_id]))
-    elif question.kind in {Kind.COMPARE, Kind.WHICH_FILM} or has_any(words, vocabulary()["both_films"]):
+    elif question.kind is Kind.COMPARE:
+        chosen = comparable(facts)
+    elif question.kind is Kind.WHICH_FILM or has_any(words, vocabulary()["both_films"]):
         chosen = tuple(films)
     elif added:
-        chosen = tuple(dict.fromkeys(added))
+        chosen, by_default = tuple(dict.fromkeys(added)), True
     elif previous is not None and previous.films:
         chosen = previous.films
     else:
         chosen = tuple(films[-1:])
-    return replace(question, films=chosen, topic=question.topic or _topic(question, words))
+    topic = question.topic or _topic(question, words)
+    return replace(question, films=chosen, by_default=by_default, topic=topic)
 
 
 def _topic(question: Question, words: list[str]) -> str:

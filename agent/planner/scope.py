@@ -15,6 +15,8 @@ ASSESSED_NAMED = 14
 
 def compose_out_of_scope(question: Question, teller: Teller) -> list[str]:
     """Why it is not answered, and what can be asked instead."""
+    if question.kind is Kind.NO_SUCH_FILM and not question.topic.isdigit():
+        return [say("scope.no_such_role", role=question.topic)]
     if question.kind is Kind.NO_SUCH_FILM:
         return [say("scope.no_such_film", number=question.topic, count=len(teller.films))]
     lead = {

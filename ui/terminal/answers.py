@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.answer import Answer, Evidence
-from agent.events import Answered, Event, Planned, ToolFinished
+from agent.events import Answered, Event, FilmsTaken, Planned, ToolFinished
+from agent.films import brief, input_notes
 from imaging.render import render, to_png
 from imaging.store import ImageStore
 from models.outputs import ScoreKind
@@ -23,7 +24,10 @@ STATUS_STYLE = {"present": "bold", "uncertain": "italic", "absent": "", "not_ass
 def follow(events: Iterable[Event], console: Console) -> Answer:
     """Print plan and tool results to `console` as they come, and return the Answer that ends the turn."""
     for event in events:
-        if isinstance(event, Planned):
+        if isinstance(event, FilmsTaken):
+            for line in taken_lines(event):
+                console.print(line, markup=False, highlight=False)
+        elif isinstance(event, Planned):
             calls = ", ".join(f"[{number}] {title}" for number, title, _ in event.calls)
             console.print(f"Plan: {calls}", markup=False, highlight=False)
         elif isinstance(event, ToolFinished):
@@ -31,6 +35,19 @@ def follow(events: Iterable[Event], console: Console) -> Answer:
         elif isinstance(event, Answered):
             return event.answer
     raise RuntimeError("the turn ended without an answer")
+
+
+def taken_lines(taken: FilmsTaken) -> list[str]:
+    """One line per film, and what became of the other files; nothing for a single file that opened or did not."""
+    found, roles = taken.found, taken.found.roles()
+    notes = input_notes(found)
+    if len(found.films) + len(found.refused) + len(found.duplicates) < 2:
+        return notes[len(found.refused) :]
+    films = [
+        f"  {taken.names[each.film.id]}: {brief(each.film, roles.get(each.film.id))} · {each.source}"
+        for each in found.films
+    ]
+    return ["Films:", *films, *(f"  {note}" for note in notes)]
 
 
 def _step(evidence: Evidence) -> str:
@@ -42,9 +59,15 @@ def _step(evidence: Evidence) -> str:
 
 
 def print_answer(answer: Answer, console: Console) -> None:
-    """The cited text, the findings table, what was not assessed, and who answered."""
+    """The cited text, the films if there are several, the findings table, what was not assessed, and who answered."""
     console.print()
     console.print(answer.text, markup=False, highlight=False)
+    if len(answer.images) > 1:
+        films = "; ".join(
+            f"{image['name']}: {image['view']}, {image['acquired'] or 'no date'}, {image['role'] or 'order not known'}"
+            for image in answer.images
+        )
+        console.print(f"Films: {films}", markup=False, highlight=False, style="dim")
     if answer.findings:
         console.print(findings_table(answer))
     for line in (line for line in answer.not_assessed if line not in answer.text):

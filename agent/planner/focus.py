@@ -1,0 +1,46 @@
+"""Which film an answer is about when the question named none, and what was left unread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.planner.naming import Films
+from agent.planner.reading import Kind, Question
+from agent.planner.wording import say
+from imaging.radiograph import View
+from tools.contract.wording import listed
+
+NO_FILM_READ = {Kind.HELP, Kind.ADVICE, Kind.OTHER_BODY, Kind.CHIT_CHAT, Kind.UNKNOWN_FINDING, Kind.UNCLEAR}
+"""Kinds whose answer is about no film."""
+
+
+def focus(questions: list[Question], films: Films) -> list[str]:
+    """Sentences that say which film was read and which were not; none when there is no other film or one was named."""
+    asked = [question for question in questions if question.by_default and question.kind not in NO_FILM_READ]
+    read = {film for question in asked for film in question.films}
+    if not read or len(films) < 2:
+        return []
+    about = [film for film in films if film["id"] in read]
+    patients = {film["patient"] for film in about} - {None}
+    rest = [film for film in films if film["id"] not in read]
+    current = {film["patient"] for film in about if film["role"] == "current"}
+    earlier = [film for film in rest if film["role"] in {"prior", "older"} and film["patient"] in current]
+    others = [film for film in rest if film not in earlier]
+    return [
+        *([say("focus.patients", count=len(patients))] if len(patients) > 1 else []),
+        *([say("focus.about", films=film_list(about))] if rest else []),
+        *([say("focus.earlier", films=film_list(earlier))] if earlier else []),
+        *([say("focus.others", films=film_list(others))] if others else []),
+    ]
+
+
+def film_list(films: Films) -> str:
+    """ "film 1 (PA, prior) and film 2 (PA, current)"."""
+    return listed(say("focus.film", film=f"film {film['number']}", what=_what(film)) for film in films)
+
+
+def _what(film: dict[str, Any]) -> str:
+    """ "PA, current"."""
+    view = film["view"] if film["view"] != View.UNKNOWN else "view not stated"
+    view = "lateral" if view == View.LATERAL else view
+    return ", ".join([view, *([film["role"]] if film["role"] else [])])

@@ -1,0 +1,69 @@
+"""Which of the session's films a question is about: by what it calls them, by what it asks, or none named."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from imaging.radiograph import View
+
+Films = list[dict[str, Any]]
+"""Facts of the session's films in order, as `agent.films.listed` gives them."""
+
+
+@cache
+def _roles() -> dict[str, list[str]]:
+    text = (resources.files("agent.planner") / "vocabulary.toml").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = tomllib.loads(text)["film_roles"]
+    return found
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """ "on the prior film", "in the previous one", "the lateral view", "on the prior"."""
+    words = "|".join(re.escape(word) for name, listed in _roles().items() if name != "nouns" for word in listed)
+    nouns = "|".join(_roles()["nouns"])
+    noun = rf"(?:\s+(?:chest|frontal))?\s+(?:{nouns})s?"
+    return re.compile(rf"\b(?:(?:on|in)\s+the\s+({words})(?:{noun})?(?=\W*$|\s*[?,.;])|the\s+({words}){noun})\b", re.I)
+
+
+def role_named(text: str) -> tuple[str, str]:
+    """("prior", the text without that) for "Is there a mass on the prior film?"; ("", the text) where none is named.
+
+    Roles are "current", "prior" and "lateral".
+    """
+    match = _pattern().search(text)
+    if match is None:
+        return "", text
+    word = (match[1] or match[2]).lower()
+    role = next(name for name, listed in _roles().items() if word in listed)
+    return role, f"{text[: match.start()]}{text[match.end() :]}"
+
+
+def with_role(role: str, films: Films) -> tuple[str, ...]:
+    """Ids of the films of a role; a current or prior film is a frontal one."""
+    if role == "lateral":
+        laterals = [film for film in films if film["view"] == View.LATERAL]
+        current = [film["id"] for film in laterals if film["role"] == "current"]
+        return tuple(current or [film["id"] for film in laterals])
+    return tuple(film["id"] for film in frontals(films) if film["role"] == role)
+
+
+def comparable(films: Films) -> tuple[str, ...]:
+    """Ids of the films a comparison is about, earlier first: the prior and the current one where dates tell them.
+
+    All frontal films where no date tells; none where they are of several patients.
+    """
+    there = frontals(films)
+    if len({film["patient"] for film in there if film["patient"] is not None}) > 1:
+        return ()
+    pair = [*with_role("prior", films)[-1:], *with_role("current", films)[-1:]]
+    return tuple(pair) if len(pair) == 2 else tuple(film["id"] for film in there)
+
+
+def frontals(films: Films) -> Films:
+    """The films that are not lateral."""
+    return [film for film in films if film["view"] != View.LATERAL]
