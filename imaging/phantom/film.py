@@ -18,6 +18,7 @@ from imaging.phantom.devices import Device, place_devices, project
 from imaging.phantom.diffuse import reshape
 from imaging.phantom.exposure import expose, stand
 from imaging.phantom.faults import aim, outside, turn, turn_measures, withhold
+from imaging.phantom.fractures import Fracture, break_ribs, fracture_masks
 from imaging.phantom.lesions import Lesion, build, draws
 from imaging.phantom.masks import Mask, box, collect, projected_ratio
 from imaging.phantom.measures import measure
@@ -118,12 +119,13 @@ def make_phantom(spec: PhantomSpec) -> PhantomFilm:
     lesions = build(body, spec.findings, spawn(17, spec))
     geometry = aim(spec, body, lesions, geometry)
     maps = expose(body, lesions, geometry)
-    bones = skeleton(body, spawn(19, spec))
+    bones, fractures = break_ribs(body, skeleton(body, spawn(19, spec)), draws(spec.findings, spawn(17, spec)))
     bone_maps = _project_bones(body, bones, geometry)
     masks = collect(maps, bone_maps, lesions)
     devices = place_devices(body, draws(spec.findings, spawn(17, spec)))
     device_masks, wall, metal, distances = project(body, devices, geometry)
     masks.update(device_masks)
+    masks.update(fracture_masks(body, fractures, geometry))
     blood = _project_vessels(body, lesions, geometry, spawn(23, spec))
     mass = weigh(body, maps, bone_maps, blood, geometry, spawn(29, spec))
     mass = add_devices(mass, wall, metal)
@@ -139,7 +141,7 @@ def make_phantom(spec: PhantomSpec) -> PhantomFilm:
         boxes={name: found for name, mask in masks.items() if (found := box(mask)) is not None},
         measures=turn_measures(measures, spec.size, spec),
         annotations=annotations,
-        findings=_findings(spec, lesions, devices, masks),
+        findings=_findings(spec, [*lesions, *fractures], devices, masks),
         spec=spec,
         scene=scene,
     )
@@ -252,9 +254,9 @@ def _radiograph(spec: PhantomSpec, geometry: Geometry, pixels: Array) -> Radiogr
 
 
 def _findings(
-    spec: PhantomSpec, lesions: list[Lesion], devices: list[Device], masks: dict[str, Mask]
+    spec: PhantomSpec, lesions: list[Lesion | Fracture], devices: list[Device], masks: dict[str, Mask]
 ) -> tuple[dict[str, Any], ...]:
-    """What the film shows, in the ontology's codes, one entry per lesion and device ('support_devices')."""
+    """What the film shows, in the ontology's codes, one entry per lesion, fracture, device and retained object."""
 
     def entry(code: str, side: str | None, mask: str, parameters: dict[str, Any]) -> dict[str, Any]:
         seen = bool(masks[mask].any())
@@ -263,7 +265,7 @@ def _findings(
         }  # fmt: skip
 
     found = [entry(s.code, s.side, s.name, dict(s.parameters)) for s in lesions]
-    found += [entry("support_devices", d.side, d.name, {"device": d.code, **d.parameters}) for d in devices]
+    found += [entry(d.finding, d.side, d.name, {"device": d.code, **d.parameters}) for d in devices]
     found += [
         entry("cardiomegaly", None, "heart", {"target_ratio": asked.value})
         for asked in spec.findings

@@ -48,7 +48,8 @@ def weigh(
     share = np.minimum(maps.thick("body") / 60, 1)
     lung_share = maps.enlarge(np.minimum(lungs / 60, 1))
     soft = maps.enlarge(lean * np.float32(physics.DENSITY_G_CM3["soft"] / 10) + maps.parenchyma)
-    soft += np.maximum(blood, 0) * np.float32((physics.DENSITY_G_CM3["blood"] - body.lung_density) / 10)
+    # Air in bronchi counts as negative blood (Lesion.cloud).
+    soft += blood * np.float32((physics.DENSITY_G_CM3["blood"] - body.lung_density) / 10)
     soft += (grain * np.float32(0.10) + fine * np.float32(0.10) * lung_share) * share
     soft -= np.minimum(bone_mm, DISPLACED_MM) * np.float32(physics.DENSITY_G_CM3["soft"] / 10)
     return physics.Mass(
