@@ -34,11 +34,14 @@ BACK_Z = np.array([36, 48, 55, 61, 67, 75, 82, 88, 91, 91, 88, 84, 78, 72])
 
 OUTER_Y = np.array([-130, -75, -52, -38, -24, -8, 12, 40, 75, 110, 150, 200, 260, 330])
 OUTER_HALF_WIDTH = np.array([62, 60, 64, 82, 112, 142, 162, 170, 168, 160, 154, 153, 152, 152])
+OUTER_HALF_WIDTH_RAISED = np.array([62, 60, 64, 76, 90, 104, 116, 132, 146, 151, 151, 152, 152, 152])
+"""The same with raised arms: the shoulders' muscle has gone up with them."""
+
 OUTER_FRONT_Z = np.array([-52, -48, -40, -36, -40, -50, -64, -84, -100, -110, -116, -119, -120, -122])
 OUTER_BACK_Z = np.array([62, 66, 72, 78, 84, 90, 98, 104, 110, 113, 113, 111, 106, 100])
 """Skin of neck, shoulder slope and trunk without arms (lean adult)."""
 
-SPINE_Z_OFFSET = 22.0
+SPINE_Z_OFFSET = 31.0
 """Centre of the vertebral bodies in front of the inner back wall (mm)."""
 
 VERTEBRA_PITCH = 22.5
@@ -53,7 +56,9 @@ def _curve(x: npt.NDArray[np.integer], y: npt.NDArray[np.integer]) -> PchipInter
 
 
 _W, _C, _F, _B = (_curve(LEVELS_Y, t) for t in (HALF_WIDTH, CENTRE_X, FRONT_Z, BACK_Z))
-_OW, _OF, _OB = (_curve(OUTER_Y, t) for t in (OUTER_HALF_WIDTH, OUTER_FRONT_Z, OUTER_BACK_Z))
+_OW, _OR, _OF, _OB = (
+    _curve(OUTER_Y, t) for t in (OUTER_HALF_WIDTH, OUTER_HALF_WIDTH_RAISED, OUTER_FRONT_Z, OUTER_BACK_Z)
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Body:
         gas: stomach bubble (x, y, z, radius).
         lung_density: g/cm³ of parenchyma without large vessels.
         bone_density: factor on all bone (age).
+        arms_up: whether the arms are raised over the head, as for a lateral film.
         wobble: small random numbers that bend otherwise ideal outlines.
         supine: lying on the back: free fluid runs there.
         shift_mm: how far heart and mediastinum stand to the left (negative: right) of their place; see `centred`.
@@ -101,6 +107,7 @@ class Body:
     lung_density: float
     bone_density: float
     arm_drop: float
+    arms_up: bool = False
     wobble: tuple[float, ...] = field(repr=False, default=())
     supine: bool = False
     shift_mm: float = 0.0
@@ -153,10 +160,11 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
         aorta_mm=float(12 + 3 * elderly + 0.8 * n[15]),
         knob_x=float(20 + 6 * elderly + 2 * n[16]),
         knob_y=float(66 - 6 * elderly + 4 * n[17]),
-        gas=(55 + 8 * float(n[18]), dome + 30 + 5 * float(n[19]), -15.0, 12 + 14 * float(u[1])),
+        gas=(55 + 8 * float(n[18]), dome + 30 + 5 * float(n[19]), 10.0, 12 + 14 * float(u[1])),
         lung_density=float(0.225 + 0.03 * n[20] + (0.03 if supine else 0)),
         bone_density=float(np.clip(1.0 - 0.22 * elderly + 0.08 * n[21], 0.65, 1.2)),
         arm_drop=float(u[2]),
+        arms_up=spec.view.value == "LATERAL",
         wobble=tuple(float(v) for v in rng.standard_normal(32)),
         supine=supine,
     )
@@ -253,10 +261,20 @@ def diaphragm(body: Body, side: int, x: Array, y: Array, z: Array) -> Array:
 
 
 def heart(body: Body, x: Array, y: Array, z: Array) -> Array:
-    """Distance to the heart: left ventricle, right atrium, right ventricle and outflow tract joined with fillets.
+    """Distance to the heart: its chambers and the right ventricle's outflow tract joined with fillets.
 
     It rests on the diaphragm and grows upwards and to both sides from there.
     """
+    left, right, right_atrium, left_atrium, outflow = heart_parts(body, x, y, z)
+    d = smooth_union(left, right, 16.0)
+    d = smooth_union(d, right_atrium, 14.0)
+    d = smooth_union(d, outflow, 16.0)
+    return smooth_union(d, left_atrium, 14.0) * np.float32(body.heart_scale)
+
+
+def heart_parts(body: Body, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Distances, in the heart's own scale, to left ventricle, right ventricle, right atrium, left atrium and the right
+    ventricle's outflow tract, without fillets."""
     s = body.heart_scale
     base = body.dome_apex
     hx, hy, hz = 6.0 + body.heart_x, base - 36.0 * s**0.5, -34.0
@@ -265,12 +283,11 @@ def heart(body: Body, x: Array, y: Array, z: Array) -> Array:
     px, py, pz = (x - hx) / s, (y - hy) / s, (z - hz) / s
     along, across = px * cos + py * sin, -px * sin + py * cos
     ventricle = ellipsoid(along, across, pz, (26.0, -4.0, 4.0), (60.0, 43.0, 46.0))
-    right_ventricle = ellipsoid(px, py, pz, (8.0, 14.0, -10.0), (50.0, 37.0, 40.0))
+    right_ventricle = ellipsoid(px, py, pz, (8.0, 18.0, -12.0), (50.0, 39.0, 42.0))
     atrium = ellipsoid(px, py, pz, (-19.0, -6.0, 12.0), (29.0, 43.0, 34.0))
-    outflow = ellipsoid(px, py, pz, (17.0, -46.0, 0.0), (21.0, 34.0, 26.0))
-    d = smooth_union(ventricle, right_ventricle, 16.0)
-    d = smooth_union(d, atrium, 14.0)
-    return smooth_union(d, outflow, 16.0) * np.float32(s)
+    left_atrium = ellipsoid(px, py, pz, (-2.0, -37.0, 44.0), (34.0, 25.0, 22.0))
+    outflow = ellipsoid(px, py, pz, (17.0, -46.0, -6.0), (21.0, 34.0, 31.0))
+    return ventricle, right_ventricle, atrium, left_atrium, outflow
 
 
 def aorta(body: Body, x: Array, y: Array, z: Array) -> Array:
@@ -301,11 +318,10 @@ def mediastinum(body: Body, x: Array, y: Array, z: Array, vessel: Array | None =
     subclavian = capsule(x, y, z, (22.0, -12.0, 20.0), (17.0, body.knob_y, 12.0), (8.0, 10.0))
     pulmonary = ellipsoid(x, y, z, (19.0, 112.0, -18.0), (17.0, 27.0, 24.0))
     right_hilum = ellipsoid(x, y, z, (-22.0, 116.0, 0.0), (12.0, 26.0, 20.0))
-    atrium = ellipsoid(x, y, z, (4.0, 138.0, 12.0), (34.0, 25.0, 22.0))
     d = smooth_union(core, cava, 8.0)
     d = smooth_union(d, subclavian, 8.0)
     d = smooth_union(smooth_union(d, pulmonary, 16.0), right_hilum, 14.0)
-    return smooth_union(smooth_union(d, aorta(body, x, y, z) if vessel is None else vessel, 8.0), atrium, 14.0)
+    return smooth_union(d, aorta(body, x, y, z) if vessel is None else vessel, 8.0)
 
 
 def main_bronchi() -> tuple[tuple[Point, Point], tuple[Point, Point]]:
@@ -359,19 +375,28 @@ def _breasts(body: Body, x: Array, y: Array) -> Array:
     return result
 
 
+def upper_arm(body: Body, side: int, grow: float) -> tuple[Point, Point]:
+    """Middle of the shoulder and the elbow (reference mm) of a trunk that is `grow` mm wider than the lean one."""
+    if body.arms_up:
+        return (side * (124.0 + 0.5 * grow), -4.0, 8.0), (side * (108.0 + 0.5 * grow), -250.0, -70.0)
+    outward = 212.0 + 28.0 * body.arm_drop + grow
+    return (side * (160.0 + 0.5 * grow), 32.0, 14.0), (side * outward, 210.0, 10.0)
+
+
 def skin(body: Body, x: Array, y: Array, z: Array, depth: float = 0.0) -> Array:
     """Distance to the skin of neck, trunk, arms and breasts; `depth` mm under the skin when positive."""
     grow = 18.0 * body.habitus + (body.fat_mm - 12.0) * 0.6
     trunk_part = np.clip((y + 45) / 90, 0, 1)
-    half = (_OW(y) + grow * (0.35 + 0.65 * trunk_part)).astype(np.float32) - depth
+    outer = _OR(y) if body.arms_up else _OW(y)
+    half = (outer + grow * (0.35 + 0.65 * trunk_part)).astype(np.float32) - depth
     front = (_OF(y) - grow * (0.3 + 0.7 * trunk_part)).astype(np.float32) + depth
     back = (_OB(y) + 0.6 * grow * trunk_part).astype(np.float32) - depth
     if body.breast:
         front = front - _breasts(body, x, y)
     b = np.maximum((back - front) / 2, 5)
     d = (squircle(x / half, (z - (front + back) / 2) / b, 0.25) - 1) * np.minimum(half, b)
-    spread = 28.0 * body.arm_drop
-    for side in (-1.0, 1.0):
-        shoulder, elbow = (side * (160.0 + 0.5 * grow), 32.0, 14.0), (side * (212.0 + spread + grow), 210.0, 10.0)
-        d = smooth_union(d, capsule(x, y, z, shoulder, elbow, (44.0 - depth, 38.0 - depth)), 22.0)
+    for side in (1, -1):
+        shoulder, elbow = upper_arm(body, side, grow)
+        thick, fillet = ((34.0 - depth, 44.0 - depth), 48.0) if body.arms_up else ((44.0 - depth, 38.0 - depth), 22.0)
+        d = smooth_union(d, capsule(x, y, z, shoulder, elbow, thick), fillet)
     return d

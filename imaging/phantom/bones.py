@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from imaging.phantom.body import _B, _F, _W, VERTEBRA_PITCH, Body, spine_centre_z
+from imaging.phantom.body import _B, _F, _W, VERTEBRA_PITCH, Body, spine_centre_z, upper_arm
 
 Points = npt.NDArray[np.float32]
 
@@ -192,6 +192,12 @@ def scapula(body: Body, side: int, rng: np.random.Generator) -> list[Cloud]:
     out = 8.0 * body.wobble[20] * 0.5 + 10.0 * body.inspiration
     superior, inferior = (92.0 + out, 20.0, 82.0), (112.0 + out, 152.0, 100.0)
     glenoid, acromion = (146.0 + out * 0.4, 42.0, 38.0), (170.0, 6.0, 12.0)
+    root, coracoid = (100.0 + out, 48.0, 92.0), (132.0, 22.0, 2.0)
+    if body.arms_up:
+        # Turned with the raised arm: the lower angle swings outwards and forwards, the socket looks up.
+        superior, inferior = (74.0 + out, 34.0, 90.0), (142.0 + out, 142.0, 62.0)
+        glenoid, acromion = (122.0, 8.0, 26.0), (126.0, -26.0, 24.0)
+        root, coracoid = (84.0 + out, 58.0, 96.0), (112.0, 2.0, -8.0)
     mirror = np.array([side, 1, 1], dtype=np.float32)
     pts = {
         k: np.array(v, dtype=np.float32) * mirror
@@ -200,8 +206,8 @@ def scapula(body: Body, side: int, rng: np.random.Generator) -> list[Cloud]:
             "i": inferior,
             "g": glenoid,
             "a": acromion,
-            "r": (100.0 + out, 48.0, 92.0),
-            "c": (132.0, 22.0, 2.0),
+            "r": root,
+            "c": coracoid,
         }.items()
     }
     up = np.array([0, 0, 1.0])
@@ -224,8 +230,12 @@ def scapula(body: Body, side: int, rng: np.random.Generator) -> list[Cloud]:
 def humerus(body: Body, side: int, rng: np.random.Generator) -> list[Cloud]:
     """Head and shaft of the upper arm."""
     grow = 18.0 * body.habitus * 0.4
-    head = np.array([side * (172.0 + grow), 44.0, 16.0], dtype=np.float32)
-    elbow = np.array([side * (214.0 + 28 * body.arm_drop + grow), 215.0, 10.0], dtype=np.float32)
+    shoulder, end = upper_arm(body, side, grow)
+    if body.arms_up:
+        head = np.array(shoulder, dtype=np.float32)
+    else:
+        head = np.array([side * (172.0 + grow), 44.0, 16.0], dtype=np.float32)
+    elbow = np.array([end[0] + side * 2.0, end[1] + 5.0, end[2]], dtype=np.float32)
     count = 60000
     direction = rng.standard_normal((count, 3)).astype(np.float32)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
@@ -246,7 +256,7 @@ def humerus(body: Body, side: int, rng: np.random.Generator) -> list[Cloud]:
 
 
 def vertebral_arches(body: Body, rng: np.random.Generator) -> list[Cloud]:
-    """Pedicles, transverse and spinous processes of C6 to L2."""
+    """Pedicles, transverse and spinous processes of C5 to L2."""
     clouds = []
     for k in range(-3, 14):
         y = -4.0 + VERTEBRA_PITCH * k
@@ -259,18 +269,32 @@ def vertebral_arches(body: Body, rng: np.random.Generator) -> list[Cloud]:
             )
             lateral = np.linspace([side * 14, y - 2, z + 24], [side * (33 - 0.6 * max(k, 0)), y - 5, z + 30], 10)
             clouds.append(tube(lateral.astype(np.float32), np.array([0, 1.0, 0]), np.array([4.0, 3.6]), 0.45, rng))
-        spinous = np.linspace([0, y + 4, z + 34], [0.6 * body.wobble[21], y + 22, z + 56], 12)
+        spinous = np.linspace([0, y + 4, z + 34], [0.6 * body.wobble[21], y + 22, z + 50], 12)
         clouds.append(tube(spinous.astype(np.float32), np.array([1.0, 0, 0]), np.array([2.6, 5.0]), 0.4, rng))
     return clouds
 
 
-def vertebral_density(y: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Cortical-equivalent share of the spine's column at height y: bodies, dense end plates, discs without bone."""
-    phase = np.mod((y + 4.0) / VERTEBRA_PITCH + 0.5, 1.0) - 0.5
+def spine_level(y: npt.NDArray[np.floating], z: npt.NDArray[np.floating] | float | None = None) -> Points:
+    """Place along the spine in vertebrae: 0 in the middle of T1, 1 of T2, ...; halves are discs.
+
+    With z (reference mm, broadcastable) levels are square to the spine's curve, without it they are horizontal.
+    """
+    if z is not None:
+        lean = (spine_centre_z(y + 2.0) - spine_centre_z(y - 2.0)) / 4.0
+        y = y + (z - spine_centre_z(y)) * lean
+    return np.asarray((y + 4.0) / VERTEBRA_PITCH, dtype=np.float32)
+
+
+def vertebral_density(
+    y: npt.NDArray[np.floating], z: npt.NDArray[np.floating] | None = None
+) -> npt.NDArray[np.float32]:
+    """Cortical-equivalent share of the spine's column at points (see `spine_level`): bodies, dense end plates, discs
+    without bone."""
+    phase = np.mod(spine_level(y, z) + 0.5, 1.0) - 0.5
     gap = np.abs(phase)
     body = 1 / (1 + np.exp((gap - 0.415) * 60))
-    plates = np.exp(-(((gap - 0.395) / 0.028) ** 2))
-    return (SPONGIOSA_CORTICAL_FRACTION * (0.62 * body + 0.40 * plates)).astype(np.float32)
+    plates = np.exp(-(((gap - 0.395) / 0.036) ** 2))
+    return (SPONGIOSA_CORTICAL_FRACTION * (0.58 * body + 0.90 * plates)).astype(np.float32)
 
 
 def skeleton(body: Body, rng: np.random.Generator) -> dict[str, Cloud]:

@@ -22,6 +22,9 @@ COARSE_PIXELS = 400
 FAR_MM = np.float32(12.0)
 """Silhouette fields are cut off at this distance from the border."""
 
+LATERAL_CENTRE_Z = -8.0
+"""Reference z on which a lateral film is centred: halfway between skin of breast and back."""
+
 AIR_GAP_MM = 25.0
 """Between skin and detector: cassette front and grid."""
 
@@ -36,12 +39,14 @@ class Maps:
         parenchyma: g/cm² of aerated lung.
         silhouette: smallest signed distance (mm) met along the ray, by structure; < 0 where the ray hits it.
         full: side of the detector grid.
+        lateral: whether the rays go from side to side.
     """
 
     thickness: dict[str, Array]
     parenchyma: Array
     silhouette: dict[str, Array]
     full: int
+    lateral: bool = False
     _matrix: Array | None = field(default=None, repr=False)
 
     def enlarge(self, coarse: Array) -> Array:
@@ -67,10 +72,22 @@ class Maps:
 def stand(
     body: Body, view: View, size: int, field_mm: float, shift: tuple[float, float], yaw_deg: float, tilt: float
 ) -> Geometry:
-    """Patient before the detector: chest against it for PA, back against it for AP (mm, world coordinates)."""
-    front = (float(shapes._OF(190.0)) - 18 * max(body.habitus, 0) - 0.4 * body.breast) * body.scale[2]
-    back = (float(shapes._OB(150.0)) + 11 * max(body.habitus, 0)) * body.scale[2]
-    facing = view is View.PA
+    """Patient before the detector: chest against it for PA, back for AP, left side for LATERAL (mm, world coordinates).
+
+    A lateral film shows columns along +z: the patient looks to the picture's left, the spine is at its right.
+    """
+    if view is View.LATERAL:
+        side = (float(shapes._OW(60.0)) + 18 * max(body.habitus, -0.5)) * body.scale[0]
+        along = {"detector": side + AIR_GAP_MM, "source_sign": -1.0}
+        shift = (shift[0] + LATERAL_CENTRE_Z * body.scale[2], shift[1])
+    else:
+        front = (float(shapes._OF(190.0)) - 18 * max(body.habitus, 0) - 0.4 * body.breast) * body.scale[2]
+        back = (float(shapes._OB(150.0)) + 11 * max(body.habitus, 0)) * body.scale[2]
+        facing = view is View.PA
+        along = {
+            "detector": front - AIR_GAP_MM if facing else back + AIR_GAP_MM,
+            "source_sign": 1.0 if facing else -1.0,
+        }
     return Geometry(
         view=view,
         size=size,
@@ -78,8 +95,7 @@ def stand(
         centre_u=shift[0],
         centre_v=shift[1],
         central_y=135.0 * body.scale[1],
-        detector=front - AIR_GAP_MM if facing else back + AIR_GAP_MM,
-        source_sign=1.0 if facing else -1.0,
+        **along,
         distance_mm=SOURCE_DISTANCE_MM[view],
         yaw_rad=float(np.deg2rad(yaw_deg)),
         tilt=tilt,
@@ -136,7 +152,7 @@ def expose(body: Body, lesions: list[Lesion], geometry: Geometry, grid: int | No
     secant = np.sqrt(1 + (u**2 + v**2) / np.float32(geometry.distance_mm) ** 2)
     soft = 0.6 * geometry.pixel_mm * geometry.size / grid
     zero = np.zeros((grid, grid), dtype=np.float32)
-    maps = Maps({}, zero.copy(), {}, geometry.size)
+    maps = Maps({}, zero.copy(), {}, geometry.size, geometry.view is View.LATERAL)
     before: dict[str, Array] = {}
     for plane in planes:
         x, y, z = geometry.plane(float(plane), grid)
@@ -155,7 +171,7 @@ def expose(body: Body, lesions: list[Lesion], geometry: Geometry, grid: int | No
 def _extent(body: Body, axis: int) -> tuple[float, float]:
     """World range (mm) of the body along the beam."""
     if axis == 0:
-        reach = (240.0 + 20 * body.habitus) * body.scale[0]
+        reach = ((186.0 if body.arms_up else 250.0) + 24 * max(body.habitus, -0.5)) * body.scale[0]
         return -reach, reach
     front = float(shapes._OF(230.0)) - 24 * max(body.habitus, -0.3) - 0.7 * body.breast - 6
     back = float(shapes._OB(150.0)) + 14 * max(body.habitus, 0) + 6
@@ -186,7 +202,8 @@ def _accumulate(
         add(name, inside_fraction(a[name], b[name], soft))
     hollow = inside_fraction(np.minimum(a["trachea"], a["gas"]), np.minimum(b["trachea"], b["gas"]), soft)
     add("air", hollow)
-    add("spine_bone", inside_fraction(a["spine"], b["spine"], soft) * vertebral_density(at[1]))
+    column = inside_fraction(a["spine"], b["spine"], soft)
+    add("spine_bone", column * vertebral_density(at[1], at[2]) if column.any() else column)
     for sign, side in ((1, "left"), (-1, "right")):
         lung = share[f"lung_{side}"]
         own = np.float32(body.lung_density / collapsed.get(sign, 1.0) ** 3)

@@ -58,15 +58,20 @@ def largest(mask: Mask) -> Mask:
 
 
 def collect(maps: Maps, bones: dict[str, Array], lesions: list[Lesion]) -> dict[str, Mask]:
-    """All masks [H, W] by name; see PhantomFilm.masks."""
+    """All masks [H, W] by name; see PhantomFilm.masks.
+
+    On a lateral film a lung is all that rays through it meet: both overlap each other, heart, spine and domes.
+    """
     heart, middle = maps.outline("heart"), maps.outline("mediastinum")
     dome = maps.outline("dome_left") | maps.outline("dome_right")
     spine = maps.outline("spine")
     centre = heart | middle | spine
     masks: dict[str, Mask] = {}
     for side in ("left", "right"):
-        masks[f"{side}_lung"] = largest(maps.outline(f"lung_{side}") & ~centre & ~dome)
-    masks["left_lung"] &= ~masks["right_lung"]
+        lung = maps.outline(f"lung_{side}")
+        masks[f"{side}_lung"] = largest(lung if maps.lateral else lung & ~centre & ~dome)
+    if not maps.lateral:
+        masks["left_lung"] &= ~masks["right_lung"]
     masks["heart"] = largest(heart)
     masks["mediastinum"] = largest((middle | heart) & maps.outline("body") & ~(dome & ~heart))
     masks["aorta"] = largest(maps.outline("aorta"))

@@ -14,6 +14,7 @@ from imaging.phantom import body as shapes
 from imaging.phantom.body import Body
 from imaging.phantom.masks import Mask, box, widest
 from imaging.phantom.projection import Geometry
+from imaging.radiograph import View
 
 ANGLE_FROM_MM, ANGLE_TO_MM = 4.0, 24.0
 """Costophrenic angles are read from the two borders of the lung between these distances from the angle's tip."""
@@ -34,8 +35,13 @@ def measure(masks: dict[str, Mask], body: Body, geometry: Geometry) -> dict[str,
     - left_/right_costophrenic_angle_deg: see `costophrenic_angle`; of the aerated lung, so fluid blunts it.
     - left_/right_dome_height_mm: see `dome_height`; small when the dome is flat.
     - dome_difference_mm: how much lower (positive) the left dome's top lies than the right one's.
+
+    A lateral film has only carina_row, carina_column, carina_below_apex_mm, the lung areas (of whole lungs), and
+    - heart_depth_mm, thorax_depth_mm: extent of the heart from front to back, and widest row of both lungs.
     """
     pixel = geometry.pixel_mm
+    if geometry.view is View.LATERAL:
+        return _lateral(masks, body, geometry)
     result = _danzer(masks, pixel)
     result.update(_knob(masks, pixel))
     row, column, angle = carina(body, geometry)
@@ -50,6 +56,21 @@ def measure(masks: dict[str, Mask], body: Body, geometry: Geometry) -> dict[str,
             masks[f"{side}_lung"], masks["diaphragm"] & ~masks["heart"], pixel
         )
     result["dome_difference_mm"] = (tops["left"] - tops["right"]) * pixel
+    return result
+
+
+def _lateral(masks: dict[str, Mask], body: Body, geometry: Geometry) -> dict[str, float]:
+    """The measures of a lateral film, see `measure`."""
+    pixel = geometry.pixel_mm
+    row, column, _ = carina(body, geometry)
+    lungs = masks["left_lung"] | masks["right_lung"]
+    result = {"carina_row": row, "carina_column": column, "thorax_depth_mm": float(widest(lungs)) * pixel}
+    heart, apex = box(masks["heart"]), box(lungs)
+    result["heart_depth_mm"] = float(heart[3] - heart[1]) * pixel if heart else 0.0
+    if apex:
+        result["carina_below_apex_mm"] = (row - apex[0]) * pixel
+    for side in ("left", "right"):
+        result[f"{side}_lung_area_mm2"] = float(masks[f"{side}_lung"].sum()) * pixel**2
     return result
 
 
