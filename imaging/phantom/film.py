@@ -26,7 +26,7 @@ from imaging.phantom.picture import Scene, add_devices, spawn, weigh
 from imaging.phantom.projection import Geometry, splat
 from imaging.phantom.spec import PhantomSpec
 from imaging.phantom.vessels import vessels
-from imaging.radiograph import Radiograph, Source, SpacingOrigin, canonical, film_id
+from imaging.radiograph import Radiograph, Source, SpacingOrigin, View, canonical, film_id
 
 Array = npt.NDArray[np.float32]
 
@@ -115,7 +115,7 @@ def make_phantom(spec: PhantomSpec) -> PhantomFilm:
     spec = _filled(spec, body, spawn(11, spec))
     geometry = _stand(spec, body, spawn(13, spec))
     chosen = [(f, [sign for _, sign in sides]) for f, sides, _ in draws(spec.findings, spawn(17, spec))]
-    body = _fit_heart(spec, reshape(body, chosen), geometry)
+    body = _fit_heart(spec, reshape(body, chosen), _ratio_geometry(spec, body, geometry))
     lesions = build(body, spec.findings, spawn(17, spec))
     geometry = aim(spec, body, lesions, geometry)
     maps = expose(body, lesions, geometry)
@@ -130,6 +130,9 @@ def make_phantom(spec: PhantomSpec) -> PhantomFilm:
     mass = weigh(body, maps, bone_maps, blood, geometry, spawn(29, spec))
     mass = add_devices(mass, wall, metal)
     lungs = masks["left_lung"] | masks["right_lung"]
+    if maps.lateral:
+        # Exposure and grey scale go by lung that nothing dense lies over, as on a frontal film.
+        lungs &= ~(masks["mediastinum"] | masks["heart"] | masks["diaphragm"] | masks["spine"])
     scene = Scene(spec, geometry, mass, replace(maps, silhouette={}), bone_maps, blood, lungs)
     measures = withhold({**measure(masks, body, geometry), **distances}, masks)
     measures.update(outside(masks, body, lesions, geometry))
@@ -176,6 +179,13 @@ def _stand(spec: PhantomSpec, body: Body, rng: np.random.Generator) -> Geometry:
     if spec.tilt_deg is not None:
         tilt = math.tan(math.radians(spec.tilt_deg))
     return stand(body, spec.view, spec.size, float(spec.field_mm or 0), shift, float(spec.rotation_deg or 0), tilt)
+
+
+def _ratio_geometry(spec: PhantomSpec, body: Body, geometry: Geometry) -> Geometry:
+    """The geometry in which a cardiothoracic ratio is read: the film's own, or for a lateral film its PA film's."""
+    if spec.view is not View.LATERAL:
+        return geometry
+    return _stand(replace(spec, view=View.PA), body, spawn(13, spec))
 
 
 def _fit_heart(spec: PhantomSpec, body: Body, geometry: Geometry) -> Body:
