@@ -128,14 +128,42 @@ def demo(out: Annotated[Path, typer.Option(help="folder for film, overlays and a
 def phantom(
     out: Annotated[Path, typer.Option(help="file to write: .png or .dcm")],
     finding: Annotated[list[str] | None, typer.Option(help="e.g. effusion:left:400ml; repeatable")] = None,
-    view: Annotated[str, typer.Option(help="PA or AP")] = "PA",
+    view: Annotated[str, typer.Option(help="PA, AP or LATERAL")] = "PA",
     seed: Annotated[int, typer.Option(help="the patient")] = 0,
+    truth: Annotated[
+        Path | None, typer.Option(help="folder for facts.json, report.txt and one mask per structure and finding")
+    ] = None,
+    size: Annotated[int, typer.Option(help="rows and columns in pixels, 64 to 4096")] = 1024,
+    age: Annotated[float | None, typer.Option(help="years; else the seed's")] = None,
+    sex: Annotated[str | None, typer.Option(help="M or F; else the seed's")] = None,
+    date: Annotated[str | None, typer.Option(help="day of the film, YYYY-MM-DD")] = None,
+    position: Annotated[str | None, typer.Option(help="erect or supine")] = None,
+    processing: Annotated[str | None, typer.Option(help="film or digital; else the seed's")] = None,
+    exposure: Annotated[float, typer.Option(help="error in stops: -2 is a quarter of the dose")] = 0.0,
+    rotation: Annotated[float | None, typer.Option(help="degrees; positive turns the left side backwards")] = None,
+    tilt: Annotated[float | None, typer.Option(help="degrees towards the feet; negative is lordotic")] = None,
+    clip: Annotated[str | None, typer.Option(help="lung beyond the field: left:20%, right, apex or base")] = None,
+    turned: Annotated[int, typer.Option(help="picture turned clockwise: 90, 180 or 270 degrees")] = 0,
+    mirrored: Annotated[bool, typer.Option("--mirrored", help="picture flipped left to right")] = False,
+    inverted: Annotated[bool, typer.Option("--inverted", help="grey scale upside down")] = False,
+    text: Annotated[list[str] | None, typer.Option(help="line burned into the picture; repeatable")] = None,
+    name_block: Annotated[bool, typer.Option("--name-block", help="burn in the invented patient's name")] = False,
+    bits: Annotated[int | None, typer.Option(help="8 or 16 in a PNG, 8 to 16 in a DICOM file")] = None,
+    monochrome: Annotated[int, typer.Option(help="1 or 2: DICOM's MONOCHROME1 or 2")] = 2,
+    modality: Annotated[str, typer.Option(help="DX or CR, of a DICOM file")] = "DX",
     as_json: JsonOption = False,
 ) -> None:
-    """Write a synthetic film; its truth goes to stdout."""
-    from ui.terminal.films import write_phantom_film
+    """Write a synthetic film; its truth goes to stdout, with --truth also into a folder."""
+    from ui.terminal.phantom import write_phantom_film
 
-    write_phantom_film(out, finding or [], view, seed, as_json, _stdout())
+    told = {
+        "findings": finding, "view": view, "seed": seed, "size": size, "age_years": age, "sex": sex, "date": date,
+        "position": position, "processing": processing, "exposure_stops": exposure, "rotation_deg": rotation,
+        "tilt_deg": tilt, "clip": clip, "turned_deg": turned, "mirrored": mirrored, "inverted": inverted,
+        "texts": text, "name_block": name_block,
+    }  # fmt: skip
+    file = {"bits": bits, "monochrome": monochrome, "modality": modality.upper()}
+    write_phantom_film(out, told, file, truth, as_json, _stdout())
 
 
 @cli.command()

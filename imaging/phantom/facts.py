@@ -12,6 +12,7 @@ from imaging.phantom.masks import Mask, box
 from imaging.phantom.person import person
 from imaging.phantom.physics import LUNG_DOSE_UGY
 from imaging.phantom.projection import SOURCE_DISTANCE_MM
+from imaging.radiograph import View
 
 if TYPE_CHECKING:
     from imaging.phantom.film import PhantomFilm
@@ -68,7 +69,7 @@ def facts(film: PhantomFilm) -> dict[str, Any]:
             **exposure(film),
         },
         "positioning": {
-            "position": getattr(spec, "position", None),
+            "position": position(film),
             "inspiration": spec.inspiration,
             "rotation_deg": spec.rotation_deg,
             "tilt_deg": round(math.degrees(math.atan(shot.tilt)), 2),
@@ -91,6 +92,11 @@ def facts(film: PhantomFilm) -> dict[str, Any]:
         "units": {name: UNITS.get(name.rpartition("_")[2], "1") for name in given},
         "boxes": {name: list(place) for name, place in film.boxes.items()},
     }
+
+
+def position(film: PhantomFilm) -> str:
+    """'erect' or 'supine'; what PhantomSpec.position means when it is None."""
+    return film.spec.position or ("supine" if film.spec.view is View.AP else "erect")
 
 
 def exposure(film: PhantomFilm) -> dict[str, float]:

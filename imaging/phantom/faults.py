@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -23,8 +23,8 @@ Kind = TypeVar("Kind", bound=np.generic)
 WIDE = 1.5
 """Side of the field in which the whole lungs are looked for, over the side of the film's own."""
 
-WIDE_PIXELS, WIDE_GRID = 600, 240
-"""Pixels and rays a side of that field: about 1 mm and 2.5 mm."""
+WIDE_PIXELS, WIDE_GRID = 600, 160
+"""Pixels and rays a side of that field: about 1 mm and 4 mm."""
 
 OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "H": "F", "F": "H"}
 """Directions of Patient Orientation (0020,0020), PS3.3 C.7.6.1.1.1."""
@@ -72,12 +72,26 @@ def orientation(spec: PhantomSpec) -> tuple[str, str]:
     return along_row, along_column
 
 
-def aim(spec: PhantomSpec, body: Body, lesions: list[Lesion], geometry: Geometry) -> Geometry:
-    """The geometry displaced as `spec.clip` asks; unchanged without it."""
+@dataclass(frozen=True)
+class Wide:
+    """Both lungs, whatever the film shows of them.
+
+    Attributes:
+        lungs: 'left_lung' and 'right_lung' [WIDE_PIXELS, WIDE_PIXELS] on a field WIDE times as large as the film's.
+        geometry: of the film around whose centre that field lies.
+    """
+
+    lungs: dict[str, Mask]
+    geometry: Geometry
+
+
+def aim(spec: PhantomSpec, body: Body, lesions: list[Lesion], geometry: Geometry) -> tuple[Geometry, Wide | None]:
+    """The geometry displaced as `spec.clip` asks, unchanged without it, and what was computed for that."""
     if spec.clip is None:
-        return geometry
+        return geometry, None
     edge, share = spec.clip
-    fields = whole_lungs(body, lesions, geometry)
+    wide = whole_lungs(body, lesions, geometry)
+    fields = wide.lungs
     mask = fields.get(f"{edge}_lung")
     if mask is None:
         mask = np.logical_or.reduce([fields["left_lung"], fields["right_lung"]])
@@ -90,36 +104,49 @@ def aim(spec: PhantomSpec, body: Body, lesions: list[Lesion], geometry: Geometry
     half = geometry.pixel_mm * geometry.size / 2
     mm = (position / WIDE_PIXELS - 0.5) * 2 * half * WIDE + (geometry.centre_u if across else geometry.centre_v)
     centre = mm - half if far else mm + half
-    return replace(geometry, centre_u=centre) if across else replace(geometry, centre_v=centre)
+    moved = replace(geometry, centre_u=centre) if across else replace(geometry, centre_v=centre)
+    return moved, wide
 
 
-def whole_lungs(body: Body, lesions: list[Lesion], geometry: Geometry) -> dict[str, Mask]:
-    """'left_lung' and 'right_lung' [WIDE_PIXELS, WIDE_PIXELS] on a field WIDE times as large around the same centre."""
+def whole_lungs(body: Body, lesions: list[Lesion], geometry: Geometry) -> Wide:
+    """The lungs on a field WIDE times as large as the film's around the same centre."""
     pixel = geometry.pixel_mm * geometry.size * WIDE / WIDE_PIXELS
-    wide = replace(geometry, size=WIDE_PIXELS, pixel_mm=pixel)
+    field = replace(geometry, size=WIDE_PIXELS, pixel_mm=pixel)
     no_bone: dict[str, npt.NDArray[np.float32]] = defaultdict(
         lambda: np.zeros((WIDE_PIXELS, WIDE_PIXELS), dtype=np.float32)
     )
-    masks = collect(expose(body, lesions, wide, WIDE_GRID), no_bone, [])
-    return {name: masks[name] for name in ("left_lung", "right_lung")}
+    masks = collect(expose(body, lesions, field, WIDE_GRID), no_bone, [])
+    return Wide({name: masks[name] for name in ("left_lung", "right_lung")}, geometry)
 
 
-def outside(masks: dict[str, Mask], body: Body, lesions: list[Lesion], geometry: Geometry) -> dict[str, float]:
+def outside(
+    masks: dict[str, Mask], body: Body, lesions: list[Lesion], geometry: Geometry, wide: Wide | None
+) -> dict[str, float]:
     """Share 0..1 of each lung's area outside the field, 'left_lung_outside' and 'right_lung_outside'.
 
-    Exactly 0 for a lung of `masks` (upright) that keeps clear of the film's border.
+    Exactly 0 for a lung of `masks` (upright) that keeps clear of the film's border. `wide` is what `aim` gave.
     """
     shares = {f"{name}_outside": 0.0 for name in ("left_lung", "right_lung")}
     cut = [name for name in ("left_lung", "right_lung") if touches(masks[name])]
-    if cut:
-        wide = whole_lungs(body, lesions, geometry)
-        edges = (np.arange(WIDE_PIXELS + 1) / WIDE_PIXELS - 0.5) * WIDE
-        covered = (np.minimum(edges[1:], 0.5) - np.maximum(edges[:-1], -0.5)) * (WIDE_PIXELS / WIDE)
-        inside = np.clip(covered, 0, 1)
-        for name in cut:
-            total = float(wide[name].sum())
-            shares[f"{name}_outside"] = max(0.0, 1 - float(inside @ wide[name] @ inside) / total) if total else 0.0
+    if not cut:
+        return shares
+    wide = wide or whole_lungs(body, lesions, geometry)
+    side = geometry.pixel_mm * geometry.size
+    columns = _covered((geometry.centre_u - wide.geometry.centre_u) / side)
+    rows = _covered((geometry.centre_v - wide.geometry.centre_v) / side)
+    for name in cut:
+        total = float(wide.lungs[name].sum())
+        seen = float(rows @ wide.lungs[name] @ columns)
+        shares[f"{name}_outside"] = max(0.0, 1 - seen / total) if total else 0.0
     return shares
+
+
+def _covered(shift: float) -> npt.NDArray[np.float64]:
+    """Share 0..1 of each pixel of a wide field's axis that a film covers whose centre lies `shift` of its side off."""
+    edges = (np.arange(WIDE_PIXELS + 1) / WIDE_PIXELS - 0.5) * WIDE
+    inside = np.minimum(edges[1:], shift + 0.5) - np.maximum(edges[:-1], shift - 0.5)
+    result: npt.NDArray[np.float64] = np.clip(inside * (WIDE_PIXELS / WIDE), 0, 1)
+    return result
 
 
 def touches(mask: Mask, sides: str = "all") -> bool:
@@ -129,11 +156,13 @@ def touches(mask: Mask, sides: str = "all") -> bool:
 
 
 def withhold(measures: dict[str, float], masks: dict[str, Mask]) -> dict[str, float]:
-    """The measures with nan for those that need lung the film does not show: a thorax cut off at its side has no width,
-    a lung cut off has no area, costophrenic angle or dome height."""
+    """The measures with nan for those that need what the film does not show: a thorax or heart cut off at its side has
+    no width, a lung cut off has no area, costophrenic angle or dome height."""
     lost = set()
     if touches(masks["left_lung"], "lateral") or touches(masks["right_lung"], "lateral"):
         lost |= {"cardiothoracic_ratio", "thorax_width_mm"}
+    if touches(masks["heart"], "lateral"):
+        lost |= {"cardiothoracic_ratio", "heart_width_mm"}
     for side in ("left", "right"):
         if touches(masks[f"{side}_lung"]):
             lost |= {f"{side}_lung_area_mm2", f"{side}_costophrenic_angle_deg", f"{side}_dome_height_mm"}

@@ -117,7 +117,7 @@ def make_phantom(spec: PhantomSpec) -> PhantomFilm:
     chosen = [(f, [sign for _, sign in sides]) for f, sides, _ in draws(spec.findings, spawn(17, spec))]
     body = _fit_heart(spec, reshape(body, chosen), _ratio_geometry(spec, body, geometry))
     lesions = build(body, spec.findings, spawn(17, spec))
-    geometry = aim(spec, body, lesions, geometry)
+    geometry, wide = aim(spec, body, lesions, geometry)
     maps = expose(body, lesions, geometry)
     bones, fractures = break_ribs(body, skeleton(body, spawn(19, spec)), draws(spec.findings, spawn(17, spec)))
     bone_maps = _project_bones(body, bones, geometry)
@@ -135,7 +135,7 @@ def make_phantom(spec: PhantomSpec) -> PhantomFilm:
         lungs &= ~(masks["mediastinum"] | masks["heart"] | masks["diaphragm"] | masks["spine"])
     scene = Scene(spec, geometry, mass, replace(maps, silhouette={}), bone_maps, blood, lungs)
     measures = withhold({**measure(masks, body, geometry), **distances}, masks)
-    measures.update(outside(masks, body, lesions, geometry))
+    measures.update(outside(masks, body, lesions, geometry, wide))
     masks = {name: turn(mask, spec) for name, mask in masks.items()}
     picture, annotations = scene.develop()
     return PhantomFilm(

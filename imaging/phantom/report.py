@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imaging.phantom.facts import faults, zones
+from imaging.phantom.facts import faults, position, zones
 from imaging.phantom.person import person
 
 if TYPE_CHECKING:
@@ -64,11 +64,10 @@ def _technique(film: PhantomFilm) -> str:
     """View, patient, date, position, processing and faults."""
     spec, who = film.spec, person(film.spec)
     sex = {"M": "man", "F": "woman"}.get(who.sex, "person")
-    position = getattr(spec, "position", None)
     date = f", {spec.date:%-d %B %Y}" if spec.date else ""
     said = [f"{VIEWS[spec.view.value]} chest film of a {sex} of {who.age_years} years{date}"]
-    said += [f"patient {position}"] if position else []
-    said += ["digital picture" if spec.processing == "digital" else "screen-film picture", *fault_words(film)]
+    picture = "digital picture" if spec.processing == "digital" else "screen-film picture"
+    said += [f"patient {position(film)}", picture, *fault_words(film)]
     return "; ".join(said) + "."
 
 

@@ -1,4 +1,4 @@
-"""`hilum film`, `hilum tool` and `hilum phantom`: one line of JSON, or a few of text, per film."""
+"""`hilum film` and `hilum tool`: one line of JSON, or a few of text, per film."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from agent import make_pool
 from agent.settings import Settings
 from imaging import open_film
 from imaging.failures import BadArguments, FilmRefused
-from imaging.phantom import PhantomSpec, parse_finding, write_phantom
-from imaging.radiograph import View
 from imaging.store import ImageStore
 from tools.contract import Result, ToolContext
 from tools.contract.saving import save_masks
@@ -84,25 +82,3 @@ def _arguments(text: str) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise BadArguments(f"--args is a JSON {type(given).__name__}.", 'Give an object: {"name": value}.')
     return given
-
-
-def write_phantom_film(out: Path, findings: list[str], view: str, seed: int, as_json: bool, console: Console) -> None:
-    """Write one phantom film (.png or .dcm) and print its truth."""
-    try:
-        projection = View(view.upper())
-    except ValueError as error:
-        raise BadArguments(f"--view {view!r} is not known.", "Use PA or AP.") from error
-    spec = PhantomSpec(seed=seed, view=projection, findings=tuple(parse_finding(text) for text in findings))
-    film = write_phantom(spec, out)
-    truth = {
-        "file": str(out),
-        "id": film.radiograph.id,
-        "findings": list(film.findings),
-        "measures": film.measures,
-        "boxes": {name: list(box) for name, box in film.boxes.items()},
-    }
-    if as_json:
-        typer.echo(json.dumps(truth))
-        return
-    for name, value in truth.items():
-        console.print(f"{name:>16}  {_plain(value)}", markup=False, highlight=False)
