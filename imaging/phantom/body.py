@@ -182,6 +182,17 @@ def centred(body: Body, x: Array, y: Array) -> Array:
     return x - shift_at(body, y) if body.shift_mm else x
 
 
+def septum(body: Body, side: int, x: Array, y: Array, z: Array) -> Array:
+    """Distance (reference mm) to what parts both pleural spaces at the midline: negative on the given side.
+
+    Displaced, it leans: the front goes all the way, the back is held by the spine.
+    """
+    if not body.shift_mm:
+        return (1.5 - side * x).astype(np.float32)
+    lean = 0.35 + 0.65 * np.clip((50 - z) / 120, 0, 1)
+    return (1.0 - side * (x - shift_at(body, y) * lean)).astype(np.float32)
+
+
 def squircle(u: Array, v: Array, k: float) -> Array:
     """Normalised radius of a squircle with k in 0 (ellipse) .. 1 (square), u and v normalised; 1 on the border."""
     uu, vv = np.minimum(u * u, 1.7), np.minimum(v * v, 1.7)
@@ -246,6 +257,17 @@ def spine(x: Array, y: Array, z: Array) -> Array:
 
 def diaphragm(body: Body, side: int, x: Array, y: Array, z: Array) -> Array:
     """Distance to the part below one dome (negative below the diaphragm)."""
+    own = _dome(body, side, x, z)
+    if body.shift_mm:
+        # Lung may lie beyond the midline, where the domes must meet without a step.
+        share = np.clip(0.5 + side * x / np.float32(70.0), 0, 1)
+        own = own + (_dome(body, -side, x, z) - own) * (1 - share * share * (3 - 2 * share))
+    result: Array = ((own - y) * np.float32(0.75)).astype(np.float32)
+    return result
+
+
+def _dome(body: Body, side: int, x: Array, z: Array) -> Array:
+    """Height y (reference mm) of one dome's surface."""
     top = body.dome_left if side > 0 else body.dome_right
     xc, zc = 58.0 + 4 * body.wobble[4], -22.0
     dx, dz = (side * x - xc), (z - zc)
@@ -256,7 +278,7 @@ def diaphragm(body: Body, side: int, x: Array, y: Array, z: Array) -> Array:
     ripple = 1.2 * np.sin(side * x / 23.0 + body.wobble[5]) * np.sin(z / 31.0 + body.wobble[6])
     drop = body.dome_drop * (1 - (body.flatten_left if side > 0 else body.flatten_right))
     surface = top + np.float32(drop) * (0.40 * r2 + 0.52 * r2 * r2) + ripple
-    result: Array = ((surface - y) * np.float32(0.75)).astype(np.float32)
+    result: Array = np.asarray(surface, dtype=np.float32)
     return result
 
 

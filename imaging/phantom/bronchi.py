@@ -11,10 +11,10 @@ from imaging.phantom.vessels import grow, radii, tree_cloud
 
 Points = npt.NDArray[np.float32]
 
-BRONCHI = 26
+BRONCHI = 18
 """Ends of the tree: subsegmental bronchi of one lobe; smaller ones are not seen on films."""
 
-END_RADIUS_MM, LOBAR_RADIUS_MM = 0.8, 3.6
+END_RADIUS_MM, LOBAR_RADIUS_MM = 1.7, 4.5
 """Radii of the smallest and the widest of them, set by eye."""
 
 

@@ -19,10 +19,10 @@ WALL_SHARE = 0.15
 FLUID_SHARE = 0.30
 """Height of the fluid in a cavity with a level, as a share of its inner diameter."""
 
-SATELLITES = 14
+SATELLITES = 20
 """Small nodules scattered about a cavity."""
 
-SATELLITE_MM = (1.6, 3.4)
+SATELLITE_MM = (2.2, 4.8)
 """Their radii in mm."""
 
 
@@ -31,8 +31,8 @@ def cavity(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.G
     radius = spec.value / 2
     wall = spec.wall_mm if spec.wall_mm is not None else WALL_SHARE * spec.value
     centre = place(body, spec, sign, radius / body.mean_scale, rng)
-    outer = lobulated(body, centre, radius, 0.03, rng)
-    inner = lobulated(body, centre, radius - wall, 0.05, rng)
+    outer = lobulated(body, centre, radius, 0.06, rng)
+    inner = lobulated(body, centre, radius - wall, 0.08, rng)
     level = None
     if spec.kind == "fluid_level":
         depth = FLUID_SHARE * 2 * (radius - wall)
@@ -58,10 +58,10 @@ def cavity(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.G
 def _satellites(
     body: Body, sign: int, centre: tuple[float, float, float], radius: float, rng: np.random.Generator
 ) -> Cloud:
-    """Small solid nodules (reference mm, mm³) within 2.4 radii of the centre; those outside the lung are left out."""
+    """Small solid nodules (reference mm, mm³) within 2.2 radii of the centre; those outside the lung are left out."""
     direction = rng.normal(size=(SATELLITES, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    away = (radius / body.mean_scale) * rng.uniform(1.15, 2.4, (SATELLITES, 1))
+    away = (radius / body.mean_scale) * rng.uniform(1.15, 2.2, (SATELLITES, 1))
     middle = np.array(centre) + direction * away
     size = rng.uniform(*SATELLITE_MM, SATELLITES)
     each = 500

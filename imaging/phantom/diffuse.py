@@ -293,6 +293,7 @@ def reshape(body: Body, chosen: list[tuple[FindingSpec, list[int]]]) -> Body:
     Args:
         chosen: findings with the signs of their sides.
     """
+    normal = body.dome_left
     for spec, signs in chosen:
         s = spec.severity
         down = {"emphysema": 16.0 * s, "fibrosis": -9.0 * s}.get(spec.code, 0.0)
@@ -308,6 +309,9 @@ def reshape(body: Body, chosen: list[tuple[FindingSpec, list[int]]]) -> Body:
             )
         if spec.kind == "tension":
             body = _under_tension(body, signs)
+    # The stomach's bubble stays under its dome.
+    x, y, z, radius = body.gas
+    body = replace(body, gas=(x, y + body.dome_left - normal, z, radius))
     shift = sum(_shift(spec, sign) for spec, signs in chosen for sign in signs)
     return replace(body, shift_mm=float(np.clip(shift, -MAX_SHIFT_MM, MAX_SHIFT_MM)) / body.scale[0])
 

@@ -125,7 +125,7 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
     for side, name in ((1, "left"), (-1, "right")):
         wall = shapes.cage(body, side, x, y, z)
         below = shapes.diaphragm(body, side, x, y, z)
-        gap = (1.5 - side * mid).astype(np.float32)
+        gap = shapes.septum(body, side, x, y, z)
         lung = np.maximum(np.maximum(wall, -below), np.maximum(-centre, gap))
         d[f"lung_{name}"] = lung
         d[f"dome_{name}"] = np.maximum(np.maximum(wall, below), gap)

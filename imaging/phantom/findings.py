@@ -63,7 +63,7 @@ FINDINGS: dict[str, Rule] = {
     "pleural_thickening": Rule(True, "mm", 2.0, 30.0, True, 8.0),
     "hernia": Rule(False, "mm", 30.0, 130.0, False, 70.0),
     "fracture": Rule(
-        True, "mm", 0.0, 25.0, False, 6.0, kinds=("posterior", "lateral", "anterior"), extras={"rib": (2, 10)}
+        True, "mm", 0.0, 25.0, False, 8.0, kinds=("posterior", "lateral", "anterior"), extras={"rib": (2, 10)}
     ),
     "retained_sponge": Rule(True, "mm", 20.0, 90.0, True, 50.0),
     "retained_needle": Rule(True, "mm", 8.0, 80.0, True, 30.0),

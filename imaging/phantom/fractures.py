@@ -17,7 +17,7 @@ from imaging.phantom.projection import Geometry, splat
 
 Mask = npt.NDArray[np.bool_]
 
-PLACES = {"posterior": (0.16, 0.30), "lateral": (0.42, 0.56), "anterior": (0.66, 0.80)}
+PLACES = {"posterior": (0.20, 0.32), "lateral": (0.42, 0.54), "anterior": (0.76, 0.90)}
 """Shares of a rib's length, from its head, between which a fracture of each kind is drawn."""
 
 GAP_MM = 1.6

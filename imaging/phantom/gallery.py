@@ -15,14 +15,21 @@ from PIL import Image, ImageDraw, ImageFont
 from imaging.phantom.film import make_phantom
 from imaging.phantom.findings import parse_finding
 from imaging.phantom.spec import PhantomSpec
+from imaging.radiograph import View
 
 TILES: tuple[tuple[str, ...], ...] = (
     (),
     ("effusion:left:600ml",),
     ("pneumothorax:right:35%",),
+    ("pneumothorax:left:60%:tension",),
+    ("AP", "effusion:left:900ml"),
     ("consolidation:right:lower:90mm",),
+    ("consolidation:right_upper_lobe",),
+    ("consolidation:right_middle_lobe",),
     ("nodule:left:upper:22mm",),
     ("mass:right:middle:60mm",),
+    ("cavity:right:45mm",),
+    ("cavity:left:60mm:fluid_level",),
     ("cardiomegaly:0.60",),
     ("edema:0.3",),
     ("edema:0.9",),
@@ -33,12 +40,15 @@ TILES: tuple[tuple[str, ...], ...] = (
     ("fibrosis:0.8",),
     ("pleural_thickening:left:18mm",),
     ("hernia:80mm",),
+    ("fracture:right:rib5:posterior:12mm",),
+    ("retained_sponge:right:60mm",),
+    ("retained_needle:left:40mm",),
     ("ett:45mm", "ng_tube"),
     ("central_line:right",),
     ("pacemaker:left",),
     ("chest_drain:right", "pneumothorax:right:15%"),
 )
-"""Findings of the gallery's tiles; the first is normal."""
+"""Findings of the gallery's tiles, after the view where it is not PA; the first is normal."""
 
 COLUMNS = 4
 CAPTION = 18
@@ -56,8 +66,11 @@ def gallery(
     sheet = Image.new("L", (COLUMNS * size, rows * (size + CAPTION)), 0)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     for number, texts in enumerate(tiles):
-        findings = tuple(parse_finding(text) for text in texts)
-        film = make_phantom(PhantomSpec(seed=seed, size=size * drawn, findings=findings, processing="digital"))
+        view = View.AP if "AP" in texts else View.PA
+        findings = tuple(parse_finding(text) for text in texts if text != "AP")
+        film = make_phantom(
+            PhantomSpec(seed=seed, view=view, size=size * drawn, findings=findings, processing="digital")
+        )
         tile = Image.fromarray(np.round(film.radiograph.pixels * 255).astype(np.uint8))
         x, y = number % COLUMNS * size, number // COLUMNS * (size + CAPTION)
         sheet.paste(tile.resize((size, size), Image.Resampling.LANCZOS), (x, y))

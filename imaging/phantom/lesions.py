@@ -149,7 +149,10 @@ def effusion(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random
         return result
 
     told = {"volume_ml": round(count * unit, 1), "layering": "supine" if body.supine else "erect"}
-    return Lesion(f"effusion_{side}", "effusion", side, distance, 1.0, sign, parameters=told)
+    # Behind a supine lung fluid takes the lung's own place; its tissue and vessels crowd towards the front.
+    anchor = (sign * 34.0 + float(shift_at(body, 115.0)), 115.0, -70.0)
+    collapse = (anchor, (1 - count / len(order)) ** (1 / 3)) if body.supine else None
+    return Lesion(f"effusion_{side}", "effusion", side, distance, 1.0, sign, parameters=told, collapse=collapse)
 
 
 def pneumothorax(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.Generator) -> Lesion:

@@ -136,7 +136,7 @@ def projected_ratio(body: Body, geometry: Geometry, grid: int = 160) -> float:
         heart = np.minimum(heart, shapes.heart(body, mid, y, z))
         for side in (1, -1):
             wall, dome = shapes.cage(body, side, x, y, z), shapes.diaphragm(body, side, x, y, z)
-            wall = np.maximum(wall, np.float32(1.5) - side * mid)
+            wall = np.maximum(wall, shapes.septum(body, side, x, y, z))
             lung[side] = np.minimum(lung[side], np.maximum(wall, -dome))
             below[side] = np.minimum(below[side], np.maximum(wall, dome))
     centre = np.minimum(np.minimum(below[1], below[-1]), heart)

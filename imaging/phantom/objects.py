@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from imaging.phantom.body import Body
 from imaging.phantom.bones import Cloud, frames, resample
-from imaging.phantom.devices import Device, curve, hose
+from imaging.phantom.devices import Device, hose
 from imaging.phantom.findings import FindingSpec
 from imaging.phantom.lesions import place
 
@@ -21,8 +21,8 @@ THREAD_IRON_MM2 = 0.35
 THREAD_RADIUS_MM = 0.6
 """Half the thread's width."""
 
-THREAD_TURNS = 7
-"""Bends of the folded thread."""
+THREAD_WAVES = (2, 3, 5)
+"""Periods of the sines that fold the thread, per axis and overtone."""
 
 CLOTH_SHARE = 0.55
 """Share of the sponge's body that is tissue and fluid beyond the lung's own; the rest is trapped air."""
@@ -42,22 +42,17 @@ def sponge(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.G
     radius = spec.value / 2 / body.mean_scale
     centre = np.array(place(body, spec, sign, radius, rng))
     flat = np.array([1.0, 0.8, 0.6]) * radius
-    steps = np.arange(THREAD_TURNS * 2 + 1)
-    across = np.where(steps % 2, 0.72, -0.72) * (1 - 0.35 * rng.random(len(steps)))
-    down = np.linspace(-0.62, 0.62, len(steps)) + rng.normal(0, 0.10, len(steps))
-    depth = rng.uniform(-0.5, 0.5, len(steps))
-    turn = rng.uniform(0, np.pi)
-    cos, sin = np.cos(turn), np.sin(turn)
-    shape = np.stack([across * cos - down * sin, across * sin + down * cos, depth], axis=1)
-    knots = [(float(p[0]), float(p[1]), float(p[2])) for p in centre + shape * flat]
-    line = curve(knots)
+    t = np.linspace(0, 1, 200)[:, None]
+    waves = [rng.uniform(0.5, 1.0, 3) * np.sin(2 * np.pi * k * t + rng.uniform(0, 2 * np.pi, 3)) for k in THREAD_WAVES]
+    shape = np.sum(waves, axis=0)
+    line = (centre + 0.8 * shape / np.linalg.norm(shape, axis=1).max() * flat).astype(np.float32)
     _, metal = hose(line, THREAD_RADIUS_MM, 0.3, THREAD_IRON_MM2, rng)
     told = {
         "diameter_mm": spec.value,
         "centre_mm": [round(float(c * s), 1) for c, s in zip(centre, body.scale, strict=True)],
         "thread_mm": round(_length(line * np.array(body.scale)), 1),
     }  # fmt: skip
-    return _object(spec, side, _cloth(centre, flat, rng), metal, knots[-1], told)
+    return _object(spec, side, _cloth(centre, flat, rng), metal, line[-1], told)
 
 
 def _cloth(centre: npt.NDArray[np.floating], radii: npt.NDArray[np.floating], rng: np.random.Generator) -> Cloud:
@@ -93,8 +88,7 @@ def needle(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.G
         "length_mm": spec.value, "thickness_mm": 2 * NEEDLE_RADIUS_MM,
         "centre_mm": [round(float(c * s), 1) for c, s in zip(centre, body.scale, strict=True)],
     }  # fmt: skip
-    tip = (float(line[-1, 0]), float(line[-1, 1]), float(line[-1, 2]))
-    return _object(spec, side, nothing, metal, tip, told)
+    return _object(spec, side, nothing, metal, line[-1], told)
 
 
 def _wire(line: Array, radius_mm: float, rng: np.random.Generator) -> Cloud:
@@ -115,6 +109,7 @@ def _length(line: npt.NDArray[np.floating]) -> float:
 
 
 def _object(
-    spec: FindingSpec, side: str, wall: Cloud, metal: Cloud, tip: tuple[float, float, float], told: dict[str, Any]
+    spec: FindingSpec, side: str, wall: Cloud, metal: Cloud, tip: npt.NDArray[np.floating], told: dict[str, Any]
 ) -> Device:
-    return Device(f"{spec.code}_{side}", spec.code, side, wall, metal, tip, told, finding="retained_object")
+    end = (float(tip[0]), float(tip[1]), float(tip[2]))
+    return Device(f"{spec.code}_{side}", spec.code, side, wall, metal, end, told, finding="retained_object")

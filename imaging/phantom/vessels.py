@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from imaging.phantom.body import Body, cage, centred, diaphragm, heart, mediastinum, shift_at, spine
+from imaging.phantom.body import Body, cage, centred, diaphragm, heart, mediastinum, septum, shift_at, spine
 from imaging.phantom.bones import Cloud, join
 
 Points = npt.NDArray[np.float32]
@@ -29,7 +29,7 @@ def lung_distance(body: Body, side: int, x: Points, y: Points, z: Points) -> Poi
     d = np.maximum(cage(body, side, x, y, z), -diaphragm(body, side, x, y, z))
     mid = centred(body, x, y)
     d = np.maximum(d, -np.minimum(heart(body, mid, y, z), mediastinum(body, mid, y, z)))
-    return np.maximum(np.maximum(d, -spine(x, y, z)), (1.5 - side * mid).astype(np.float32))
+    return np.maximum(np.maximum(d, -spine(x, y, z)), septum(body, side, x, y, z))
 
 
 def lung_voxels(body: Body, side: int, step: float) -> Points:
