@@ -70,11 +70,27 @@ def told_films(films: list[Radiograph], studies: StudyInput) -> str:
     return "\n".join(lines) or "(none yet)"
 
 
-def brief(film: Radiograph, role: str | None) -> str:
-    """The few words by which the user knows a film, e.g. "PA, 2021-05-03, prior"."""
+def places(studies: StudyInput) -> dict[str, str]:
+    """Film id to its place among the others for the user, e.g. "prior" or, of several patients, "patient 2, current".
+
+    Empty where there is nothing to tell apart.
+    """
+    roles, patients = studies.roles(), studies.patients()
+    known = [key for key in patients if key is not None]
+    told = {}
+    for each in studies.films:
+        key = each.film.patient_key
+        patient = f"patient {known.index(key) + 1}" if key is not None else "patient not known"
+        role = roles.get(each.film.id)
+        told[each.film.id] = ", ".join([*([patient] if len(patients) > 1 else []), *([role] if role else [])])
+    return told if len(told) > 1 else dict.fromkeys(told, "")
+
+
+def brief(film: Radiograph, place: str) -> str:
+    """The few words by which the user knows a film, e.g. "PA, 2021-05-03, prior"; `place` as of `places`."""
     view = film.view.value if film.view_origin != "none" else "view not stated"
     date = film.acquired.isoformat() if film.acquired else "no date"
-    return ", ".join([view, date, *([role] if role else [])])
+    return ", ".join([view, date, *([place] if place else [])])
 
 
 def input_notes(found: StudyInput) -> list[str]:

@@ -20,6 +20,7 @@ from imaging.failures import BadArguments, Unavailable
 from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
 from imaging.store import ImageStore
+from imaging.studies import StudyInput, group, read_input
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status, ToolFailure
 
@@ -60,6 +61,18 @@ class FakeSession:
     def add(self, film: Any) -> Radiograph:
         """Decode a film into this session."""
         return self.films.add(film)
+
+    def take(self, films: Sequence[Any]) -> StudyInput:
+        """Decode films, folders and archives into this session."""
+        found = read_input(films)
+        for each in found.films:
+            self.films.add(each.film)
+        return found
+
+    @property
+    def studies(self) -> StudyInput:
+        """All films as studies."""
+        return group(self.films.get(film_id) for film_id in self.films.ids())
 
     def stream(self, question: str, films: Sequence[Any] = ()) -> Iterator[Event]:
         """Three tools, then a text in pieces, then the Answer."""

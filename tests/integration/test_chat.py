@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from fake_agent import FakeAgent
 
 from agent.settings import Settings
 from imaging.phantom import PhantomSpec, make_phantom, parse_finding
+from imaging.phantom.files import dataset
 from ui.chat import launch
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -59,6 +61,19 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for seed, path in enumerate(paths):
         phantom = make_phantom(PhantomSpec(seed=seed, findings=(parse_finding("effusion:left:600ml"),)))
         phantom.write_dicom(str(path))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def visits(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two visits of one patient, a year apart."""
+    folder = tmp_path_factory.mktemp("visits")
+    paths = [folder / "old.dcm", folder / "new.dcm"]
+    for year, path in zip((2020, 2021), paths, strict=True):
+        visit = dataset(make_phantom(PhantomSpec(seed=year, size=256)))
+        visit.PatientID = "1"
+        visit.StudyDate = visit.SeriesDate = visit.ContentDate = visit.AcquisitionDate = f"{year}0105"
+        visit.save_as(path, enforce_file_format=True)
     return paths
 
 
@@ -160,6 +175,32 @@ def test_refused_file_says_why_in_place(window: Window, tmp_path: Path) -> None:
     window.page.wait_for_selector("#chat .notice.problem >> text=holiday.png cannot be used.")
     assert "Traceback" not in window.page.inner_text("body")
     assert window.page.locator("#viewer .drop").count() == 1
+    assert uploads_left() == []
+
+
+def test_a_zip_with_two_visits_shows_the_current_film_and_tells_of_every_file(
+    window: Window, visits: list[Path], tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "visits.zip", "w") as archive:
+        for path in visits:
+            archive.write(path, path.name)
+        archive.write(visits[0], "again.dcm")
+        archive.writestr("notes.txt", "this is text")
+    window.open(tmp_path / "visits.zip")
+    page = window.page
+    page.wait_for_selector("#viewer .films button")
+    told = page.inner_text("#chat")
+    assert "Film 1: PA · 2020-01-05 · prior" in told and "Film 2: PA · 2021-01-05 · current" in told
+    assert "visits.zip!notes.txt cannot be used." in told and "The file is text" in told
+    assert "visits.zip!old.dcm (as visits.zip!again.dcm)" in told and str(tmp_path) not in told
+    assert page.inner_text("#viewer .films button[aria-pressed=true]").endswith("2021-01-05 · current")
+    assert uploads_left() == []
+
+
+def test_a_folder_is_opened_as_the_files_in_it(window: Window, visits: list[Path]) -> None:
+    window.page.set_input_files("#chat-side input[webkitdirectory]", str(visits[0].parent))
+    window.page.wait_for_selector("#chat >> text=Film 1: PA · 2020-01-05 · prior")
+    assert window.page.locator("#viewer .films button").count() == 2
     assert uploads_left() == []
 
 

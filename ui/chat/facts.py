@@ -79,12 +79,12 @@ def _spacing(film: Radiograph) -> str:
     return f"{size} per pixel, {meaning}"
 
 
-def brief_facts(film: Radiograph) -> str:
-    """The few words beside a thumbnail, e.g. 'PA · 2021-05-03'."""
+def brief_facts(film: Radiograph, place: str = "") -> str:
+    """The few words beside a thumbnail, e.g. 'PA · 2021-05-03 · prior'."""
     parts = [film.view.value if film.view_origin != "none" else "view not stated"]
     if film.acquired:
         parts.append(film.acquired.isoformat())
-    return " · ".join(parts)
+    return " · ".join([*parts, *([place] if place else [])])
 
 
 def leaves_machine(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 // Citations, and films dropped anywhere on the page. Listens on the document, whatever gradio draws and redraws.
 (() => {
   const viewer = () => document.querySelector("#viewer [data-viewer]");
-  const input = () => document.querySelector("#chat-side input[type=file]");
+  const input = () => document.querySelector("#chat-side input[type=file]:not([webkitdirectory])");
 
   const cite = (link) => {
     const id = (link.getAttribute("href") || "").slice(1);

@@ -52,7 +52,10 @@ def build(agent: Agent, settings: Settings) -> gr.Blocks:
                 chat = _conversation()
                 with gr.Row(elem_id="ask-row"):
                     films = gr.UploadButton(
-                        "Add film", elem_id="films", file_count="multiple", size="sm", scale=0, min_width=96
+                        "Add films", elem_id="films", file_count="multiple", size="sm", scale=0, min_width=96
+                    )
+                    folder = gr.UploadButton(
+                        "Folder", elem_id="folder", file_count="directory", size="sm", scale=0, min_width=76
                     )
                     question = gr.Textbox(
                         elem_id="question",
@@ -67,7 +70,7 @@ def build(agent: Agent, settings: Settings) -> gr.Blocks:
                         max_length=4000,
                     )
         state = gr.HTML("", elem_id="state")
-        _wire(page, desk, [chat, viewer, state, question], films, restart)
+        _wire(page, desk, [chat, viewer, state, question], [films, folder], restart)
     return page
 
 
@@ -94,13 +97,13 @@ def _conversation() -> gr.Chatbot:
     )
 
 
-def _wire(page: gr.Blocks, desk: Desk, screen: list[Any], films: gr.UploadButton, restart: gr.Button) -> None:
+def _wire(page: gr.Blocks, desk: Desk, screen: list[Any], uploads: list[gr.UploadButton], restart: gr.Button) -> None:
     """Connect every event. A handler that fails in a way nobody named is reported in the conversation."""
     chat, viewer, _, question = screen
     quiet: dict[str, Any] = {"outputs": screen, "api_visibility": "private", "show_progress": "hidden"}
     events = [
         page.load(desk.welcome, None, **quiet),
-        films.upload(desk.open_films, films, **quiet),
+        *(each.upload(desk.open_films, each, **quiet) for each in uploads),
         viewer.select(desk.pick, None, trigger_mode="multiple", **quiet),
         chat.example_select(desk.example, None, **quiet),
         chat.option_select(desk.suggestion, None, **quiet),

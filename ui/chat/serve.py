@@ -15,8 +15,9 @@ from ui.chat.page import asset, build
 if TYPE_CHECKING:
     from agent import Agent
 
-MAX_UPLOAD = "100mb"
-"""Largest file the server takes; a chest film of 4,300 × 3,600 pixels in 16 bits is 31 MB uncompressed."""
+MAX_UPLOAD = "512mb"
+"""Largest file the server takes, as imaging.limits: a chest film of 4,300 × 3,600 pixels in 16 bits is 31 MB
+uncompressed, a zip archive holds several."""
 
 CONCURRENT_TURNS = 4
 """Questions answered at once; the model pool batches what they ask of a model."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,19 +14,18 @@ import gradio as gr
 from agent.answer import Evidence
 from agent.events import Answered, Event, Planned, TextDelta, ToolFinished, ToolStarted
 from agent.faults import AgentFault
+from agent.films import places
 from agent.settings import Settings
 from imaging.failures import HilumFailure
 from models.device import choose
 from tools.knowledge import findings
 from ui.chat import markup, viewer
-from ui.chat.examples import EXAMPLES, Example
-from ui.chat.facts import SystemState, brief_facts, film_names, leaves_machine, state_line
+from ui.chat.examples import EXAMPLES
+from ui.chat.facts import SystemState, film_names, leaves_machine, state_line
+from ui.chat.opening import open_example, open_files, said
 from ui.chat.visits import Visit, Visits
 
 log = logging.getLogger(__name__)
-
-SUGGESTIONS = ("What do you see?", "Is the heart enlarged?", "Write a report.")
-"""Offered beside a film that was just opened."""
 
 FAULT = markup.notice(
     "problem",
@@ -81,8 +79,7 @@ class Desk:
         visit = self.visits.of(request)
         try:
             with visit.turn:
-                for path in files:
-                    _open(visit, path)
+                open_files(visit, files)
         finally:
             for path in files:
                 shutil.rmtree(path.parent, ignore_errors=True)
@@ -104,9 +101,9 @@ class Desk:
         """An example was pressed: open its phantom film and ask its question."""
         example = EXAMPLES[int(event.index)]
         visit = self.visits.of(request)
-        yield Screen(messages=[_said(f"Making a synthetic film: {example.film} …")]).outputs()
+        yield Screen(messages=[said(f"Making a synthetic film: {example.film} …")]).outputs()
         with visit.turn:
-            _open_example(visit, example)
+            open_example(visit, example)
         yield self._everything(visit).outputs()
         yield from self.ask(example.question, request)
 
@@ -131,7 +128,7 @@ class Desk:
         """A handler failed in a way nobody named: our bug."""
         visit = self.visits.of(request)
         _finish_steps(visit)
-        visit.messages.append(_said(FAULT))
+        visit.messages.append(said(FAULT))
         return self._everything(visit).outputs()
 
     def _answer(self, visit: Visit, question: str) -> Iterator[Outputs]:
@@ -145,11 +142,11 @@ class Desk:
                 yield Screen(messages=list(visit.messages)).outputs()
         except HilumFailure as failure:
             _finish_steps(visit)
-            visit.messages.append(_said(_failure(failure)))
+            visit.messages.append(said(_failure(failure)))
         except AgentFault:
             log.exception("a turn ended in a fault of our own")
             _finish_steps(visit)
-            visit.messages.append(_said(FAULT))
+            visit.messages.append(said(FAULT))
         yield self._everything(visit).outputs()
 
     def _everything(self, visit: Visit) -> Screen:
@@ -167,8 +164,9 @@ class Desk:
         records.sort(key=lambda record: int(record.id[1:]))
         for film_id in visit.films.keys() - visit.thumbnails.keys():
             visit.thumbnails[film_id] = viewer.picture(visit.films[film_id], None, viewer.THUMBNAIL_PX)
+        told = places(visit.session.studies)
         thumbnails = {
-            film_id: (viewer.thumbnail_words(names[film_id], each), visit.thumbnails[film_id])
+            film_id: (viewer.thumbnail_words(names[film_id], each, told[film_id]), visit.thumbnails[film_id])
             for film_id, each in visit.films.items()
         }
         stage = viewer.picture(film, evidence)
@@ -237,7 +235,7 @@ class _Turn:
 
     def _write(self, content: str) -> None:
         if self._draft is None:
-            self._draft = _said(content)
+            self._draft = said(content)
             self._visit.messages.append(self._draft)
         self._draft.content = content
 
@@ -246,10 +244,6 @@ class _Turn:
         if self._draft is not None:
             self._visit.messages.remove(self._draft)
         self._draft, self._text = None, ""
-
-
-def _said(content: str) -> gr.ChatMessage:
-    return gr.ChatMessage(role="assistant", content=content)
 
 
 def _failure(failure: HilumFailure) -> str:
@@ -261,33 +255,6 @@ def _finish_steps(visit: Visit) -> None:
     for message in visit.messages:
         if isinstance(message.metadata, dict) and message.metadata.get("status") == "pending":
             message.metadata["status"] = "done"
-
-
-def _open(visit: Visit, path: Path) -> None:
-    try:
-        film = visit.session.add(path)
-    except HilumFailure as failure:
-        heading = f"{path.name} cannot be used."
-        visit.messages.append(_said(markup.notice("problem", heading, failure.message, failure.hint)))
-        return
-    new = visit.add(film)
-    name = film_names(visit.films)[film.id]
-    words = f"{name} opened: {brief_facts(film)}." if new else f"This film is open already, as {name}."
-    visit.messages.append(_offer(words))
-
-
-def _offer(words: str) -> gr.ChatMessage:
-    message = _said(f'<div class="opened">{markup.plain(words)}</div>')
-    message.options = [{"value": text, "label": text} for text in SUGGESTIONS]
-    return message
-
-
-def _open_example(visit: Visit, example: Example) -> None:
-    with tempfile.TemporaryDirectory(prefix="hilum-") as folder:
-        path = Path(folder) / "synthetic.dcm"
-        example.write(path)
-        visit.add(visit.session.add(path))
-    visit.messages.append(_said(f'<div class="opened">{markup.plain(f"Synthetic film: {example.film}.")}</div>'))
 
 
 __all__ = ["Desk", "Screen"]

@@ -28,7 +28,7 @@ THUMBNAIL_PX = 112
 
 EMPTY = (
     '<div class="viewer empty" data-viewer><div class="drop"><p class="big">Drop a chest film here</p>'
-    "<p>DICOM, PNG, JPEG or TIFF, one or several. It stays on this machine.</p>"
+    "<p>DICOM, PNG, JPEG or TIFF, one or several, or a zip archive. It stays on this machine.</p>"
     '<button type="button" class="choose" data-choose>Choose films</button></div></div>'
 )
 """What the viewer shows before there is a film."""
@@ -124,9 +124,9 @@ def _details(evidence: Evidence | None, film: Radiograph) -> str:
     return f'<div class="details" aria-live="polite">{"".join(parts)}</div>'
 
 
-def thumbnail_words(name: str, film: Radiograph) -> str:
-    """A thumbnail's label, e.g. 'Film 2 · PA · 2021-05-03'."""
-    return f"{name} · {brief_facts(film)}"
+def thumbnail_words(name: str, film: Radiograph, place: str = "") -> str:
+    """A thumbnail's label, e.g. 'Film 2 · PA · 2021-05-03 · prior'."""
+    return f"{name} · {brief_facts(film, place)}"
 
 
 def _truth(value: bool) -> str:

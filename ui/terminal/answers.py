@@ -12,7 +12,7 @@ from rich.table import Table
 
 from agent.answer import Answer, Evidence
 from agent.events import Answered, Event, FilmsTaken, Planned, ToolFinished
-from agent.films import brief, input_notes
+from agent.films import brief, input_notes, places
 from imaging.render import render, to_png
 from imaging.store import ImageStore
 from models.outputs import ScoreKind
@@ -39,13 +39,12 @@ def follow(events: Iterable[Event], console: Console) -> Answer:
 
 def taken_lines(taken: FilmsTaken) -> list[str]:
     """One line per film, and what became of the other files; nothing for a single file that opened or did not."""
-    found, roles = taken.found, taken.found.roles()
+    found, told = taken.found, places(taken.found)
     notes = input_notes(found)
     if len(found.films) + len(found.refused) + len(found.duplicates) < 2:
         return notes[len(found.refused) :]
     films = [
-        f"  {taken.names[each.film.id]}: {brief(each.film, roles.get(each.film.id))} · {each.source}"
-        for each in found.films
+        f"  {taken.names[each.film.id]}: {brief(each.film, told[each.film.id])} · {each.source}" for each in found.films
     ]
     return ["Films:", *films, *(f"  {note}" for note in notes)]
 

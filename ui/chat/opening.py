@@ -1,0 +1,110 @@
+"""Uploaded files into a visit: the films on the stage, and in the conversation what became of every file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from agent.films import places
+from imaging.failures import FilmRefused
+from imaging.studies import Refused, StudyInput
+from ui.chat import markup
+from ui.chat.examples import Example
+from ui.chat.facts import brief_facts, film_names
+from ui.chat.visits import Visit
+
+SUGGESTIONS = ("What do you see?", "Is the heart enlarged?", "Write a report.")
+"""Offered beside a film that was just opened."""
+
+NOTICES_MAX = 3
+"""Refused files that get a notice each; more are told in one that folds."""
+
+
+def open_files(visit: Visit, files: Sequence[Path]) -> None:
+    """Take files, folders' files and zip archives into the session and say what became of each."""
+    found = visit.session.take(files)
+    new = [each.film for each in found.films if visit.add(each.film)]
+    chosen = found.to_read()
+    if chosen:
+        visit.choose(chosen[-1].film.id)
+    for message in [*_refusals(found, files), *_remarks(found, files)]:
+        visit.messages.append(said(message))
+    if found.films:
+        visit.messages.append(_offer(_taken(visit, found, bool(new))))
+
+
+def open_example(visit: Visit, example: Example) -> None:
+    """Make an example's film and open it."""
+    with tempfile.TemporaryDirectory(prefix="hilum-") as folder:
+        path = Path(folder) / "synthetic.dcm"
+        example.write(path)
+        visit.add(visit.session.add(path))
+    visit.messages.append(said(f'<div class="opened">{markup.plain(f"Synthetic film: {example.film}.")}</div>'))
+
+
+def said(content: str) -> gr.ChatMessage:
+    """A message of Hilum's."""
+    return gr.ChatMessage(role="assistant", content=content)
+
+
+def _taken(visit: Visit, found: StudyInput, new: bool) -> str:
+    """What was opened, as HTML: one line for one film, a list with dates, views and roles for several."""
+    names, told = film_names(visit.films), places(visit.session.studies)
+    if len(found.films) == 1:
+        film = found.films[0].film
+        name = names[film.id]
+        words = (
+            f"{name} opened: {brief_facts(film, told[film.id])}." if new else f"This film is open already, as {name}."
+        )
+        return markup.plain(words)
+    items = "".join(
+        f"<li>{markup.plain(f'{names[each.film.id]}: {brief_facts(each.film, told[each.film.id])}')}</li>"
+        for each in found.films
+    )
+    return f"{len(found.films)} films opened:<ul>{items}</ul>"
+
+
+def _refusals(found: StudyInput, files: Sequence[Path]) -> list[str]:
+    if len(found.refused) <= NOTICES_MAX:
+        return [_refusal(each, files) for each in found.refused]
+    items = "".join(f"<li>{markup.plain(_told(each, files))}</li>" for each in found.refused)
+    heading = escape(f"{len(found.refused)} files cannot be used.")
+    return [f'<div class="notice problem"><details><summary>{heading}</summary><ul>{items}</ul></details></div>']
+
+
+def _refusal(each: Refused, files: Sequence[Path]) -> str:
+    reason: FilmRefused = each.reason
+    heading = f"{_short(each.source, files)} cannot be used."
+    return markup.notice("problem", heading, reason.message, reason.hint)
+
+
+def _told(each: Refused, files: Sequence[Path]) -> str:
+    return f"{_short(each.source, files)}: {each.reason.message}"
+
+
+def _remarks(found: StudyInput, files: Sequence[Path]) -> list[str]:
+    """Duplicates and warnings, a notice each kind."""
+    told = []
+    if found.duplicates:
+        names = ", ".join(f"{_short(e.source, files)} (as {_short(e.same_as, files)})" for e in found.duplicates)
+        told.append(markup.notice("note", "The same picture came more than once and was opened once:", names))
+    told += [markup.notice("conflict", "Take care.", warning) for warning in found.warnings()]
+    return told
+
+
+def _short(source: str, files: Sequence[Path]) -> str:
+    """A file's name as the user knows it: without the folder of the server it was put into."""
+    for path in files:
+        if source.startswith(str(path)):
+            return source.removeprefix(f"{path.parent}/")
+    return source
+
+
+def _offer(content: str) -> gr.ChatMessage:
+    message = said(f'<div class="opened">{content}</div>')
+    message.options = [{"value": text, "label": text} for text in SUGGESTIONS]
+    return message
