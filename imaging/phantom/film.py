@@ -25,6 +25,7 @@ from imaging.phantom.measures import measure
 from imaging.phantom.picture import Scene, add_devices, spawn, weigh
 from imaging.phantom.projection import Geometry, splat
 from imaging.phantom.spec import PhantomSpec
+from imaging.phantom.thin import project_thin
 from imaging.phantom.vessels import vessels
 from imaging.radiograph import Radiograph, Source, SpacingOrigin, View, canonical, film_id
 
@@ -128,6 +129,8 @@ def make_phantom(spec: PhantomSpec) -> PhantomFilm:
     masks.update(fracture_masks(body, fractures, geometry))
     blood = _project_vessels(body, lesions, geometry, spawn(23, spec))
     mass = weigh(body, maps, bone_maps, blood, geometry, spawn(29, spec))
+    thin = project_thin(body, lesions, geometry, spawn(37, spec))
+    mass = replace(mass, soft=np.maximum(mass.soft + thin.density, 0))
     mass = add_devices(mass, wall, metal)
     lungs = masks["left_lung"] | masks["right_lung"]
     if maps.lateral:

@@ -81,9 +81,16 @@ def radii(parent: npt.NDArray[np.int64], tip_mm: float, cap_mm: float) -> npt.ND
 
 
 def tree_cloud(
-    nodes: Points, parent: npt.NDArray[np.int64], radius: npt.NDArray[np.float32], rng: np.random.Generator
+    nodes: Points,
+    parent: npt.NDArray[np.int64],
+    radius: npt.NDArray[np.float32],
+    rng: np.random.Generator,
+    hollow: float = 0.0,
 ) -> Cloud:
-    """Volume samples of all pieces: uniform in each tube's cross-section, `volume` in mm³ of blood."""
+    """Volume samples of all pieces: uniform in each tube's cross-section, `volume` in mm³ of what fills it.
+
+    `hollow` is the share of the radius that is left empty: 0 a full vessel, above it a tube's wall.
+    """
     a, b, r = nodes[parent[1:]], nodes[1:], radius[1:]
     r_start = np.minimum(radius[parent[1:]], r * 1.25)
     length = np.linalg.norm(b - a, axis=1)
@@ -97,8 +104,9 @@ def tree_cloud(
     shift -= (shift * direction).sum(1, keepdims=True) * direction
     shift /= np.linalg.norm(shift, axis=1, keepdims=True) + 1e-6
     here = r_start[piece] + t[:, 0] * (r[piece] - r_start[piece])
-    shift *= (here * np.sqrt(rng.random(len(piece), dtype=np.float32)))[:, None]
-    volume = (np.pi * here**2 * length[piece] / per_piece[piece]).astype(np.float32)
+    empty = np.float32(hollow**2)
+    shift *= (here * np.sqrt(empty + (1 - empty) * rng.random(len(piece), dtype=np.float32)))[:, None]
+    volume = (np.pi * here**2 * (1 - empty) * length[piece] / per_piece[piece]).astype(np.float32)
     return Cloud((a[piece] + t * (b - a)[piece] + shift).astype(np.float32), volume)
 
 
