@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INDEX_PER_UGY = 100.0
 """Exposure index per microgray at the detector (IEC 62494-1; entered from memory, unchecked)."""
 
-ZONE_SHARE = 0.2
+ZONE_SHARE = 0.15
 """Share of a finding's pixels from which it is said to lie in a lung zone too."""
 
 FAULT_FROM = {
