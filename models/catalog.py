@@ -87,6 +87,9 @@ class CatalogEntry(BaseModel):
         profile: the smallest profile that allows it.
         weights: the name by which the adapter's library knows these weights, if it has one.
         memory_mb: device memory of the weights alone, by dtype.
+        gpu_dtype: the dtype that its weights have on a GPU; float32 networks compute in half precision there all the
+            same (autocast).
+        on_request: never chosen by itself, only by its id.
         input_size: side of the square the network sees, pixels.
         labels: what it scores or draws, in the library's own words; positions without a meaning left out.
     """
@@ -104,6 +107,8 @@ class CatalogEntry(BaseModel):
     weights: str = ""
     download_mb: float = Field(ge=0)
     memory_mb: dict[str, float]
+    gpu_dtype: str = "float32"
+    on_request: bool = False
     input_size: int = Field(gt=0)
     labels: tuple[str, ...] = Field(min_length=1)
     training_data: str
@@ -113,6 +118,11 @@ class CatalogEntry(BaseModel):
     def allowed_in(self, profile: str) -> bool:
         """Whether a profile (embedded, standard, full) allows this model."""
         return PROFILES.index(self.profile) <= PROFILES.index(profile)
+
+    def bytes_on(self, device: str) -> int:
+        """Memory of its weights on a device ("cpu", "cuda:N"), in bytes."""
+        dtype = self.gpu_dtype if device.startswith("cuda") else "float32"
+        return int(self.memory_mb.get(dtype, max(self.memory_mb.values())) * 1_000_000)
 
     def finding_codes(self) -> tuple[str, ...]:
         """The labels as codes: lower case, underscores ("Lung Opacity" -> "lung_opacity")."""

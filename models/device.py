@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imaging.failures import Unavailable
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 ALLOWED = "auto, cpu, cuda or cuda:N"
 """The devices a user may name."""
@@ -20,6 +25,12 @@ MEMORY_FACTS = Path("/proc/meminfo")
 """Where Linux tells its memory, in kB of 1024 bytes."""
 
 MIB = 1 << 20
+
+CPU_SHARE = 0.6
+"""Share of the machine's free memory that weights may fill; films and activations need the rest. Our choice."""
+
+GPU_SHARE = 0.85
+"""Share of a GPU's memory that weights may fill. Our choice."""
 
 
 def choose(request: str = "auto") -> str:
@@ -43,6 +54,63 @@ def choose(request: str = "auto") -> str:
         here = f"{count} GPU(s) of CUDA are" if count else "No GPU of CUDA is"
         raise Unavailable(f"Device {request!r} is not here: {here} visible to torch.", "Use --device auto or cpu.")
     return f"cuda:{index}"
+
+
+def choose_all(request: str = "auto") -> tuple[str, ...]:
+    """Every device that may be used, the first preferred: all GPUs for "auto" and "cuda", else the one named.
+
+    Raises:
+        Unavailable: as choose.
+    """
+    first = choose(request)
+    if first == "cpu" or request not in ("auto", "cuda"):
+        return (first,)
+    import torch
+
+    return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+
+
+def memory_budgets(devices: Sequence[str], budget_mb: float | None = None) -> dict[str, int | None]:
+    """Most bytes of weights per device, the processor included: what the user allows, else a share of what is there."""
+    budgets: dict[str, int | None] = {}
+    for device in {*devices, "cpu"}:
+        if budget_mb is not None:
+            budgets[device] = int(budget_mb * 1_000_000)
+        elif device == "cpu":
+            _, free = _machine_memory()
+            budgets[device] = None if free is None else int(free * MIB * CPU_SHARE)
+        else:
+            import torch
+
+            budgets[device] = int(torch.cuda.mem_get_info(device)[1] * GPU_SHARE)
+    return budgets
+
+
+def place(network: Module, device: str) -> Module:
+    """A network on a device, its weights laid out as convolutions there like them; compiled where the user asks.
+
+    HILUM_COMPILE=1 compiles (torch.compile): the first batch of each shape takes minutes, later ones are faster.
+    """
+    import torch
+
+    placed = network.eval().requires_grad_(False).to(device)
+    if device.startswith("cuda"):
+        placed = placed.to(memory_format=torch.channels_last)
+    return torch.compile(placed) if os.environ.get("HILUM_COMPILE") == "1" else placed  # type: ignore[return-value]
+
+
+@contextmanager
+def inference(device: str) -> Iterator[None]:
+    """No gradients; on a GPU, half precision where it is safe (autocast): bfloat16, or float16 on one without it."""
+    import torch
+
+    with torch.inference_mode():
+        if not device.startswith("cuda"):
+            yield
+            return
+        half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        with torch.autocast("cuda", dtype=half):
+            yield
 
 
 def device_facts(request: str = "auto") -> dict[str, Any]:

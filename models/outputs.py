@@ -15,6 +15,35 @@ class Task(StrEnum):
     CLASSIFY = "classify"
     SEGMENT = "segment"
     GROUND = "ground"
+    QUALITY = "quality"
+    ATTRIBUTES = "attributes"
+    EMBED = "embed"
+    RECONSTRUCT = "reconstruct"
+    ZERO_SHOT = "zero_shot"
+    PROMPTED = "prompted"
+    PHRASE = "phrase"
+    REPORT = "report"
+    ANSWER = "answer"
+    EMBED_TEXT = "embed_text"
+    GENERATE = "generate"
+
+    @property
+    def asks(self) -> bool:
+        """Whether a model of this task reads a Question; the others see the film alone."""
+        return self in _ASKING
+
+
+_ASKING = frozenset(
+    {
+        Task.ZERO_SHOT,
+        Task.PROMPTED,
+        Task.PHRASE,
+        Task.REPORT,
+        Task.ANSWER,
+        Task.EMBED_TEXT,
+        Task.GENERATE,
+    }
+)
 
 
 class ScoreKind(StrEnum):
@@ -81,4 +110,107 @@ class Heatmaps:
     extent: tuple[float, float, float, float]
 
 
-Output = Scores | Masks | Heatmaps
+@dataclass(frozen=True)
+class Attributes:
+    """What a model takes one trait of the film or the patient to be. Not what the header says, and never in its place.
+
+    Attributes:
+        trait: "view", "age_years", "sex" or "race".
+        labels: the n choices; one label, the unit, for a number.
+        values: float32 [n]: the share of each choice in [0, 1], summing to 1 and not calibrated, or the number.
+    """
+
+    trait: str
+    labels: tuple[str, ...]
+    values: npt.NDArray[np.float32]
+
+    @property
+    def choice(self) -> str:
+        """The label with the largest value."""
+        return self.labels[int(np.argmax(self.values))]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What kind of picture a film is and how it lies. Scores are in [0, 1]; what they mean is the card's `score_kind`.
+
+    What follows `is_chest_score` is meant for chest films only; it says nothing on another picture.
+
+    Attributes:
+        is_chest: the verdict, from the card's threshold.
+        is_chest_score: that this is a radiograph of the chest.
+        turned_deg: quarter turns clockwise, in degrees, by which the picture looks turned from upright: 0 to 270.
+        turned_score: of that turn.
+        mirrored: whether left and right look exchanged; None where the picture does not say.
+        mirrored_score: that they are.
+        inverted: whether dense looks black.
+        inverted_score: that it does.
+        view: "PA", "AP" or "LATERAL"; "FRONTAL" where PA and AP cannot be told apart.
+        view_scores: float32 [3], of PA, AP and LATERAL.
+        cut_edges: where lung looks cut off: "apices", "bases", "left", "right" (the patient's).
+        cut_scores: float32 [4], of these four in this order.
+        inspiration: depth of the breath, 0 (7 posterior ribs above the diaphragm) to 1 (10), None where not usable.
+    """
+
+    is_chest: bool
+    is_chest_score: float
+    turned_deg: int
+    turned_score: float
+    mirrored: bool | None
+    mirrored_score: float
+    inverted: bool
+    inverted_score: float
+    view: str
+    view_scores: npt.NDArray[np.float32]
+    cut_edges: tuple[str, ...]
+    cut_scores: npt.NDArray[np.float32]
+    inspiration: float | None
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """One film or text as a vector.
+
+    Attributes:
+        values: float32 [n], of Euclidean length 1.
+        space: name of the vector space; only vectors of one space may be compared.
+    """
+
+    values: npt.NDArray[np.float32]
+    space: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a model wrote.
+
+    Attributes:
+        text: as written, without the prompt and special tokens.
+        boxes: (row_min, col_min, row_max, col_max) in the film's pixels that the model gave for its sentences.
+        phrases: the sentence or phrase of each box.
+        truncated: whether it stopped at the longest text allowed.
+    """
+
+    text: str
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    phrases: tuple[str, ...] = ()
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A film that a model made: generated from words, or another's reconstruction.
+
+    Attributes:
+        pixels: float32 [H, W] in [0, 1], 1 = dense.
+        what: in words, for captions ("reconstruction", "generated").
+    """
+
+    pixels: npt.NDArray[np.float32]
+    what: str
+
+
+Output = Scores | Masks | Heatmaps | Attributes | Quality | Embedding | Text | Picture
+
+KINDS: tuple[type[Output], ...] = (Scores, Masks, Heatmaps, Attributes, Quality, Embedding, Text, Picture)
+"""Every output class, for those who write and read them (models.wire)."""

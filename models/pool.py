@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-from imaging.failures import BadArguments, HilumFailure, Unavailable
+from imaging.failures import BadArguments, Unavailable
 from imaging.radiograph import Radiograph
-from models.adapters import Adapter, AdapterModule
 from models.card import ModelCard
-from models.catalog import PROFILES, Catalog, CatalogEntry
+from models.catalog import Catalog, CatalogEntry
+from models.chooser import Chooser
 from models.describe import describe
-from models.device import choose
+from models.device import choose_all, memory_budgets
+from models.lane import NotInTime
+from models.metrics import Metrics
 from models.outputs import Output, Task
-from models.predictions import Prediction, PredictionCache, PredictionKey, seal
-from models.weights import Presence, locate
-
-BATCH = 8
-"""Films that go through a network together: small enough for two cores and a laptop's memory."""
+from models.placement import Placement
+from models.predictions import DiskCache, Prediction, PredictionCache, PredictionKey, seal
+from models.request import Question, Request
+from models.serving import LocalServing, Waiting, deadline
 
 CACHE_BYTES = 256 << 20
-"""Outputs kept: the masks of about a dozen full-size films, or the scores of very many."""
+"""Outputs kept in memory: the masks of about a dozen full-size films, or the scores of very many."""
+
+CACHE_DISK_BYTES = 2 << 30
+"""Outputs kept on disk where the user names a folder for them."""
 
 
 @dataclass(frozen=True)
@@ -53,28 +55,25 @@ class ModelStatus:
     device: str | None
 
 
-@dataclass
-class _Slot:
-    """One model's place in the pool; whoever loads or runs it holds the lock."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    adapter: Adapter | None = None
-    presence: Presence | None = None
-    """Where the loaded adapter's weights were."""
-    refused: tuple[object, HilumFailure] | None = None
-    """The weight file (path, size, time) that could not be loaded, and why."""
-
-
 class ModelPool:
     """Answers tasks with catalog models; safe to share between threads and sessions.
 
+    Requests of all callers for one model go through it together, in batches (models.lane); models share each device's
+    memory, the least recently used going first (models.placement); what was computed once is remembered.
+
     Args:
         catalog: the models known; the repository's own by default.
-        device: "auto", "cpu", "cuda" or "cuda:N"; looked up when the first model loads.
+        device: "auto" or "cuda" (every GPU), "cpu" or "cuda:N"; looked up when the first model loads.
         model_dir: where downloaded weights lie; torchxrayvision's own directory by default.
         profile: "embedded", "standard" or "full"; models beyond it are not used.
         choices: task -> catalog id, for the tasks whose model the user chose.
-        cache_bytes: most bytes of outputs kept.
+        cache_bytes: most bytes of outputs kept in memory.
+        cache_dir, cache_disk_bytes: where outputs are kept between runs, and how much; no folder keeps none.
+        memory_budget_mb: most megabytes of weights per device; None takes most of what is there.
+        max_batch, max_wait_ms: films in one batch, and how long one that is not full waits; None suits the device.
+
+    Attributes:
+        metrics: what happened so far.
 
     Raises:
         BadArguments: an unknown profile, or a choice that names an unknown task, an unknown id or a model that does
@@ -90,29 +89,33 @@ class ModelPool:
         profile: str = "standard",
         choices: Mapping[str, str] | None = None,
         cache_bytes: int = CACHE_BYTES,
+        cache_dir: Path | None = None,
+        cache_disk_bytes: int = CACHE_DISK_BYTES,
+        memory_budget_mb: float | None = None,
+        max_batch: int | None = None,
+        max_wait_ms: float | None = None,
     ) -> None:
-        if profile not in PROFILES:
-            raise BadArguments(f"There is no profile {str(profile)!r}.", f"Use {', '.join(PROFILES)}.")
-        self._catalog = catalog or Catalog.read()
+        self._chooser = Chooser(catalog or Catalog.read(), model_dir, profile, choices or {})
         self._requested = device
-        self._device: str | None = None
-        self._model_dir = model_dir
-        self._profile = str(profile)
-        self._choices = self._checked(choices or {})
+        self._budget_mb = memory_budget_mb
+        self._max_batch = max_batch
+        self._max_wait_s = None if max_wait_ms is None else max_wait_ms / 1000
         self._cache = PredictionCache(cache_bytes)
-        self._slots = {entry.id: _Slot() for entry in self._catalog}
+        self._disk = DiskCache(cache_dir, cache_disk_bytes) if cache_dir else None
+        self.metrics = Metrics()
+        self._starting = threading.Lock()
+        self._serving: LocalServing | None = None
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="hilum-prefetch")
 
     @property
     def catalog(self) -> Catalog:
         """The models known to this pool."""
-        return self._catalog
+        return self._chooser.catalog
 
     @property
     def device(self) -> str:
-        """Where models run: "cpu" or "cuda:N". Unavailable when the device asked for is not here; imports torch."""
-        if self._device is None:
-            self._device = choose(self._requested)
-        return self._device
+        """Where models run first: "cpu" or "cuda:N". Unavailable when the device asked for is not here."""
+        return self._started().devices[0]
 
     def serves(self, task: Task) -> bool:
         """Whether some model answers the task now: the chosen one, or any present one that the profile allows."""
@@ -132,24 +135,7 @@ class ModelPool:
             BadArguments: the id is unknown, or that model does not serve the task.
             Unavailable: the named model, or every model of the task, is absent or beyond the profile; with the remedy.
         """
-        task = Task(task)
-        named = model_id or self._choices.get(task)
-        if named is not None:
-            entry = self._serving(task, named)
-            self._require(entry)
-            return entry
-        candidates = self._catalog.serving(task)
-        for entry in candidates:
-            if entry.allowed_in(self._profile) and self._presence(entry).present:
-                return entry
-        allowed = [entry for entry in candidates if entry.allowed_in(self._profile)]
-        if not allowed:
-            raise Unavailable(
-                f"No model of profile {self._profile!r} serves {task.value}.",
-                "Choose a larger profile, or another task.",
-            )
-        presence = self._presence(allowed[0])
-        raise Unavailable(f"No model that serves {task.value} is here: {presence.reason}.", presence.remedy)
+        return self._chooser.resolve(task, model_id)
 
     def card(self, model_id: str) -> ModelCard:
         """A model's card, without loading the model.
@@ -158,28 +144,76 @@ class ModelPool:
             BadArguments: the id is unknown.
             Unavailable: the card lies with weights that are not here.
         """
-        entry = self._catalog.get(model_id)
-        adapter = self._slots[entry.id].adapter
-        return adapter.card if adapter is not None else describe(entry, self._presence(entry))
+        entry = self.catalog.get(model_id)
+        loaded = self._serving.placement.adapter(entry.id) if self._serving else None
+        return loaded.card if loaded is not None else describe(entry, self._chooser.presence(entry))
 
-    def predict(self, task: Task, films: Sequence[Radiograph], *, model_id: str | None = None) -> list[Prediction]:
+    def predict(
+        self,
+        task: Task,
+        films: Sequence[Radiograph],
+        *,
+        model_id: str | None = None,
+        question: Question | None = None,
+        timeout_s: float | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> list[Prediction]:
         """One prediction per film, in order; a film asked of the same model before costs nothing.
 
+        Args:
+            task: what is wanted.
+            films: of any sizes.
+            model_id: in place of the choice and the catalog's order.
+            question: what is asked about each film, for tasks that read one.
+            timeout_s, cancelled: when to stop waiting; what already runs is finished and kept.
+
         Raises:
-            BadArguments, Unavailable: as `resolve` does; also when the weights turn out not to load.
+            BadArguments: as `resolve` does; a question for a task that reads none, or none for one that does.
+            Unavailable: as `resolve` does; the weights turn out not to load; the time was up.
         """
+        requests = [Request(film, question) for film in films]
+        return self.ask(task, requests, model_id=model_id, timeout_s=timeout_s, cancelled=cancelled)
+
+    def ask(
+        self,
+        task: Task,
+        requests: Sequence[Request],
+        *,
+        model_id: str | None = None,
+        timeout_s: float | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> list[Prediction]:
+        """As `predict`, for requests that differ in their questions or have no film (EMBED_TEXT, GENERATE)."""
         task = Task(task)
+        _check(task, requests)
         entry = self.resolve(task, model_id)
         card = self.card(entry.id)
-        keys = [PredictionKey(film.id, entry.id, card.revision, task) for film in films]
-        known = {key: output for key in keys if (output := self._cache.get(key)) is not None}
-        missing = {key: film for key, film in zip(keys, films, strict=True) if key not in known}
-        fresh = self._computed(entry, card, task, missing) if missing else {}
+        keys = [PredictionKey(item.film_id, entry.id, card.revision, task, item.question_key) for item in requests]
+        known = {key: found for key in dict.fromkeys(keys) if (found := self._recall(key)) is not None}
+        missing = {key: item for key, item in zip(keys, requests, strict=True) if key not in known}
+        fresh: dict[PredictionKey, tuple[Output, float | None]] = {}
+        if missing:
+            waiting = Waiting(deadline(timeout_s), cancelled)
+            try:
+                fresh = self._started().compute(entry, card, missing, self._cache.get, waiting)
+            except NotInTime as late:
+                why = "was cancelled" if str(late) == "cancelled" else f"took longer than {timeout_s:g} s"
+                raise Unavailable(f"{entry.id} {why}.", "Ask again; what it computed meanwhile is kept.") from late
+        self.metrics.cache_bytes.set(self._cache.size_bytes)
         predictions = []
         for key in keys:
-            output, elapsed_ms = fresh[key] if key in fresh else (known[key], None)
+            if key in known:
+                (output, source), elapsed_ms = known[key], None
+            else:
+                output, elapsed_ms = fresh[key]
+                source = "memory" if elapsed_ms is None else "computed"
+            self.metrics.predictions.labels(entry.id, task.value, source).inc()
             predictions.append(Prediction(output, card, entry.id, card.revision, elapsed_ms is None, elapsed_ms or 0.0))
         return predictions
+
+    def prefetch(self, task: Task, model_id: str | None = None) -> Future[None]:
+        """Load the model that would answer a task in the background; a failure is told when it is really needed."""
+        return self._ahead.submit(self._load, Task(task), model_id)
 
     def status(self) -> list[ModelStatus]:
         """Every model of the catalog, in its order. Loads nothing and imports no torch."""
@@ -187,104 +221,68 @@ class ModelPool:
         for task in Task:
             if self.serves(task):
                 first.setdefault(self.resolve(task).id, []).append(task)
-        return [self._status_of(entry, tuple(first.get(entry.id, ()))) for entry in self._catalog]
+        return [self._status_of(entry, tuple(first.get(entry.id, ()))) for entry in self.catalog]
+
+    def close(self) -> None:
+        """Put every model out of memory and stop isolated workers."""
+        self._ahead.shutdown(wait=False, cancel_futures=True)
+        if self._serving is not None:
+            self._serving.placement.close()
+
+    def _load(self, task: Task, model_id: str | None) -> None:
+        entry = self.resolve(task, model_id)
+        self._started().load(entry, self.card(entry.id))
+
+    def _started(self) -> LocalServing:
+        """Devices are looked up when the first model is needed: that imports torch."""
+        with self._starting:
+            if self._serving is None:
+                devices = choose_all(self._requested)
+                placement = Placement(memory_budgets(devices, self._budget_mb), self.metrics, self._chooser.forget)
+                self._serving = LocalServing(
+                    devices, self._chooser, placement, self.metrics, self._keep, self._max_batch, self._max_wait_s
+                )
+            return self._serving
+
+    def _keep(self, key: PredictionKey, output: Output) -> None:
+        self._cache.put(key, seal(output))
+        if self._disk is not None:
+            self._disk.put(key, output)
+
+    def _recall(self, key: PredictionKey) -> tuple[Output, str] | None:
+        """An output at hand and where it was: "memory" or "disk"."""
+        output = self._cache.get(key)
+        if output is not None:
+            return output, "memory"
+        if self._disk is None or (output := self._disk.get(key)) is None:
+            return None
+        self._cache.put(key, seal(output))
+        return output, "disk"
 
     def _status_of(self, entry: CatalogEntry, first_for: tuple[Task, ...]) -> ModelStatus:
-        presence = self._presence(entry)
-        loaded = self._slots[entry.id].adapter is not None
+        presence = self._chooser.presence(entry)
+        where = self._serving.placement.loaded_on(entry.id) if self._serving else ()
         return ModelStatus(
             id=entry.id,
             title=entry.title,
             tasks=entry.tasks,
             profile=entry.profile,
-            allowed=entry.allowed_in(self._profile),
+            allowed=entry.allowed_in(self._chooser.profile),
             licence=entry.licence,
             present=presence.present,
             reason=presence.reason,
             remedy=presence.remedy,
             first_for=first_for,
-            loaded=loaded,
-            device=self._device if loaded else None,
+            loaded=bool(where),
+            device=", ".join(where) or None,
         )
 
-    def _checked(self, choices: Mapping[str, str]) -> dict[Task, str]:
-        checked = {}
-        for name, model_id in choices.items():
-            if name not in list(Task):
-                raise BadArguments(f"There is no task {name!r} to choose a model for.", f"Tasks: {', '.join(Task)}.")
-            checked[Task(name)] = self._serving(Task(name), model_id).id
-        return checked
 
-    def _serving(self, task: Task, model_id: str) -> CatalogEntry:
-        entry = self._catalog.get(model_id)
-        if task not in entry.tasks:
-            able = ", ".join(other.id for other in self._catalog.serving(task)) or "none"
-            raise BadArguments(f"{model_id} does not serve {task.value}.", f"Models that do: {able}.")
-        return entry
-
-    def _require(self, entry: CatalogEntry) -> None:
-        if not entry.allowed_in(self._profile):
-            raise Unavailable(
-                f"{entry.id} belongs to profile {entry.profile!r}; this is {self._profile!r}.",
-                f"Use --profile {entry.profile}, or another model.",
-            )
-        presence = self._presence(entry)
-        if not presence.present:
-            raise Unavailable(f"{entry.id} is not here: {presence.reason}.", presence.remedy)
-
-    def _presence(self, entry: CatalogEntry) -> Presence:
-        """What is in memory, else what lies on disk, unless that very file was found not to load."""
-        slot = self._slots[entry.id]
-        if slot.presence is not None:
-            return slot.presence
-        presence = locate(entry, self._model_dir)
-        refused = slot.refused
-        if presence.present and refused is not None and refused[0] == _identity(presence.path):
-            return Presence(False, presence.path, refused[1].message.rstrip("."), refused[1].hint)
-        return presence
-
-    def _computed(
-        self, entry: CatalogEntry, card: ModelCard, task: Task, missing: Mapping[PredictionKey, Radiograph]
-    ) -> dict[PredictionKey, tuple[Output, float | None]]:
-        """Outputs of the missing films with each one's time in ms; None for those another thread computed meanwhile."""
-        slot = self._slots[entry.id]
-        results: dict[PredictionKey, tuple[Output, float | None]] = {}
-        with slot.lock:
-            for key in missing:
-                output = self._cache.get(key)
-                if output is not None:
-                    results[key] = (output, None)
-            todo = [key for key in missing if key not in results]
-            for start in range(0, len(todo), BATCH):
-                started = time.perf_counter()
-                batch = todo[start : start + BATCH]
-                adapter = self._loaded(entry, card, slot)
-                outputs = adapter.predict(task, [missing[key] for key in batch])
-                share_ms = (time.perf_counter() - started) * 1000 / len(batch)
-                for key, output in zip(batch, outputs, strict=True):
-                    self._cache.put(key, seal(output))
-                    results[key] = (output, share_ms)
-        return results
-
-    def _loaded(self, entry: CatalogEntry, card: ModelCard, slot: _Slot) -> Adapter:
-        if slot.adapter is None:
-            presence = self._presence(entry)
-            if presence.path is None:
-                raise Unavailable(f"{entry.id} is not here: {presence.reason}.", presence.remedy)
-            device = self.device
-            module = cast(AdapterModule, importlib.import_module(f"models.adapters.{entry.adapter}"))
-            try:
-                slot.adapter = module.load(entry, card, presence.path, device)
-            except Unavailable as failure:
-                slot.refused = (_identity(presence.path), failure)
-                raise
-            slot.presence = presence
-        return slot.adapter
-
-
-def _identity(path: Path | None) -> object:
-    """What tells a replaced file from the one seen before."""
-    if path is None or not path.is_file():
-        return None
-    facts = path.stat()
-    return (path, facts.st_size, facts.st_mtime_ns)
+def _check(task: Task, requests: Sequence[Request]) -> None:
+    """A request has what its task reads, and nothing else."""
+    for request in requests:
+        if task.asks != (request.question is not None):
+            need = "needs a question" if task.asks else "takes no question"
+            raise BadArguments(f"Task {task.value!r} {need}.", "See models.request.Question.")
+        if request.film is None and task not in (Task.EMBED_TEXT, Task.GENERATE):
+            raise BadArguments(f"Task {task.value!r} needs a film.")

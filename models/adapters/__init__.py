@@ -13,6 +13,7 @@ from imaging.radiograph import Radiograph
 from models.card import ModelCard
 from models.catalog import CatalogEntry
 from models.outputs import Output, Task
+from models.request import Request
 
 
 class Adapter(Protocol):
@@ -29,6 +30,17 @@ class Adapter(Protocol):
             task: one of the entry's tasks.
             films: at least one; as many as fit one batch.
         """
+
+
+class Asked(Protocol):
+    """An adapter of tasks that read a Question (Task.asks), which has `answer` beside or in place of `predict`."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What this model is worth."""
+
+    def answer(self, task: Task, requests: Sequence[Request]) -> list[Output]:
+        """One output per request, in order, from one batch."""
 
 
 class AdapterModule(Protocol):

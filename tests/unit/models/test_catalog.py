@@ -53,9 +53,9 @@ def test_minimum_bytes_are_the_float32_numbers_of_the_network(model_id: str, txr
     assert item.download_mb == pytest.approx(4 * numbers / 1e6, abs=0.1)
 
 
-def test_each_task_has_a_model_that_needs_no_download() -> None:
-    for task in Task:
-        assert any(item.profile == "embedded" for item in Catalog.read().serving(task))
+@pytest.mark.parametrize("task", [Task.CLASSIFY, Task.SEGMENT, Task.GROUND])
+def test_what_every_plan_rests_on_has_a_model_that_needs_no_download(task: Task) -> None:
+    assert any(item.profile == "embedded" for item in Catalog.read().serving(task))
 
 
 def test_the_two_label_model_never_comes_before_the_embedded_one() -> None:

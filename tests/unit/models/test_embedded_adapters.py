@@ -44,9 +44,10 @@ def test_the_catalog_says_what_the_networks_see_and_draw() -> None:
     assert catalog.get(SEGMENTER).labels == STRUCTURES and catalog.get(SEGMENTER).input_size == SEGMENTER_SIDE
 
 
-def test_the_embedded_profile_serves_every_task_from_the_repository() -> None:
+def test_the_embedded_profile_is_served_from_the_repository() -> None:
     pool = ModelPool(device="cpu", profile="embedded")
-    assert {task: pool.resolve(task).id for task in Task} == {
+    served = (Task.CLASSIFY, Task.SEGMENT, Task.GROUND)
+    assert {task: pool.resolve(task).id for task in served} == {
         Task.CLASSIFY: CLASSIFIER,
         Task.SEGMENT: SEGMENTER,
         Task.GROUND: CLASSIFIER,

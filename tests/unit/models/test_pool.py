@@ -21,8 +21,9 @@ from models import pool as pool_module
 from models.card import ModelCard
 from models.catalog import Catalog, CatalogEntry
 from models.outputs import Output, ScoreKind, Scores, Task
-from models.pool import BATCH, ModelPool
+from models.pool import ModelPool
 from models.predictions import PredictionCache, PredictionKey
+from models.serving import CPU_BATCH as BATCH
 
 
 class Counting:
@@ -236,7 +237,7 @@ def test_an_absent_device_is_said_when_a_model_is_needed_raises(
     def refuse(request: str) -> str:
         raise Unavailable(f"Device {request!r} is not here.", "Use cpu.")
 
-    monkeypatch.setattr(pool_module, "choose", refuse)
+    monkeypatch.setattr(pool_module, "choose_all", refuse)
     put(tmp_path, "best")
     pool = ModelPool(CATALOG, device="cuda", model_dir=tmp_path)
     assert pool.serves(Task.CLASSIFY)

@@ -1,0 +1,173 @@
+"""Serving in this process: one lane per model, its copies placed on the devices, and what to do without memory."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from imaging.failures import Unavailable
+from models.adapters import Adapter, AdapterModule, Asked
+from models.card import ModelCard
+from models.catalog import CatalogEntry
+from models.chooser import Chooser
+from models.lane import Lane
+from models.metrics import Metrics
+from models.outputs import Output, Task
+from models.placement import Placement, fallbacks, free_memory, is_out_of_memory
+from models.predictions import PredictionKey
+from models.request import Request
+
+GPU_BATCH = 64
+"""Films in a batch on a GPU: a ResNet-50 at 512 pixels in bf16 takes about 6 GB with it (an estimate)."""
+
+CPU_BATCH = 8
+"""Films in a batch on a processor: small enough for two cores and a laptop's memory."""
+
+GPU_WAIT_S = 0.004
+"""How long a batch on a GPU waits for more films. On a processor a larger batch gains little: none waits."""
+
+
+@dataclass
+class Waiting:
+    """How long a caller is willing to wait.
+
+    Attributes:
+        until: time.monotonic() at which waiting ends; None waits as long as it takes.
+        cancelled: set by another thread to end it.
+    """
+
+    until: float | None = None
+    cancelled: threading.Event | None = None
+
+
+@dataclass
+class LocalServing:
+    """Runs models in this process.
+
+    Attributes:
+        devices: where models may run, the preferred first.
+        keep: called with every new output.
+        max_batch, max_wait_s: None takes what suits the first device.
+    """
+
+    devices: tuple[str, ...]
+    chooser: Chooser
+    placement: Placement
+    metrics: Metrics
+    keep: Callable[[PredictionKey, Output], None]
+    max_batch: int | None = None
+    max_wait_s: float | None = None
+    _lanes: dict[str, Lane] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def compute(
+        self,
+        entry: CatalogEntry,
+        card: ModelCard,
+        wanted: Mapping[PredictionKey, Request],
+        known: Callable[[PredictionKey], Output | None],
+        waiting: Waiting,
+    ) -> dict[PredictionKey, tuple[Output, float | None]]:
+        """Outputs of the requests with each one's time in ms; None for those that another caller's work gave.
+
+        Raises:
+            Unavailable: the model does not load, or no device has the memory.
+            NotInTime: the caller no longer wanted to wait.
+        """
+        lane = self._lane(entry, card)
+        done = lane.compute(list(wanted.items()), known, waiting.until, waiting.cancelled)
+        return dict(zip(wanted, done, strict=True))
+
+    def load(self, entry: CatalogEntry, card: ModelCard) -> None:
+        """Load a model on the first device, if it is not loaded yet."""
+        with self._use(entry, card, self.devices[0]):
+            pass
+
+    def batch(self) -> int:
+        """Most requests in one batch."""
+        gpu = self.devices[0].startswith("cuda")
+        return self.max_batch or (GPU_BATCH if gpu else CPU_BATCH)
+
+    def _lane(self, entry: CatalogEntry, card: ModelCard) -> Lane:
+        with self._lock:
+            if entry.id not in self._lanes:
+                gpu = self.devices[0].startswith("cuda")
+                wait_s = self.max_wait_s if self.max_wait_s is not None else GPU_WAIT_S if gpu else 0.0
+
+                def run(device: str, task: Task, requests: Sequence[Request]) -> list[Output]:
+                    return self._run(entry, card, device, task, requests)
+
+                self._lanes[entry.id] = Lane(
+                    self.devices, run, self.keep, self.metrics, max_batch=self.batch(), max_wait_s=wait_s
+                )
+            return self._lanes[entry.id]
+
+    def _use(self, entry: CatalogEntry, card: ModelCard, device: str) -> Any:
+        size_bytes = entry.bytes_on(device)
+        return self.placement.use(entry.id, device, size_bytes, lambda where: self._load(entry, card, where))
+
+    def _load(self, entry: CatalogEntry, card: ModelCard, device: str) -> Adapter:
+        presence = self.chooser.presence(entry)
+        if not presence.present or presence.path is None:
+            raise Unavailable(f"{entry.id} is not here: {presence.reason}.", presence.remedy)
+        module = cast(AdapterModule, importlib.import_module(f"models.adapters.{entry.adapter}"))
+        try:
+            adapter = module.load(entry, card, presence.path, device)
+        except Unavailable as failure:
+            self.chooser.refuse(entry, presence, failure)
+            raise
+        self.chooser.keep(entry, presence)
+        return adapter
+
+    def _run(
+        self, entry: CatalogEntry, card: ModelCard, device: str, task: Task, requests: Sequence[Request]
+    ) -> list[Output]:
+        """One batch; without memory: other models out, then half the batch, then another device, then Unavailable."""
+        try:
+            return self._once(entry, card, device, task, requests)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self.metrics.out_of_memory.labels(entry.id, device).inc()
+        free_memory(device)
+        if self.placement.evict_idle(device, but=entry.id):
+            return self._run(entry, card, device, task, requests)
+        if len(requests) > 1:
+            half = len(requests) // 2
+            parts = (requests[:half], requests[half:])
+            return [output for part in parts for output in self._run(entry, card, device, task, part)]
+        return self._elsewhere(entry, card, device, task, requests)
+
+    def _elsewhere(
+        self, entry: CatalogEntry, card: ModelCard, device: str, task: Task, requests: Sequence[Request]
+    ) -> list[Output]:
+        """One request on another device."""
+        for other in fallbacks(self.devices, device):
+            try:
+                return self._once(entry, card, other, task, requests)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self.metrics.out_of_memory.labels(entry.id, other).inc()
+        raise Unavailable(
+            f"{entry.id} found too little memory for one film on {device} and everywhere else.",
+            "Close other programs, or choose a smaller model.",
+        )
+
+    def _once(
+        self, entry: CatalogEntry, card: ModelCard, device: str, task: Task, requests: Sequence[Request]
+    ) -> list[Output]:
+        with self._use(entry, card, device) as adapter:
+            if task.asks:
+                return cast(Asked, adapter).answer(task, requests)
+            films = [request.film for request in requests if request.film is not None]
+            return cast(Adapter, adapter).predict(task, films)
+
+
+def deadline(seconds: float | None) -> float | None:
+    """time.monotonic() that many seconds from now."""
+    return None if seconds is None else time.monotonic() + seconds
