@@ -32,15 +32,6 @@ FRONT_Z = np.array([12, 6, 0, -8, -20, -40, -58, -74, -86, -94, -97, -97, -95, -
 BACK_Z = np.array([36, 48, 55, 61, 67, 75, 82, 88, 91, 91, 88, 84, 78, 72])
 """Inner front and back of the chest wall at LEVELS_Y: thoracic inlet narrow and tilted, kyphosis at mid height."""
 
-OUTER_Y = np.array([-130, -75, -52, -38, -24, -8, 12, 40, 75, 110, 150, 200, 260, 330])
-OUTER_HALF_WIDTH = np.array([62, 60, 64, 82, 112, 142, 162, 170, 168, 160, 154, 153, 152, 152])
-OUTER_HALF_WIDTH_RAISED = np.array([62, 60, 64, 76, 90, 104, 116, 132, 146, 151, 151, 152, 152, 152])
-"""The same with raised arms: the shoulders' muscle has gone up with them."""
-
-OUTER_FRONT_Z = np.array([-52, -48, -40, -36, -40, -50, -64, -84, -100, -110, -116, -119, -120, -122])
-OUTER_BACK_Z = np.array([62, 66, 72, 78, 84, 90, 98, 104, 110, 113, 113, 111, 106, 100])
-"""Skin of neck, shoulder slope and trunk without arms (lean adult)."""
-
 SPINE_Z_OFFSET = 31.0
 """Centre of the vertebral bodies in front of the inner back wall (mm)."""
 
@@ -56,9 +47,6 @@ def _curve(x: npt.NDArray[np.integer], y: npt.NDArray[np.integer]) -> PchipInter
 
 
 _W, _C, _F, _B = (_curve(LEVELS_Y, t) for t in (HALF_WIDTH, CENTRE_X, FRONT_Z, BACK_Z))
-_OW, _OR, _OF, _OB = (
-    _curve(OUTER_Y, t) for t in (OUTER_HALF_WIDTH, OUTER_HALF_WIDTH_RAISED, OUTER_FRONT_Z, OUTER_BACK_Z)
-)
 
 
 @dataclass(frozen=True)
@@ -314,13 +302,28 @@ def heart_parts(body: Body, x: Array, y: Array, z: Array) -> tuple[Array, Array,
 
 def aorta(body: Body, x: Array, y: Array, z: Array) -> Array:
     """Distance to arch and descending aorta; the arch runs from front right to back left over the knob."""
+    ascending, arch, descending = aorta_parts(body, x, y, z)
+    return np.minimum(np.minimum(arch, ascending), descending)
+
+
+def aorta_parts(body: Body, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
+    """Distances to ascending aorta, arch and descending aorta."""
     r, kx, ky = body.aorta_mm, body.knob_x, body.knob_y
     back = float(spine_centre_z(ky + 20)) - 18
     arch = capsule(x, y, z, (-12.0, ky + 18, -42.0), (kx - 6, ky + 2, -5.0), (r, r))
     arch = smooth_union(arch, capsule(x, y, z, (kx - 6, ky + 2, -5.0), (kx, ky + 10, back), (r, r)), 6.0)
     ascending = capsule(x, y, z, (-12.0, ky + 18, -42.0), (-4.0, 135.0, -45.0), (r + 1, r + 2))
     down = capsule(x, y, z, (kx, ky + 10, back), (10.0, 235.0, float(spine_centre_z(235.0)) - 22), (r - 0.5, r - 2.5))
-    return np.minimum(np.minimum(arch, ascending), down)
+    return ascending, arch, down
+
+
+def pulmonary_artery(x: Array, y: Array, z: Array) -> Array:
+    """Distance to the pulmonary trunk, the left artery over the left main bronchus and the right one behind the
+    ascending aorta."""
+    trunk = ellipsoid(x, y, z, (19.0, 112.0, -18.0), (17.0, 27.0, 24.0))
+    left = capsule(x, y, z, (20.0, 101.0, -14.0), (43.0, 97.0, 14.0), (10.5, 8.0))
+    right = capsule(x, y, z, (12.0, 110.0, -18.0), (-33.0, 115.0, 2.0), (10.5, 8.0))
+    return np.minimum(np.minimum(left, right), trunk)
 
 
 def mediastinum(body: Body, x: Array, y: Array, z: Array, vessel: Array | None = None) -> Array:
@@ -336,13 +339,16 @@ def mediastinum(body: Body, x: Array, y: Array, z: Array, vessel: Array | None =
     depth = np.asarray((back - front) / 2, dtype=np.float32)
     across: Array = (z - (front + back) / 2).astype(np.float32) / depth
     core = (squircle((x + 1.0) / half, across, 0.4) - 1) * half
-    cava = capsule(x, y, z, (-18.0, 15.0, -12.0), (-24.0, 145.0, -18.0), (10.0, 12.5))
+    # The right lung lies against the trachea behind the cava, and behind the heart before the spine.
+    beside_trachea = ellipsoid(x, y, z, (-26.0, 52.0, 6.0), (16.5, 36.0, 15.0))
+    behind_heart = ellipsoid(x, y, z, (-24.0, 162.0, 39.0), (19.0, 55.0, 9.0))
+    core = np.maximum(core, -np.minimum(beside_trachea, behind_heart))
+    cava = capsule(x, y, z, (-18.0, 15.0, -21.0), (-24.0, 145.0, -24.0), (10.0, 12.5))
     subclavian = capsule(x, y, z, (22.0, -12.0, 20.0), (17.0, body.knob_y, 12.0), (8.0, 10.0))
-    pulmonary = ellipsoid(x, y, z, (19.0, 112.0, -18.0), (17.0, 27.0, 24.0))
     right_hilum = ellipsoid(x, y, z, (-22.0, 116.0, 0.0), (12.0, 26.0, 20.0))
     d = smooth_union(core, cava, 8.0)
     d = smooth_union(d, subclavian, 8.0)
-    d = smooth_union(smooth_union(d, pulmonary, 16.0), right_hilum, 14.0)
+    d = smooth_union(smooth_union(d, pulmonary_artery(x, y, z), 12.0), right_hilum, 14.0)
     return smooth_union(d, aorta(body, x, y, z) if vessel is None else vessel, 8.0)
 
 
@@ -384,41 +390,3 @@ def carina_point() -> Point:
     gap = np.flatnonzero(~open_air[row, found[0] : found[-1]]) + found[0]
     z = start[2] + float(t[row, 0]) * (end[2] - start[2])
     return float(x[0, gap].mean()), float(y[row, 0]), z
-
-
-def _breasts(body: Body, x: Array, y: Array) -> Array:
-    """How far the breasts (mm) stand out of the chest: soft above, a rounded lower border."""
-    r = body.breast
-    down = y - (168.0 + 0.55 * r)
-    v2 = (np.maximum(down, 0) / (0.95 * r)) ** 2 + (np.maximum(-down, 0) / (2.0 * r)) ** 2
-    u2 = ((np.abs(x) - (66.0 + 0.25 * r)) / (1.15 * r)) ** 2
-    rest = np.maximum(1 - v2 - u2, 0)
-    result: Array = (0.62 * r * rest / np.sqrt(rest + 0.15)).astype(np.float32)
-    return result
-
-
-def upper_arm(body: Body, side: int, grow: float) -> tuple[Point, Point]:
-    """Middle of the shoulder and the elbow (reference mm) of a trunk that is `grow` mm wider than the lean one."""
-    if body.arms_up:
-        return (side * (124.0 + 0.5 * grow), -4.0, 8.0), (side * (108.0 + 0.5 * grow), -250.0, -70.0)
-    outward = 212.0 + 28.0 * body.arm_drop + grow
-    return (side * (160.0 + 0.5 * grow), 32.0, 14.0), (side * outward, 210.0, 10.0)
-
-
-def skin(body: Body, x: Array, y: Array, z: Array, depth: float = 0.0) -> Array:
-    """Distance to the skin of neck, trunk, arms and breasts; `depth` mm under the skin when positive."""
-    grow = 18.0 * body.habitus + (body.fat_mm - 12.0) * 0.6
-    trunk_part = np.clip((y + 45) / 90, 0, 1)
-    outer = _OR(y) if body.arms_up else _OW(y)
-    half = (outer + grow * (0.35 + 0.65 * trunk_part)).astype(np.float32) - depth
-    front = (_OF(y) - grow * (0.3 + 0.7 * trunk_part)).astype(np.float32) + depth
-    back = (_OB(y) + 0.6 * grow * trunk_part).astype(np.float32) - depth
-    if body.breast:
-        front = front - _breasts(body, x, y)
-    b = np.maximum((back - front) / 2, 5)
-    d = (squircle(x / half, (z - (front + back) / 2) / b, 0.25) - 1) * np.minimum(half, b)
-    for side in (1, -1):
-        shoulder, elbow = upper_arm(body, side, grow)
-        thick, fillet = ((34.0 - depth, 44.0 - depth), 48.0) if body.arms_up else ((44.0 - depth, 38.0 - depth), 22.0)
-        d = smooth_union(d, capsule(x, y, z, shoulder, elbow, thick), fillet)
-    return d

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from imaging.phantom.body import _B, _F, _W, VERTEBRA_PITCH, Body, spine_centre_z, upper_arm
+from imaging.phantom.body import _B, _F, _W, VERTEBRA_PITCH, Body, spine_centre_z
+from imaging.phantom.trunk import upper_arm
 
 Points = npt.NDArray[np.float32]
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imaging.phantom import body as shapes
+from imaging.phantom import trunk
 from imaging.phantom.body import Body
 from imaging.phantom.bones import vertebral_density
 from imaging.phantom.lesions import Lesion
@@ -77,12 +78,12 @@ def stand(
     A lateral film shows columns along +z: the patient looks to the picture's left, the spine is at its right.
     """
     if view is View.LATERAL:
-        side = (float(shapes._OW(60.0)) + 18 * max(body.habitus, -0.5)) * body.scale[0]
+        side = (float(trunk.WIDE(60.0)) + 18 * max(body.habitus, -0.5)) * body.scale[0]
         along = {"detector": side + AIR_GAP_MM, "source_sign": -1.0}
         shift = (shift[0] + LATERAL_CENTRE_Z * body.scale[2], shift[1])
     else:
-        front = (float(shapes._OF(190.0)) - 18 * max(body.habitus, 0) - 0.4 * body.breast) * body.scale[2]
-        back = (float(shapes._OB(150.0)) + 11 * max(body.habitus, 0)) * body.scale[2]
+        front = (float(trunk.FRONT(190.0)) - 18 * max(body.habitus, 0) - 0.4 * body.breast) * body.scale[2]
+        back = (float(trunk.BACK(150.0)) + 11 * max(body.habitus, 0)) * body.scale[2]
         facing = view is View.PA
         along = {
             "detector": front - AIR_GAP_MM if facing else back + AIR_GAP_MM,
@@ -106,8 +107,8 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
     """Signed distances (reference mm) of all smooth structures at broadcastable points, lesions cut to their lung."""
     mid = shapes.centred(body, x, y)
     d: dict[str, Array] = {
-        "body": shapes.skin(body, x, y, z),
-        "lean": shapes.skin(body, x, y, z, depth=body.fat_mm),
+        "body": trunk.skin(body, x, y, z),
+        "lean": trunk.skin(body, x, y, z, depth=body.fat_mm),
         "heart": shapes.heart(body, mid, y, z),
         "aorta": shapes.aorta(body, mid, y, z),
         "spine": shapes.spine(x, y, z),
@@ -173,8 +174,8 @@ def _extent(body: Body, axis: int) -> tuple[float, float]:
     if axis == 0:
         reach = ((186.0 if body.arms_up else 250.0) + 24 * max(body.habitus, -0.5)) * body.scale[0]
         return -reach, reach
-    front = float(shapes._OF(230.0)) - 24 * max(body.habitus, -0.3) - 0.7 * body.breast - 6
-    back = float(shapes._OB(150.0)) + 14 * max(body.habitus, 0) + 6
+    front = float(trunk.FRONT(230.0)) - 24 * max(body.habitus, -0.3) - 0.7 * body.breast - 6
+    back = float(trunk.BACK(150.0)) + 14 * max(body.habitus, 0) + 6
     return front * body.scale[2], back * body.scale[2]
 
 

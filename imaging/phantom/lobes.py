@@ -34,7 +34,7 @@ HORIZONTAL_Y, HORIZONTAL_SLOPE = 119.0, -0.06
 HORIZONTAL_WAVE_MM = 3.5
 """It is no plane but gently bent: half the height of its wave; set by eye."""
 
-HORIZONTAL_TWIST = 0.0018
+HORIZONTAL_TWIST = 0.0035
 """Its slope changes by this much per mm to the side, mm/mm²: along the beam it runs only in part; set by eye."""
 
 BEND_X = 55.0
