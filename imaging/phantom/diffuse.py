@@ -128,10 +128,10 @@ def _septa(body: Body, sign: int, count: int, rng: np.random.Generator) -> Cloud
 
 
 def infiltration(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.Generator) -> Lesion:
-    """Ill-defined patchy ground glass of about the given diameter; vessels stay visible in it."""
+    """An ill-defined patchy infiltrate of about the given diameter, or even ground glass; vessels stay visible."""
     radius = spec.value / 2 / body.mean_scale
     cx, cy, cz = place(body, spec, sign, min(radius, 24.0), rng)
-    lumps = patches(rng, 9.0)
+    lumps, glass = patches(rng, 9.0), spec.kind == "ground_glass"
 
     def distance(x: Array, y: Array, z: Array) -> Array:
         result: Array = np.sqrt((x - cx) ** 2 + ((y - cy) / 1.1) ** 2 + (z - cz) ** 2) - np.float32(1.25 * radius)
@@ -139,14 +139,17 @@ def infiltration(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.ra
 
     def fill(x: Array, y: Array, z: Array) -> Array:
         r2 = ((x - cx) ** 2 + ((y - cy) / 1.1) ** 2 + (z - cz) ** 2) / np.float32(radius**2)
-        result: Array = np.exp(-1.6 * r2) * np.clip(0.7 + 0.6 * lumps(x, y, z), 0, 1)
+        even = np.float32(0.45) if glass else np.clip(0.7 + 0.6 * lumps(x, y, z), 0, 1)
+        result: Array = np.exp(-1.6 * r2) * even
         return result
 
     where = [round(c * k, 1) for c, k in zip((cx, cy, cz), body.scale, strict=True)]
     told = {"diameter_mm": spec.value, "severity": spec.severity, "centre_mm": where}
+    if glass:
+        told["kind"] = "ground_glass"
     return Lesion(
         f"infiltration_{side}", "infiltration", side, distance, 0.60 + 0.35 * spec.severity, sign, parameters=told,
-        fill=fill, vessels=0.8,
+        fill=fill, vessels=1.0 if glass else 0.8,
     )  # fmt: skip
 
 

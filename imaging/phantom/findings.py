@@ -50,13 +50,13 @@ class Rule:
 FINDINGS: dict[str, Rule] = {
     "effusion": Rule(True, "ml", 20.0, 3000.0, False, 500.0),
     "pneumothorax": Rule(True, "%", 3.0, 90.0, False, 25.0, kinds=("tension",), extras={"shift_mm": (5.0, 40.0)}),
-    "consolidation": Rule(True, "mm", 20.0, 160.0, True, 80.0, lobed=True),
+    "consolidation": Rule(True, "mm", 20.0, 160.0, True, 80.0, lobed=True, kinds=("patchy",)),
     "nodule": Rule(True, "mm", 4.0, 30.0, True, 15.0),
     "mass": Rule(True, "mm", 30.0, 120.0, True, 45.0),
     "cavity": Rule(True, "mm", 20.0, 100.0, True, 45.0, kinds=("fluid_level",), extras={"wall_mm": (2.0, 20.0)}),
     "cardiomegaly": Rule(False, "ratio", 0.5, 0.70, False, 0.58),
     "edema": Rule(True, "", 0.0, 1.0, False, 0.5, "bilateral"),
-    "infiltration": Rule(True, "mm", 30.0, 160.0, True, 90.0),
+    "infiltration": Rule(True, "mm", 30.0, 160.0, True, 90.0, kinds=("ground_glass",)),
     "atelectasis": Rule(True, "", 0.0, 1.0, True, 0.5),
     "emphysema": Rule(True, "", 0.0, 1.0, True, 0.5, "bilateral"),
     "fibrosis": Rule(True, "", 0.0, 1.0, True, 0.5, "bilateral"),
@@ -130,6 +130,8 @@ class FindingSpec:
         self._check_word("kind", rule.kinds)
         if self.lobe and self.zone:
             raise BadArguments(f"{self.code} names a lobe and a zone.", "Give one of them.")
+        if self.lobe and self.kind:
+            raise BadArguments(f"a whole lobe is not {self.kind}.", "Give a lobe or a kind.")
         if self.lobe == "middle_lobe" and self.side not in (None, "right"):
             raise BadArguments(f"the left lung has no middle lobe ({self.code}, {self.side}).", "Give side right.")
         if not 0 <= self.severity <= 1:

@@ -33,6 +33,9 @@ USUAL_ZONE = {"cavity": "upper", "retained_sponge": "lower"}
 BED_TILT_DEG = 12.0
 """Angle by which the head of a supine patient's bed is raised: fluid behind the lung deepens towards the base."""
 
+PATCH_MM = 13.0
+"""Size of the patches of a patchy consolidation."""
+
 FLUID_EDGE_MM = 13.0
 """Distance from the chest wall over which the edge of free fluid climbs."""
 
@@ -261,7 +264,9 @@ def lobulated(
 
 
 def consolidation(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.Generator) -> Lesion:
-    """Airspace filled with fluid: a lobe up to its fissures, or an ellipsoid with a ragged border."""
+    """Airspace filled with fluid: a lobe up to its fissures, an ellipsoid with a ragged border, or patches in one."""
+    from imaging.phantom.diffuse import patches
+
     if spec.lobe:
         return _lobar(body, spec, side, sign, rng)
     radius = spec.value / 2 / body.mean_scale
@@ -280,8 +285,18 @@ def consolidation(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.r
         "diameter_mm": spec.value,
         "centre_mm": [round(c * s, 1) for c, s in zip((cx, cy, cz), body.scale, strict=True)],
     }
-    density = 0.55 + 0.35 * spec.severity
-    return Lesion(f"consolidation_{side}", "consolidation", side, distance, density, sign, parameters=where)
+    made = Lesion(
+        f"consolidation_{side}", "consolidation", side, distance, 0.55 + 0.35 * spec.severity, sign, parameters=where
+    )
+    if spec.kind != "patchy":
+        return made
+    lumps = patches(rng, PATCH_MM)
+
+    def fill(x: Array, y: Array, z: Array) -> Array:
+        result: Array = np.clip(1.8 * lumps(x, y, z) - 0.2, 0, 1) * np.clip(-distance(x, y, z) / 8, 0, 1)
+        return result
+
+    return replace(made, parameters={**where, "kind": "patchy"}, fill=fill)
 
 
 def _lobar(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.Generator) -> Lesion:

@@ -265,3 +265,20 @@ def test_a_growing_mass_keeps_its_lobulation() -> None:
         at = (centre + direction * radius / np.array(body().scale)).astype(np.float32)
         bumps.append(lesion.distance(*at.T) / radius)
     assert np.allclose(bumps[0], bumps[1], atol=2e-3) and np.ptp(bumps[0]) > 0.02
+
+
+def test_patchy_consolidation_leaves_air_between_and_ground_glass_is_even() -> None:
+    patchy, solid = lesions("consolidation:left:120mm:patchy"), lesions("consolidation:left:120mm")
+    made, space = patchy["consolidation_left"], lung_voxels(body(), 1, VOXEL_MM)
+    inside = space[made.distance(*space.T) < -8].T
+    assert made.fill is not None and made.parameters["kind"] == "patchy"
+    share = made.fill(*inside)
+    # Same place and border as the solid one, but islands of it.
+    assert np.array_equal(made.distance(*inside), solid["consolidation_left"].distance(*inside))
+    assert 0.1 < (share > 0.8).mean() < 0.6 and 0.1 < (share < 0.1).mean() < 0.7
+    glass = lesions("infiltration:left:100mm:ground_glass")["infiltration_left"]
+    assert glass.fill is not None and glass.parameters["kind"] == "ground_glass"
+    inside = space[glass.distance(*space.T) < 0].T
+    offset = inside.T - np.array(glass.parameters["centre_mm"]) / np.array(body().scale)
+    shell = np.abs(np.linalg.norm(offset * (1, 1 / 1.1, 1), axis=1) - 20) < 2
+    assert np.ptp(glass.fill(*inside)[shell]) < 0.1 and glass.fill(*inside).max() < 0.5
