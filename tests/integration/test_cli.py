@@ -86,7 +86,9 @@ def test_ask_text_cites_and_says_who_answered(hilum, film: Path) -> None:
         (["eval", "chestagentbenh"], 2, "Did you mean 'chestagentbench'"),
         (["phantom", "--out", "x.gif"], 2, ".png, .dcm"),
         (["phantom", "--out", "x.png", "--finding", "effusoin:left"], 2, "effusion"),
-        (["phantom", "--out", "x.png", "--view", "oblique"], 2, "Use PA or AP"),
+        (["phantom", "--out", "x.png", "--view", "oblique"], 2, "Use PA, AP or LATERAL"),
+        (["phantom", "--out", "x.png", "--clip", "up:5%"], 2, "left, right, apex, base"),
+        (["phantom", "--out", "x.png", "--date", "5.1.2026"], 2, "YYYY-MM-DD"),
         (["chat", "--host", "0.0.0.0"], 2, "login"),
         (["chat", "--login", "doctor"], 2, "user:password"),
         (["nonsense"], 2, "nonsense"),
@@ -173,6 +175,33 @@ def test_phantom_prints_its_truth(hilum, tmp_path: Path) -> None:
     truth = json.loads(done.out)
     assert truth["measures"]["cardiothoracic_ratio"] == pytest.approx(0.6, abs=0.01)
     assert truth["findings"][0]["code"] == "cardiomegaly"
+
+
+def test_phantom_writes_faults_and_a_folder_of_truth(hilum, tmp_path: Path) -> None:
+    words = [
+        "--size",
+        96,
+        "--exposure=-2",
+        "--clip",
+        "left:20%",
+        "--turned",
+        180,
+        "--text",
+        "ERECT",
+        "--date",
+        "2026-01-05",
+    ]
+    file = ["--modality", "cr", "--bits", 10, "--monochrome", 1, "--out", tmp_path / "film.dcm"]
+    told = json.loads(hilum("phantom", *words, *file, "--truth", tmp_path / "truth", "--json").out)
+    assert [fault["code"] for fault in told["faults"]] == ["underexposed", "left_lung_outside", "turned"]
+    assert told["positioning"]["left_lung_outside"] == pytest.approx(0.2, abs=0.02)
+    facts = json.loads((tmp_path / "truth" / "facts.json").read_text(encoding="utf-8"))
+    assert {"file": told["file"], **facts} == told
+    read = json.loads(hilum("film", tmp_path / "film.dcm", "--json").out)
+    assert (read["modality"], read["bits"], read["photometric"]) == ("CR", 10, "MONOCHROME1")
+    assert read["acquired"] == facts["date"] == "2026-01-05"
+    report = hilum("phantom", *words, "--out", tmp_path / "film.png").out
+    assert "Impression" in report and "SYNTHETIC" in report
 
 
 def test_film_is_read_by_content_not_by_suffix(hilum, tmp_path: Path) -> None:
