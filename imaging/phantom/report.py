@@ -71,10 +71,12 @@ def _technique(film: PhantomFilm) -> str:
     return "; ".join(said) + "."
 
 
-def fault_words(film: PhantomFilm) -> list[str]:
-    """The film's faults in words."""
+def fault_words(film: PhantomFilm, hindering: bool = False) -> list[str]:
+    """The film's faults in words; `hindering`: those alone that hinder reading, not a burned-in name."""
     said = []
     for fault in faults(film):
+        if hindering and fault["code"] == "burned_in_name":
+            continue
         value = fault["value"] or 0.0
         side, end = ("left" if value > 0 else "right"), ("feet" if value > 0 else "head")
         said.append(words()["faults"][fault["code"]].format(abs(value), side=side, end=end))
@@ -116,19 +118,25 @@ def sentence(film: PhantomFilm, entry: dict[str, Any], brief: bool = False) -> s
 
 
 def _place(film: PhantomFilm, entry: dict[str, Any]) -> str:
-    """' in the lower lobe', ' in the upper zone', or nothing where the finding has no place of its own."""
+    """' in the lower lobe', ' in the upper zone', ' in the upper lobe (middle zone)', or '' for what has no place."""
+    lobe, zone = entry["parameters"].get("lobe"), _zone(film, entry)
+    if lobe:
+        where = f" in the {str(lobe).removesuffix('_lobe').replace('_', ' ')} lobe"
+        return f"{where} ({zone})" if zone.endswith(("zone", "zones")) else where
+    return f" {'throughout' if zone == 'lung' else 'in'} the {zone}" if zone else ""
+
+
+def _zone(film: PhantomFilm, entry: dict[str, Any]) -> str:
+    """'upper zone', 'upper and middle zones', 'lung' for all three; '' for what names no zone or lies in none."""
     from imaging.phantom import FINDINGS
 
-    lobe = entry["parameters"].get("lobe")
-    if lobe:
-        return f" of the {str(lobe).removesuffix('_lobe').replace('_', ' ')} lobe"
     rule = FINDINGS.get(_key(entry))
     if not entry["side"] or (rule is not None and not rule.zoned):
         return ""
     found = zones(film, entry["mask"], entry["side"])
     if not found or len(found) == 3:
-        return " throughout the lung" if found else ""
-    return f" in the {' and '.join(found)} zone{'s' if len(found) > 1 else ''}"
+        return "lung" if found else ""
+    return f"{' and '.join(found)} zone{'s' if len(found) > 1 else ''}"
 
 
 def _said(key: str, value: Any) -> str:
@@ -198,7 +206,7 @@ def _impression(film: PhantomFilm) -> list[str]:
         if text not in said:
             said.append(text)
     said = [_capital(text) for text in said] or ["No abnormality."]
-    limits = fault_words(film)
+    limits = fault_words(film, hindering=True)
     said += [f"Limited film: {', '.join(limits)}."] if limits else []
     return [f"{number}. {text}" for number, text in enumerate(said, 1)]
 
