@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from imaging.phantom.body import Body
+from imaging.phantom.body import Body, cage
 from imaging.phantom.bones import Cloud
 from imaging.phantom.findings import FindingSpec
 from imaging.phantom.lesions import Lesion, lobulated, place
@@ -39,7 +39,9 @@ def cavity(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.G
         level = np.float32(centre[1] + (radius - wall - depth) / body.scale[1])
 
     def hollow(x: Array, y: Array, z: Array) -> Array:
-        air = inner(x, y, z)
+        # Where the lesion reaches the chest wall, half of its own wall is left inside the pleura.
+        rind = cage(body, sign, x, y, z) + np.float32(wall / 2 / body.mean_scale)
+        air = np.maximum(inner(x, y, z), rind)
         return air if level is None else np.maximum(air, y - level)
 
     told = {

@@ -139,7 +139,7 @@ def infiltration(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.ra
 
     def fill(x: Array, y: Array, z: Array) -> Array:
         r2 = ((x - cx) ** 2 + ((y - cy) / 1.1) ** 2 + (z - cz) ** 2) / np.float32(radius**2)
-        even = np.float32(0.45) if glass else np.clip(0.7 + 0.6 * lumps(x, y, z), 0, 1)
+        even = np.float32(0.65) if glass else np.clip(0.7 + 0.6 * lumps(x, y, z), 0, 1)
         result: Array = np.exp(-1.6 * r2) * even
         return result
 

@@ -218,7 +218,7 @@ def place(
     mid = centred(body, x, y)
     planes = [heart(body, mid, y, np.float32(depth)) for depth in (-70.0, -40.0, -10.0, 20.0)]  # type: ignore[arg-type]
     clear = np.min(planes, axis=0)
-    for slack in (1.0, 0.6, 0.2, -2.0):
+    for slack in (1.0, 0.85, 0.7, 0.55, 0.4, 0.2, -2.0):
         good = (y > edges[k]) & (y < edges[k + 1]) & (inner > min(radius, 30) * slack) & (clear > radius * slack)
         good &= np.abs(x) > 34
         if good.any():
