@@ -25,6 +25,10 @@ NEAREST = 3
 """Ids offered when an unknown one is asked for."""
 
 
+HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+"""Files of a hub repository that transformers reads; weights as safetensors only, which hold no code."""
+
+
 class SourceKind(StrEnum):
     """Where weights come from."""
 
@@ -45,6 +49,8 @@ class Source(BaseModel):
         file: file name in models/embedded or the model directory.
         note: why there is no sha256, in words, where there is none.
         minimum_bytes: size of the weights proper; a smaller file is a broken one. 0 where not known.
+        more: further files of a URL source, file name -> address.
+        patterns: which files of a hub repository are needed, as shell patterns.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +63,8 @@ class Source(BaseModel):
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     note: str = ""
     minimum_bytes: int = Field(default=0, ge=0)
+    more: dict[str, str] = Field(default_factory=dict)
+    patterns: tuple[str, ...] = HUB_FILES
 
     @model_validator(mode="before")
     @classmethod
@@ -71,8 +79,9 @@ class Source(BaseModel):
         needed = {SourceKind.URL: self.url, SourceKind.HUB: self.repo and self.revision}.get(self.kind, self.file)
         if not needed:
             raise ValueError(f"a source of kind {self.kind.value!r} needs its url, repo and revision, or file")
-        if PurePosixPath(self.file).name != self.file:
-            raise ValueError(f"source file {self.file!r}: give a file name without folders")
+        for name in (self.file, *self.more):
+            if PurePosixPath(name).name != name:
+                raise ValueError(f"source file {name!r}: give a file name without folders")
         if self.kind is not SourceKind.EMBEDDED and self.sha256 is None and not self.note:
             raise ValueError("a source without sha256 needs a note that says so")
         return self
@@ -90,6 +99,7 @@ class CatalogEntry(BaseModel):
         gpu_dtype: the dtype that its weights have on a GPU; float32 networks compute in half precision there all the
             same (autocast).
         on_request: never chosen by itself, only by its id.
+        audit: for audits of fairness alone; not in the catalog unless the user turned audits on.
         input_size: side of the square the network sees, pixels.
         labels: what it scores or draws, in the library's own words; positions without a meaning left out.
     """
@@ -109,6 +119,7 @@ class CatalogEntry(BaseModel):
     memory_mb: dict[str, float]
     gpu_dtype: str = "float32"
     on_request: bool = False
+    audit: bool = False
     input_size: int = Field(gt=0)
     labels: tuple[str, ...] = Field(min_length=1)
     training_data: str
@@ -145,15 +156,16 @@ class Catalog:
             self._entries[entry.id] = entry
 
     @classmethod
-    def read(cls, path: Path = SHIPPED) -> Catalog:
-        """The catalog of a TOML file with one [[model]] table per model.
+    def read(cls, path: Path = SHIPPED, *, audit: bool = False) -> Catalog:
+        """The catalog of a TOML file with one [[model]] table per model, those for audits only where `audit` says so.
 
         Raises:
             BadArguments: the file is not TOML or an entry is wrong; says which and why.
         """
         try:
             tables = tomllib.loads(path.read_text(encoding="utf-8")).get("model", [])
-            return cls(CatalogEntry.model_validate(table) for table in tables)
+            entries = [CatalogEntry.model_validate(table) for table in tables]
+            return cls(entry for entry in entries if audit or not entry.audit)
         except (tomllib.TOMLDecodeError, ValidationError, ValueError) as error:
             raise BadArguments(
                 f"{path} is not a usable catalog: {error}", "See models/catalog.toml for the form."

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import tomllib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from imaging.identity import state_directory
 from models.catalog import CatalogEntry, SourceKind
 
 EMBEDDED_DIR = Path(__file__).parent / "embedded"
 """The weights of this repository, each NAME.safetensors with its card NAME.toml."""
 
-DEFAULT_MODEL_DIR = Path("~/.torchxrayvision/models_data")
-"""Where torchxrayvision itself keeps what it downloads (torchxrayvision.utils.get_cache_dir); read when the user
+PACKAGE_MODEL_DIR = Path("~/.torchxrayvision/models_data")
+"""Where torchxrayvision itself keeps what it downloads (torchxrayvision.utils.get_cache_dir); read too when the user
 chose no directory."""
+
+MANIFEST = "pulled.json"
+"""What `hilum models pull` writes beside a model: its revision, and each file's size and sha256."""
+
+FOLDER_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt")
+"""Weight files in a model's folder, at any depth."""
 
 HEAD_BYTES = 512
 """Enough of a file to tell weights from a web page or a Git LFS pointer."""
@@ -47,19 +56,49 @@ class Presence:
     remedy: str = ""
 
 
+def model_directory(model_dir: Path | None = None) -> Path:
+    """Where models are pulled to: the directory the user chose, else "models" in the state directory."""
+    if model_dir is not None:
+        return model_dir.expanduser()
+    state = state_directory()
+    return state / "models" if state else PACKAGE_MODEL_DIR.expanduser()
+
+
+def folder_of(entry: CatalogEntry, model_dir: Path) -> Path:
+    """The folder that holds a model's files: one of its own for a hub repository, else the model directory."""
+    return model_dir / entry.id if entry.source.kind is SourceKind.HUB else model_dir
+
+
 def locate(entry: CatalogEntry, model_dir: Path | None = None) -> Presence:
     """Find and check the weights of a model: there, of a plausible form and size, and of the pinned sha256 if one is.
 
     Args:
         entry: the model.
-        model_dir: the directory the user chose; None looks where torchxrayvision keeps its files. Ignored for
-            embedded weights.
+        model_dir: the directory the user chose; None looks where `hilum models pull` puts them and where
+            torchxrayvision keeps its files. Ignored for embedded weights.
     """
-    embedded = entry.source.kind is SourceKind.EMBEDDED
-    folder = EMBEDDED_DIR if embedded else (model_dir or DEFAULT_MODEL_DIR).expanduser()
-    remedy = _remedy(entry, folder)
+    if entry.source.kind is SourceKind.EMBEDDED:
+        return _found(entry, EMBEDDED_DIR)
+    first = model_directory(model_dir)
+    places = [first] if model_dir is not None else [first, PACKAGE_MODEL_DIR.expanduser()]
+    found = [_found(entry, place) for place in places]
+    return next((presence for presence in found if presence.present), found[0])
+
+
+def pulled(entry: CatalogEntry, path: Path) -> dict[str, Any]:
+    """What pull wrote down of a model whose file or folder is `path`; empty where it did not pull it."""
+    beside = path / MANIFEST if path.is_dir() else path.with_name(f"{entry.id}.{MANIFEST}")
+    record: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+    return record
+
+
+def _found(entry: CatalogEntry, place: Path) -> Presence:
+    """The model in one directory, or what is wrong with it there."""
+    remedy = _remedy(entry, place)
+    folder = folder_of(entry, place)
     if not entry.source.file:
-        return Presence(False, None, "its source is not a single file", "This version of Hilum cannot load it.")
+        reason = _folder_fault(entry, folder)
+        return Presence(not reason, folder, reason, remedy if reason else "")
     path = folder / entry.source.file
     if not path.is_file():
         return Presence(False, path, f"{path} is not there", remedy)
@@ -69,8 +108,28 @@ def locate(entry: CatalogEntry, model_dir: Path | None = None) -> Presence:
     return Presence(not reason, path, reason, remedy if reason else "")
 
 
-def fault(path: Path, minimum_bytes: int = 0) -> str:
-    """What is wrong with the form of a weight file, in words; empty when nothing is. Nothing is unpickled."""
+def _folder_fault(entry: CatalogEntry, folder: Path) -> str:
+    """What is wrong with a model's folder: incomplete after a pull, or without sound weights."""
+    if not folder.is_dir():
+        return f"{folder} is not there"
+    for name, facts in pulled(entry, folder).get("files", {}).items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != facts["bytes"]:
+            return f"{path} is missing or cut short"
+    weights = [path for pattern in FOLDER_WEIGHTS for path in sorted(folder.rglob(pattern))]
+    if not weights:
+        return f"{folder} holds no weights"
+    return next((reason for path in weights if (reason := fault(path))), "")
+
+
+def fault(path: Path, minimum_bytes: int = 0, *, suffix: str = "") -> str:
+    """What is wrong with the form of a weight file, in words; empty when nothing is. Nothing is unpickled.
+
+    Args:
+        path: the file.
+        minimum_bytes: a smaller one is cut short.
+        suffix: in place of the file's own, for one that has not got its name yet.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
@@ -82,7 +141,7 @@ def fault(path: Path, minimum_bytes: int = 0) -> str:
         return f"{path} is a Git LFS pointer, not the weights"
     if size < minimum_bytes:
         return f"{path} is cut short: {size:,} bytes, the weights alone are {minimum_bytes:,}"
-    if path.suffix == ".safetensors":
+    if (suffix or path.suffix) == ".safetensors":
         return _safetensors_fault(path, head, size)
     if head.startswith(ZIP_MAGIC):
         return "" if zipfile.is_zipfile(path) else f"{path} is cut short: its archive has no end"
@@ -124,13 +183,13 @@ def _mismatch(entry: CatalogEntry, path: Path) -> str:
     return "" if found == expected else f"{path} has sha256 {found[:12]}…, not the expected {expected[:12]}…"
 
 
-def _remedy(entry: CatalogEntry, folder: Path) -> str:
+def _remedy(entry: CatalogEntry, place: Path) -> str:
     source = entry.source
     if source.kind is SourceKind.EMBEDDED:
         return f"Restore it: git checkout -- models/embedded (made by {entry.reference})."
-    if source.kind is SourceKind.URL:
-        return f"Download {source.url} ({entry.download_mb:g} MB; {entry.licence}) into {folder}."
-    return f"Put {source.file or source.repo} into {folder}."
+    if source.kind is SourceKind.USER:
+        return f"Put {source.file or 'its folder'} into {folder_of(entry, place)}. {source.note}".strip()
+    return f"Run: hilum models pull {entry.id} ({entry.download_mb:g} MB; {entry.licence})."
 
 
 @functools.lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from safetensors.torch import save
 
 from models import weights
 from models.catalog import Catalog
-from models.weights import fault, locate
+from models.weights import MANIFEST, fault, locate
 
 
 def torch_bytes(zipped: bool) -> bytes:
@@ -60,14 +61,19 @@ def test_an_absent_file_says_where_to_get_it(tmp_path: Path) -> None:
     item = Catalog.read().get("txrv-densenet121-res224-all")
     presence = locate(item, tmp_path)
     assert not presence.present and presence.path == tmp_path / item.source.file
-    assert item.source.url and item.source.url in presence.remedy and str(tmp_path) in presence.remedy
+    assert f"hilum models pull {item.id}" in presence.remedy and item.licence in presence.remedy
 
 
 def test_without_a_model_directory_the_package_cache_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Expected: torchxrayvision.utils.get_cache_dir() joins ~, .torchxrayvision, models_data."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    presence = locate(Catalog.read().get("txrv-densenet121-res224-all"))
-    assert presence.path and presence.path.parent == tmp_path / ".torchxrayvision" / "models_data"
+    monkeypatch.setenv("HILUM_STATE_DIR", str(tmp_path / "state"))
+    item = entry("mine", source={"kind": "url", "url": "http://localhost/old.pt", "note": "written by the test"})
+    assert locate(item).path == tmp_path / "state" / "models" / "old.pt", "where pull would put it"
+    cache = tmp_path / ".torchxrayvision" / "models_data"
+    cache.mkdir(parents=True)
+    (cache / "old.pt").write_bytes(GOOD["old.pt"])
+    assert locate(item).present and locate(item).path == cache / "old.pt"
 
 
 def test_a_flipped_byte_is_refused_by_the_sha256(tmp_path: Path) -> None:
@@ -97,6 +103,16 @@ def test_embedded_weights_need_a_card_with_their_sha256(tmp_path: Path, monkeypa
     assert locate(item).present
 
 
-def test_a_model_in_several_files_is_not_present_yet() -> None:
+def test_a_model_in_several_files_is_a_folder_of_its_own(tmp_path: Path) -> None:
     item = entry("hub", source={"kind": "hub", "repo": "a/b", "revision": "1" * 40, "note": "several files"})
-    assert not locate(item).present
+    assert "is not there" in locate(item, tmp_path).reason
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    assert "holds no weights" in locate(item, tmp_path).reason
+    (folder / "model.safetensors").write_bytes(GOOD["a.safetensors"])
+    assert locate(item, tmp_path).present and locate(item, tmp_path).path == folder
+    (folder / "part-2.safetensors").write_bytes(GOOD["a.safetensors"][:-3] + b"<")
+    manifest = {"files": {"part-2.safetensors": {"bytes": len(GOOD["a.safetensors"])}}}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert "part-2.safetensors is missing or cut short" in locate(item, tmp_path).reason
