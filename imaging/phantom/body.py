@@ -313,8 +313,13 @@ def aorta_parts(body: Body, x: Array, y: Array, z: Array) -> tuple[Array, Array,
     arch = capsule(x, y, z, (-12.0, ky + 18, -42.0), (kx - 6, ky + 2, -5.0), (r, r))
     arch = smooth_union(arch, capsule(x, y, z, (kx - 6, ky + 2, -5.0), (kx, ky + 10, back), (r, r)), 6.0)
     ascending = capsule(x, y, z, (-12.0, ky + 18, -42.0), (-4.0, 135.0, -45.0), (r + 1, r + 2))
-    down = capsule(x, y, z, (kx, ky + 10, back), (10.0, 235.0, float(spine_centre_z(235.0)) - 22), (r - 0.5, r - 2.5))
+    down = capsule(x, y, z, (kx, ky + 10, back), descending_aorta_end(), (r - 0.5, r - 2.5))
     return ascending, arch, down
+
+
+def descending_aorta_end() -> Point:
+    """Where the axis of the descending aorta ends, below the domes (reference mm)."""
+    return 10.0, 235.0, float(spine_centre_z(235.0)) - 22
 
 
 def pulmonary_artery(x: Array, y: Array, z: Array) -> Array:

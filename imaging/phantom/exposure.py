@@ -146,17 +146,14 @@ def expose(body: Body, lesions: list[Lesion], geometry: Geometry, grid: int | No
     """March through the body in DEPTH_STEP_MM slices and collect Maps on a grid of `grid` pixels a side."""
     grid = grid or min(geometry.size, COARSE_PIXELS)
     scale = np.array(body.scale, dtype=np.float32)
-    axis = 0 if geometry.view is View.LATERAL else 2
-    low, high = _extent(body, axis)
-    planes = np.arange(low, high + DEPTH_STEP_MM, DEPTH_STEP_MM)
     u, v = geometry.axes(grid)
     secant = np.sqrt(1 + (u**2 + v**2) / np.float32(geometry.distance_mm) ** 2)
     soft = 0.6 * geometry.pixel_mm * geometry.size / grid
     zero = np.zeros((grid, grid), dtype=np.float32)
     maps = Maps({}, zero.copy(), {}, geometry.size, geometry.view is View.LATERAL)
     before: dict[str, Array] = {}
-    for plane in planes:
-        x, y, z = geometry.plane(float(plane), grid)
+    for plane in planes(body, geometry):
+        x, y, z = geometry.plane(plane, grid)
         at = (x / scale[0], y / scale[1], z / scale[2])
         d = distances(body, lesions, *at)
         for name, value in d.items():
@@ -167,6 +164,12 @@ def expose(body: Body, lesions: list[Lesion], geometry: Geometry, grid: int | No
             _accumulate(maps, before, d, secant * np.float32(DEPTH_STEP_MM), soft, lesions, body, at)
         before = d
     return maps
+
+
+def planes(body: Body, geometry: Geometry) -> list[float]:
+    """World coordinates (mm) along the beam of the slices through the body."""
+    low, high = _extent(body, 0 if geometry.view is View.LATERAL else 2)
+    return [float(at) for at in np.arange(low, high + DEPTH_STEP_MM, DEPTH_STEP_MM)]
 
 
 def _extent(body: Body, axis: int) -> tuple[float, float]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from imaging.phantom import physics
+from imaging.phantom.anatomy import Anatomy, Boxes, StructureMasks
 from imaging.phantom.body import Body, sample_body
 from imaging.phantom.bones import Cloud, join, skeleton
 from imaging.phantom.devices import Device, place_devices, project
 from imaging.phantom.diffuse import reshape
-from imaging.phantom.exposure import expose, stand
-from imaging.phantom.faults import aim, outside, turn, turn_measures, withhold
+from imaging.phantom.exposure import COARSE_PIXELS, expose, stand
+from imaging.phantom.faults import aim, outside, turn, turn_measures, turn_point, withhold
 from imaging.phantom.fractures import Fracture, break_ribs, fracture_masks
 from imaging.phantom.lesions import Lesion, build, draws
-from imaging.phantom.masks import Mask, box, collect, projected_ratio
+from imaging.phantom.lobes import lobe_of
+from imaging.phantom.masks import Mask, collect, projected_ratio
 from imaging.phantom.measures import measure
 from imaging.phantom.picture import Scene, add_devices, spawn, weigh
 from imaging.phantom.projection import Geometry, splat
@@ -41,10 +44,12 @@ class PhantomFilm:
 
     Attributes:
         radiograph: the film; spacing_mm is in the detector plane (IMAGER).
-        masks: bool [H, W] by structure and lesion name. left_lung/right_lung are lung fields as SCR draws them: inside
-            the rib cage, beside heart and mediastinum, above the diaphragm; fluid and free air included. 'aerated_left'
-            and 'aerated_right' leave fluid, free air and dense disease out.
-        boxes: (row_min, col_min, row_max, col_max) per mask, max exclusive.
+        masks: bool [H, W] by structure and lesion name; those of imaging.phantom.anatomy.STRUCTURES (lobes, chambers,
+            great vessels, organs, vertebrae, single ribs ...) are computed on first use. left_lung/right_lung are lung
+            fields as SCR draws them: inside the rib cage, beside heart and mediastinum, above the diaphragm; fluid and
+            free air included; on a lateral film all that rays through a lung meet above its dome. 'aerated_left' and
+            'aerated_right' leave fluid, free air and dense disease out.
+        boxes: (row_min, col_min, row_max, col_max) per mask, max exclusive; lists those of the ready masks.
         measures: cardiothoracic_ratio, heart_width_mm and more, defined in imaging.phantom.measures.measure; mm are in
             the detector plane.
         annotations: what is burned in, one entry each: kind ('side_marker', 'patient', 'text'), text, box, identifying.
@@ -54,13 +59,26 @@ class PhantomFilm:
     """
 
     radiograph: Radiograph
-    masks: dict[str, Mask] = field(repr=False)
-    boxes: dict[str, tuple[int, int, int, int]]
+    masks: Mapping[str, Mask] = field(repr=False)
+    boxes: Mapping[str, tuple[int, int, int, int]]
     measures: dict[str, float]
     findings: tuple[dict[str, Any], ...]
     annotations: tuple[dict[str, Any], ...]
     spec: PhantomSpec
     scene: Scene = field(repr=False)
+    anatomy: Anatomy = field(repr=False)
+
+    @cached_property
+    def lines(self) -> dict[str, Array]:
+        """Polylines [N, 2] float32 (row, column) of fissures, domes and mediastinal lines, by name; computed on first
+        use, see imaging.phantom.lines.lines."""
+        from imaging.phantom.lines import lines
+
+        size = self.spec.size
+        return {
+            name: np.array([turn_point(float(r), float(c), size, self.spec) for r, c in line], dtype=np.float32)
+            for name, line in lines(self.anatomy).items()
+        }
 
     @cached_property
     def bone_free(self) -> Array:
@@ -139,17 +157,22 @@ def make_phantom(spec: PhantomSpec) -> PhantomFilm:
     scene = Scene(spec, geometry, mass, replace(maps, silhouette={}), bone_maps, blood, lungs)
     measures = withhold({**measure(masks, body, geometry), **distances}, masks)
     measures.update(outside(masks, body, lesions, geometry, wide))
-    masks = {name: turn(mask, spec) for name, mask in masks.items()}
+    fields = {name: masks[name] for name in ("left_lung", "right_lung", "heart")}
+    grid = min(spec.size, COARSE_PIXELS)
+    anatomy = Anatomy(body, geometry, bones, masks["trachea"], thin.airways, lesions, fields, grid)
+    ready = {name: turn(mask, spec) for name, mask in masks.items()}
+    shown = StructureMasks(ready, anatomy, partial(turn, spec=spec))
     picture, annotations = scene.develop()
     return PhantomFilm(
         radiograph=_radiograph(spec, geometry, picture),
-        masks=masks,
-        boxes={name: found for name, mask in masks.items() if (found := box(mask)) is not None},
+        masks=shown,
+        boxes=Boxes(shown, list(ready)),
         measures=turn_measures(measures, spec.size, spec),
         annotations=annotations,
-        findings=_findings(spec, [*lesions, *fractures], devices, masks),
+        findings=_findings(body, spec, [*lesions, *fractures], devices, shown),
         spec=spec,
         scene=scene,
+        anatomy=anatomy,
     )
 
 
@@ -267,7 +290,11 @@ def _radiograph(spec: PhantomSpec, geometry: Geometry, pixels: Array) -> Radiogr
 
 
 def _findings(
-    spec: PhantomSpec, lesions: list[Lesion | Fracture], devices: list[Device], masks: dict[str, Mask]
+    body: Body,
+    spec: PhantomSpec,
+    lesions: Sequence[Lesion | Fracture],
+    devices: list[Device],
+    masks: Mapping[str, Mask],
 ) -> tuple[dict[str, Any], ...]:
     """What the film shows, in the ontology's codes, one entry per lesion, fracture, device and retained object."""
 
@@ -277,7 +304,7 @@ def _findings(
             "code": code, "side": side, "status": "present", "mask": mask, "visible": seen, "parameters": parameters
         }  # fmt: skip
 
-    found = [entry(s.code, s.side, s.name, dict(s.parameters)) for s in lesions]
+    found = [entry(s.code, s.side, s.name, {**s.parameters, **_lobe(body, s)}) for s in lesions]
     found += [entry(d.finding, d.side, d.name, {"device": d.code, **d.parameters}) for d in devices]
     found += [
         entry("cardiomegaly", None, "heart", {"target_ratio": asked.value})
@@ -285,3 +312,12 @@ def _findings(
         if asked.code == "cardiomegaly"
     ]
     return tuple(found)
+
+
+def _lobe(body: Body, lesion: Lesion | Fracture) -> dict[str, str]:
+    """{'lobe': ...} of a lesion whose centre lies in a lung, where it does not name its lobe itself."""
+    centre = lesion.parameters.get("centre_mm")
+    if not isinstance(lesion, Lesion) or not lesion.sign or not centre or "lobe" in lesion.parameters:
+        return {}
+    x, y, z = (float(c) / s for c, s in zip(centre, body.scale, strict=True))
+    return {"lobe": lobe_of(body, lesion.sign, x, y, z)}

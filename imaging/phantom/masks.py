@@ -60,7 +60,8 @@ def largest(mask: Mask) -> Mask:
 def collect(maps: Maps, bones: dict[str, Array], lesions: list[Lesion]) -> dict[str, Mask]:
     """All masks [H, W] by name; see PhantomFilm.masks.
 
-    On a lateral film a lung is all that rays through it meet: both overlap each other, heart, spine and domes.
+    On a lateral film a lung is all that rays through it meet above its own dome: both overlap each other, heart, and
+    spine.
     """
     heart, middle = maps.outline("heart"), maps.outline("mediastinum")
     dome = maps.outline("dome_left") | maps.outline("dome_right")
@@ -69,7 +70,8 @@ def collect(maps: Maps, bones: dict[str, Array], lesions: list[Lesion]) -> dict[
     masks: dict[str, Mask] = {}
     for side in ("left", "right"):
         lung = maps.outline(f"lung_{side}")
-        masks[f"{side}_lung"] = largest(lung if maps.lateral else lung & ~centre & ~dome)
+        hidden = maps.outline(f"dome_{side}") if maps.lateral else centre | dome
+        masks[f"{side}_lung"] = largest(lung & ~hidden)
     if not maps.lateral:
         masks["left_lung"] &= ~masks["right_lung"]
     masks["heart"] = largest(heart)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from imaging.phantom import physics
 from imaging.phantom.airways import airway_clouds
-from imaging.phantom.body import Body
+from imaging.phantom.body import Body, airways, centred
 from imaging.phantom.bones import Cloud, join
 from imaging.phantom.lesions import Lesion
 from imaging.phantom.lobes import fissure_surfaces
@@ -65,8 +65,11 @@ def project_thin(body: Body, lesions: list[Lesion], geometry: Geometry, rng: np.
         lumina.append(lumen)
         # Bronchi leave the main ones inside the hilum's soft tissue and then run through lung.
         for cloud, own in ((lumen, 0.0), (wall, soft)):
-            around = np.where(lung_distance(body, side, *cloud.points.T) < 0, lung, soft)
-            weights.append(Cloud(cloud.points, (cloud.volume * (own - around)).astype(np.float32)))
+            x, y, z = cloud.points.T
+            around = np.where(lung_distance(body, side, x, y, z) < 0, lung, soft)
+            # Where a lobar bronchus leaves the main one there is air already.
+            change = np.where(airways(centred(body, x, y), y, z) < 0, 0, own - around)
+            weights.append(Cloud(cloud.points, (cloud.volume * change).astype(np.float32)))
         for cloud in fissure_surfaces(body, side, FISSURE_PITCH_MM, rng).values():
             sheet = follow(cloud, lesions, side)
             weights.append(Cloud(sheet.points, (sheet.volume * (soft - lung)).astype(np.float32)))
