@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
+from imaging.phantom.distances import capsule, ellipsoid, smooth_union, squircle
 from imaging.phantom.spec import PhantomSpec
 
 Array = npt.NDArray[np.float32]
@@ -21,7 +22,7 @@ Point = tuple[float, float, float]
 LEVELS_Y = np.array([-6, 0, 6, 14, 27, 50, 77, 110, 147, 190, 217, 245, 275, 310])
 """Heights (mm below the lung apex) at which the inner thoracic wall is tabulated."""
 
-HALF_WIDTH = np.array([44, 52, 64, 76, 89, 103, 112, 119, 124, 128, 131, 133, 134, 133])
+HALF_WIDTH = np.array([44, 52, 64, 76, 89, 103, 112, 119, 124, 128, 131, 131, 126, 116])
 """Half of the inner thoracic width at LEVELS_Y: read by eye off the mean outer lung border of 200 SCR masks
 (van Ginneken 2006), brought back to the patient with a magnification of 1.06."""
 
@@ -124,11 +125,11 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
     inspiration = spec.inspiration
     if inspiration is None:
         inspiration = float(np.clip((0.45 if supine else 0.75) + 0.22 * n[2], 0, 1))
-    stature = 1.0 + 0.035 * n[3] - (0.055 if sex == "F" else 0.0)
-    sx = stature * (1 + 0.035 * habitus + 0.025 * n[4])
-    sz = stature * (1 + 0.05 * habitus + 0.03 * n[5])
-    sy = stature * (1 - 0.01 * habitus + 0.03 * n[6])
-    dome = 196 + 24 * inspiration + 6 * n[7] - 3 * habitus
+    stature = 1.0 + 0.045 * n[3] - (0.055 if sex == "F" else 0.0)
+    sx = stature * (0.99 + 0.035 * habitus + 0.045 * n[4])
+    sz = stature * (1 + 0.05 * habitus + 0.04 * n[5])
+    sy = stature * (0.975 - 0.01 * habitus + 0.055 * n[6])
+    dome = 196 + 24 * inspiration + 8 * n[7] - 3 * habitus
     elderly = max(0.0, (age - 45) / 45)
     breast = 0.0 if sex == "M" else float(np.clip(44 + 16 * habitus + 7 * n[8], 26, 75))
     return Body(
@@ -138,15 +139,15 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
         habitus=float(habitus),
         inspiration=float(inspiration),
         dome_right=float(dome),
-        dome_left=float(dome + 8 + 5 * n[9]),
-        dome_drop=float(50 + 7 * n[10]),
-        heart_scale=float(1.0 + 0.06 * n[11] + 0.04 * elderly),
-        heart_axis_deg=float(np.clip(38 - 10 * habitus + 6 * (inspiration - 0.7) + 4 * n[12], 20, 55)),
-        heart_x=float(3.5 * n[13]),
+        dome_left=float(dome + 8 + 7 * n[9]),
+        dome_drop=float(58 + 11 * n[10]),
+        heart_scale=float(1.0 + 0.08 * n[11] + 0.04 * elderly),
+        heart_axis_deg=float(np.clip(38 - 10 * habitus + 6 * (inspiration - 0.7) + 7 * n[12], 18, 60)),
+        heart_x=float(2.0 + 5.5 * n[13]),
         fat_mm=float(np.clip(13 + 16 * habitus + 3 * n[14], 4, 45)),
         breast=breast,
-        aorta_mm=float(12 + 3 * elderly + 0.8 * n[15]),
-        knob_x=float(20 + 6 * elderly + 2 * n[16]),
+        aorta_mm=float(12 + 3 * elderly + 1.2 * n[15]),
+        knob_x=float(20 + 6 * elderly + 3 * n[16]),
         knob_y=float(66 - 6 * elderly + 4 * n[17]),
         gas=(55 + 8 * float(n[18]), dome + 30 + 5 * float(n[19]), 10.0, 12 + 14 * float(u[1])),
         lung_density=float(0.225 + 0.03 * n[20] + (0.03 if supine else 0)),
@@ -181,45 +182,16 @@ def septum(body: Body, side: int, x: Array, y: Array, z: Array) -> Array:
     return (1.0 - side * (x - shift_at(body, y) * lean)).astype(np.float32)
 
 
-def squircle(u: Array, v: Array, k: float) -> Array:
-    """Normalised radius of a squircle with k in 0 (ellipse) .. 1 (square), u and v normalised; 1 on the border."""
-    uu, vv = np.minimum(u * u, 1.7), np.minimum(v * v, 1.7)
-    radius: Array = np.sqrt(np.maximum(uu + vv - np.float32(k) * uu * vv, 1e-6))
-    return np.where(np.maximum(u * u, v * v) > 1.7, np.float32(1.6), radius)
-
-
-def ellipsoid(
-    x: Array, y: Array, z: Array, centre: tuple[float, float, float], radii: tuple[float, float, float]
-) -> Array:
-    """Approximate signed distance (mm) to an axis-parallel ellipsoid."""
-    rho2 = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 + ((z - centre[2]) / radii[2]) ** 2
-    result: Array = ((np.sqrt(rho2 + np.float32(1e-6)) - 1) * np.float32(min(radii))).astype(np.float32)
-    return result
-
-
-def capsule(
-    x: Array, y: Array, z: Array, a: tuple[float, float, float], b: tuple[float, float, float], r: tuple[float, float]
-) -> Array:
-    """Signed distance (mm) to a tube from a to b whose radius goes from r[0] to r[1]."""
-    dx, dy, dz = (float(q - p) for p, q in zip(a, b, strict=True))
-    square = dx * dx + dy * dy + dz * dz
-    px, py, pz = x - float(a[0]), y - float(a[1]), z - float(a[2])
-    t = np.clip(px * (dx / square) + py * (dy / square) + pz * (dz / square), np.float32(0), np.float32(1))
-    gap = (px - t * dx) ** 2 + (py - t * dy) ** 2 + (pz - t * dz) ** 2
-    result: Array = (np.sqrt(gap) - (r[0] + t * (r[1] - r[0]))).astype(np.float32)
-    return result
-
-
-def smooth_union(a: Array, b: Array, radius: float) -> Array:
-    """Union of two distance fields with a fillet of about `radius` mm."""
-    h = np.clip(0.5 + 0.5 * (b - a) / radius, 0, 1)
-    result: Array = b + (a - b) * h - np.float32(radius) * h * (1 - h)
-    return result
+def half_width(body: Body, y: npt.NDArray[np.floating]) -> Array:
+    """Half of the inner thoracic width at height y: bell-shaped in some patients, barrel-shaped in others."""
+    y = np.clip(y, -6, 310)
+    lean = 1 + 0.035 * body.wobble[22] * np.clip((y - 130) / 130, -1, 1) + 0.02 * body.wobble[23] * np.exp(-y / 40)
+    return (_W(y) * lean).astype(np.float32)
 
 
 def cage(body: Body, side: int, x: Array, y: Array, z: Array, offset: float = 0.0) -> Array:
     """Distance to the inner thoracic wall of one side (+1 left, -1 right); `offset` mm widens it."""
-    half, centre = _W(y).astype(np.float32) + offset, _C(y).astype(np.float32)
+    half, centre = half_width(body, y) + offset, _C(y).astype(np.float32)
     front, back = _F(y).astype(np.float32) - offset, _B(y).astype(np.float32) + offset
     # The wall is a little flatter at the side of the lower ribs and asymmetric from person to person.
     half = half * np.float32(1 + 0.012 * side * body.wobble[0]) + np.float32(1.2 * body.wobble[1 + (side > 0)])
@@ -238,6 +210,8 @@ def spine_centre_z(y: npt.NDArray[np.floating] | float) -> Array:
 def spine(x: Array, y: Array, z: Array) -> Array:
     """Distance to the column of vertebral bodies."""
     rx = (13.5 + 0.028 * np.clip(y, 0, 300)).astype(np.float32)
+    waist = np.cos(2 * np.pi * (y + 4.0) / VERTEBRA_PITCH)
+    rx = (rx * (1 - 0.05 * waist)).astype(np.float32)
     rho = squircle(x / rx, (z - spine_centre_z(y)) / (rx * 0.95), 0.3)
     result: Array = (rho - 1) * rx
     return result
@@ -276,9 +250,9 @@ def heart(body: Body, x: Array, y: Array, z: Array) -> Array:
     It rests on the diaphragm and grows upwards and to both sides from there.
     """
     left, right, right_atrium, left_atrium, outflow = heart_parts(body, x, y, z)
-    d = smooth_union(left, right, 16.0)
-    d = smooth_union(d, right_atrium, 14.0)
-    d = smooth_union(d, outflow, 16.0)
+    d = smooth_union(left, right, 18.0)
+    d = smooth_union(d, right_atrium, 16.0)
+    d = smooth_union(d, outflow, 24.0)
     return smooth_union(d, left_atrium, 14.0) * np.float32(body.heart_scale)
 
 
@@ -292,11 +266,12 @@ def heart_parts(body: Body, x: Array, y: Array, z: Array) -> tuple[Array, Array,
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     px, py, pz = (x - hx) / s, (y - hy) / s, (z - hz) / s
     along, across = px * cos + py * sin, -px * sin + py * cos
-    ventricle = ellipsoid(along, across, pz, (26.0, -4.0, 4.0), (60.0, 43.0, 46.0))
-    right_ventricle = ellipsoid(px, py, pz, (8.0, 18.0, -12.0), (50.0, 39.0, 42.0))
-    atrium = ellipsoid(px, py, pz, (-19.0, -6.0, 12.0), (29.0, 43.0, 34.0))
+    long, thick, right = (1 + 0.06 * body.wobble[k] for k in (24, 25, 26))
+    ventricle = ellipsoid(along, across, pz, (24.0 * long, -4.0, 4.0), (60.0 * long, 40.0 * thick, 46.0))
+    right_ventricle = ellipsoid(px, py, pz, (8.0, 16.0, -12.0), (50.0, 37.0, 42.0))
+    atrium = ellipsoid(px, py, pz, (-19.0 * right, -4.0, 12.0), (29.0, 39.0 * right, 34.0))
     left_atrium = ellipsoid(px, py, pz, (-2.0, -37.0, 44.0), (34.0, 25.0, 22.0))
-    outflow = ellipsoid(px, py, pz, (17.0, -46.0, -6.0), (21.0, 34.0, 31.0))
+    outflow = ellipsoid(px, py, pz, (15.0, -34.0, -6.0), (24.0, 24.0, 31.0))
     return ventricle, right_ventricle, atrium, left_atrium, outflow
 
 

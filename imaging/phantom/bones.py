@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from imaging.phantom.body import _B, _F, _W, VERTEBRA_PITCH, Body, spine_centre_z
+from imaging.phantom.body import _B, _F, VERTEBRA_PITCH, Body, half_width, spine_centre_z
 from imaging.phantom.trunk import upper_arm
 
 Points = npt.NDArray[np.float32]
@@ -120,7 +120,7 @@ def rib_line(body: Body, number: int, side: int) -> Points:
     fall = drop * steep
     y = start_y - 5.0 * np.sin(np.pi * np.clip(t * 5, 0, 1)) + fall
     at = np.clip(y, 4, 300)
-    half = _W(at) + 5.0 - (9.0 if number == 1 else 3.0 if number == 2 else 0.0)
+    half = half_width(body, at) + 5.0 - (9.0 if number == 1 else 3.0 if number == 2 else 0.0)
     front, back = _F(at) - 3.5, _B(at) + 4.5
     sine, cosine = np.sin(theta), np.cos(theta)
     x = half * np.sign(sine) * np.abs(sine) ** 0.80
@@ -136,11 +136,11 @@ def rib(body: Body, number: int, side: int, rng: np.random.Generator) -> Cloud:
     line = rib_line(body, number, side)
     t = np.linspace(0, 1, len(line))
     height = (5.6 + 1.2 * np.sin(np.pi * t)) * (0.8 if number in (11, 12) else 1.0)
-    thick = 3.2 + 0.7 * np.exp(-t * 6) - 0.5 * t
+    thick = 3.2 + 0.7 * np.exp(-t * 6) - 1.2 * t**2
     if number == 1:
         height, thick = height * 0.55, thick * 2.2
     up = np.broadcast_to(np.array([0, 1.0, 0], dtype=np.float32), line.shape)
-    return tube(line, up, np.stack([height, thick], axis=1), 0.75, rng)
+    return tube(line, up, np.stack([height, thick], axis=1), 0.62, rng)
 
 
 def clavicle(body: Body, side: int, rng: np.random.Generator) -> Cloud:
@@ -243,15 +243,20 @@ def humerus(body: Body, side: int, rng: np.random.Generator) -> list[Cloud]:
     r = 22.0
     shell = Cloud(
         head + direction * r * (1 - 0.05 * rng.random((count, 1), dtype=np.float32)),
-        np.full(count, 4 * np.pi * r**2 * 1.0 / count, dtype=np.float32),
+        np.full(count, 4 * np.pi * r**2 * 0.6 / count, dtype=np.float32),
     )
     radial = r * rng.random((count, 1), dtype=np.float32) ** (1 / 3)
     core = Cloud(
         head + direction * radial,
         np.full(count, 4 / 3 * np.pi * r**3 * SPONGIOSA_CORTICAL_FRACTION / count, dtype=np.float32),
     )
+    flare = 11.0 + 9.0 * np.exp(-np.arange(38) / 4.0)
     shaft = tube(
-        np.linspace(head, elbow, 40).astype(np.float32), np.array([0, 0, 1.0]), np.array([11.0, 11.0]), 3.2, rng
+        np.linspace(head, elbow, 40).astype(np.float32)[2:],
+        np.array([0, 0, 1.0]),
+        np.stack([flare, flare], 1),
+        2.6,
+        rng,
     )
     return [shell, core, shaft]
 
@@ -295,7 +300,7 @@ def vertebral_density(
     gap = np.abs(phase)
     body = 1 / (1 + np.exp((gap - 0.415) * 60))
     plates = np.exp(-(((gap - 0.395) / 0.036) ** 2))
-    return (SPONGIOSA_CORTICAL_FRACTION * (0.58 * body + 0.90 * plates)).astype(np.float32)
+    return (SPONGIOSA_CORTICAL_FRACTION * (0.52 * body + 0.60 * plates)).astype(np.float32)
 
 
 def skeleton(body: Body, rng: np.random.Generator) -> dict[str, Cloud]:

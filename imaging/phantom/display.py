@@ -23,8 +23,24 @@ MARKER_WHITE, TEXT_WHITE = 0.96, 1.0
 TEXT_HEIGHT, MIN_TEXT_PX = 0.022, 8
 """Height of burned-in text as a share of the film's side, and the least height in pixels that can be read."""
 
+DENSE_CONTRAST = {"film": (0.40, 0.5), "digital": (0.30, 0.5)}
+"""Behind the heart and below the diaphragm, beyond this many decades less signal than the lungs', contrast falls to
+this share: the film's toe, a digital system's compression. Set so that spine and heart differ as on real films
+(python -m evals.realism); no maker's figures."""
+
+KNEE_WIDTH = 0.06
+"""Decades over which the contrast changes."""
+
 INK = 0.5
 """Ink from which a pixel belongs to the box of a letter."""
+
+
+def flattened(log: Array, processing: str) -> Array:
+    """Log signal relative to the lungs' [H, W], with less contrast in dense parts (far below 0): DENSE_CONTRAST."""
+    knee, share = DENSE_CONTRAST[processing]
+    excess = np.logaddexp(0, (-log - np.float32(knee)) / np.float32(KNEE_WIDTH)) * np.float32(KNEE_WIDTH)
+    result: Array = (log + np.float32(1 - share) * excess).astype(np.float32)
+    return result
 
 
 def render(
@@ -49,17 +65,17 @@ def render(
     lung = float(np.median(reference[lungs])) if lungs.any() else float(np.median(reference))
     grey: Array
     if processing == "film":
-        gamma, shift = 2.0 + 0.7 * look[0], 0.10 + 0.22 * look[1]
+        gamma, shift = 2.2 + 0.7 * look[0], 0.05 + 0.22 * look[1]
         error = stops * float(np.log10(2))
-        grey = 1 / (1 + np.exp((log - lung - shift + error) * np.float32(gamma * 1.35)))
+        grey = 1 / (1 + np.exp((flattened(log - lung, "film") - shift + error) * np.float32(gamma * 1.35)))
         low, high = 0.02 + 0.14 * look[2], 0.97 + 0.02 * look[3]
     else:
-        gamma, shift = 1.7 + 0.9 * look[0], -0.14 + 0.2 * look[1]
+        gamma, shift = 1.35 + 0.9 * look[0], -0.14 + 0.2 * look[1]
 
         def curve(log: Array) -> Array:
             detail = log - blur(log, log.shape[0] / 40)
             sharp = (log + np.float32(0.15 + 0.55 * look[4]) * detail).astype(np.float32)
-            result: Array = 1 / (1 + np.exp((sharp - lung - shift) * np.float32(gamma * 1.6)))
+            result: Array = 1 / (1 + np.exp((flattened(sharp - lung, "digital") - shift) * np.float32(gamma * 1.6)))
             return result
 
         grey = curve(log)

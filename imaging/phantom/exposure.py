@@ -116,7 +116,7 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
         "gas": shapes.ellipsoid(x, y, z, body.gas[:3], (body.gas[3] * 1.3, body.gas[3] * 0.8, body.gas[3] * 1.2)),
     }
     d["mediastinum"] = shapes.mediastinum(body, mid, y, z, d["aorta"])
-    centre = np.minimum(np.minimum(d["heart"], d["mediastinum"]), d["spine"])
+    centre = np.minimum(shapes.smooth_union(d["heart"], d["mediastinum"], 24.0), d["spine"])
     for lesion in lesions:
         if not lesion.sign:
             d[lesion.name] = lesion.distance(x, y, z)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from imaging.phantom.body import Body, Point, _curve, capsule, smooth_union, squircle
+from imaging.phantom.body import Body, Point, _curve, capsule, half_width, smooth_union, squircle
 
 Array = npt.NDArray[np.float32]
 
@@ -42,12 +42,17 @@ def upper_arm(body: Body, side: int, grow: float) -> tuple[Point, Point]:
     return (side * (160.0 + 0.5 * grow), 32.0, 14.0), (side * outward, 210.0, 10.0)
 
 
+WALL_MM = 12.0
+"""Least thickness of ribs and muscles between pleura and fat at the side of the chest."""
+
+
 def skin(body: Body, x: Array, y: Array, z: Array, depth: float = 0.0) -> Array:
     """Distance to the skin of neck, trunk, arms and breasts; `depth` mm under the skin when positive."""
     grow = 18.0 * body.habitus + (body.fat_mm - 12.0) * 0.6
     trunk_part = np.clip((y + 45) / 90, 0, 1)
     outer = RAISED(y) if body.arms_up else WIDE(y)
     half = (outer + grow * (0.35 + 0.65 * trunk_part)).astype(np.float32) - depth
+    half = np.maximum(half, (half_width(body, y) + WALL_MM + body.fat_mm - depth) * np.clip(y / 40, 0, 1))
     front = (FRONT(y) - grow * (0.3 + 0.7 * trunk_part)).astype(np.float32) + depth
     back = (BACK(y) + 0.6 * grow * trunk_part).astype(np.float32) - depth
     if body.breast:

@@ -14,7 +14,7 @@ MURRAY_EXPONENT = 2.35
 """Parent radius^k = sum of child radii^k; 2.35 lies between Murray's 3 and human pulmonary arteries' 2.3-2.7
 (Huang et al., J Appl Physiol 1996;81:2123)."""
 
-TIP_RADIUS_MM = 0.5
+TIP_RADIUS_MM = 0.62
 """Radius of the smallest vessels drawn; smaller ones are part of the parenchyma's density."""
 
 PATH_WEIGHT = 0.42
@@ -110,13 +110,15 @@ def tree_cloud(
     return Cloud((a[piece] + t * (b - a)[piece] + shift).astype(np.float32), volume)
 
 
-def vessels(body: Body, side: int, rng: np.random.Generator, tips: int = 420) -> Cloud:
+def vessels(body: Body, side: int, rng: np.random.Generator, tips: int = 520) -> Cloud:
     """Arteries and veins of one lung as blood volumes in reference mm; lower zones get more and wider vessels."""
     space = lung_voxels(body, side, 6.0)
     depth = -cage(body, side, space[:, 0], space[:, 1], space[:, 2])
     weight = (0.75 + 0.5 * space[:, 1] / 220.0) * np.clip(depth / 9.0, 0.02, 1.0)
-    weight = weight / weight.sum()
     hilum_y = 100.0 if side > 0 else 110.0
+    away = np.linalg.norm(space - np.array([side * 30.0, hilum_y + 12, 4.0], dtype=np.float32), axis=1)
+    weight *= 1 + 1.6 * np.exp(-((away / 50.0) ** 2))
+    weight = weight / weight.sum()
     clouds = []
     for share, root, stem in (
         (1.0, (14.0, hilum_y - 8, -6.0), (36.0, hilum_y + 2, 4.0)),
@@ -129,7 +131,7 @@ def vessels(body: Body, side: int, rng: np.random.Generator, tips: int = 420) ->
         nodes, parent = grow(
             np.array(root, dtype=np.float32) * flip + aside, np.array(stem, dtype=np.float32) * flip + aside, targets
         )
-        size = radii(parent, TIP_RADIUS_MM, 7.2)
+        size = radii(parent, TIP_RADIUS_MM, 8.5)
         size *= (0.82 + 0.30 * np.clip(nodes[:, 1] / 220, 0, 1)).astype(np.float32)
         clouds.append(tree_cloud(nodes, parent, size, rng))
     return join(clouds)
