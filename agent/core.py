@@ -9,6 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from agent.planner import resolve
 from agent.session import Session
 from agent.settings import Settings
+from models.catalog import Catalog
 from models.pool import ModelPool
 from tools.contract import Registry
 from tools.contract.tool import installed
@@ -54,7 +55,11 @@ class Agent:
 def make_pool(settings: Settings) -> ModelPool:
     """The pool that the settings describe; loads nothing yet."""
     return ModelPool(
-        device=settings.device, model_dir=settings.model_dir, profile=settings.profile, choices=settings.models
+        Catalog.read(audit=settings.audit),
+        device=settings.device,
+        model_dir=settings.model_dir,
+        profile=settings.profile,
+        choices=settings.models,
     )
 
 

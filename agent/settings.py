@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
     model_dir: Path | None = Field(default=None, description="where downloaded weights lie; may be read-only")
     models: dict[str, str] = Field(default_factory=dict, description="task -> catalog id, where the choice matters")
+    audit: bool = Field(default=False, description="offer models for audits of fairness (recorded race); by id only")
     state_dir: Path = Field(default=Path("~/.hilum"), description="where keys and sessions are kept")
     max_planner_calls: int = Field(default=8, ge=1, description="planner replies in one turn")
     max_tool_calls: int = Field(default=24, ge=1, description="tool calls in one turn")

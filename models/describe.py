@@ -35,6 +35,16 @@ OPERATING_LIMITS = (
 )
 
 
+SHARE_MEANING = "The model's softmax share of each choice; not calibrated, not a probability."
+NUMBER_MEANING = "The model's estimate in {unit}, without an interval."
+
+TRAIT_LIMITS = (
+    "Not measured by Hilum.",
+    "Sees the middle square of the film only: the ends of the long side are cut off.",
+    "The weight file was not compared with a known sha256: upstream publishes none.",
+)
+
+
 def describe(entry: CatalogEntry, presence: Presence) -> ModelCard:
     """The card of a model.
 
@@ -44,6 +54,8 @@ def describe(entry: CatalogEntry, presence: Presence) -> ModelCard:
     beside = card_path(presence.path) if presence.path else None
     if beside is not None:
         return _read(beside)
+    if entry.adapter == "txrv_attributes":
+        return _of_trait(entry, presence)
     if entry.adapter != "torchxrayvision":
         raise Unavailable(
             f"{entry.id} has no card: {presence.reason or 'none lies beside its weights'}.", presence.remedy
@@ -58,11 +70,33 @@ def _read(path: Path) -> ModelCard:
         raise Unavailable(f"{path} is not a usable card: {error}", "Make it again with its recipe.") from error
 
 
+def _revision(entry: CatalogEntry, presence: Presence) -> str:
+    revision = entry.source.revision or "unknown"
+    if presence.present and presence.path:
+        return f"{revision}+sha256.{sha256_of(presence.path)[:REVISION_DIGITS]}"
+    return revision
+
+
+def _of_trait(entry: CatalogEntry, presence: Presence) -> ModelCard:
+    number = len(entry.labels) == 1
+    return ModelCard(
+        id=entry.id,
+        title=entry.title,
+        task=Task.ATTRIBUTES,
+        revision=_revision(entry, presence),
+        licence=entry.licence,
+        source=entry.source.url or entry.source.file,
+        training_data=entry.training_data,
+        score_kind=ScoreKind.MEASUREMENT if number else ScoreKind.SIGMOID,
+        score_meaning=NUMBER_MEANING.format(unit=entry.labels[0]) if number else SHARE_MEANING,
+        limits=[*entry.limits, *TRAIT_LIMITS],
+        references=[entry.reference],
+    )
+
+
 def _from_catalog(entry: CatalogEntry, presence: Presence) -> ModelCard:
     source = entry.source
-    revision = source.revision or "unknown"
-    if presence.present and presence.path:
-        revision = f"{revision}+sha256.{sha256_of(presence.path)[:REVISION_DIGITS]}"
+    revision = _revision(entry, presence)
     findings = [
         FindingCard(
             code=code,

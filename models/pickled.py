@@ -30,9 +30,18 @@ HARMLESS: dict[tuple[str, str], Any] = {
 }
 """What a weight pickle may name and get: containers, and the functions that make a tensor of a storage."""
 
-INERT = ("torchxrayvision.models", "torch.nn.modules.", "torch.nn.backends.", "numpy", "_codecs")
-"""Modules whose names a pickled training object may carry: its layers, torch's old back end, stray NumPy values. They
-are not imported for it; each name becomes a shell."""
+INERT = (
+    "torchxrayvision.models",
+    "torch.nn.modules.",
+    "torch.nn.backends.",
+    "numpy",
+    "_codecs",
+    "pytorch_lightning.",
+    "lightning.",
+    "lightning_fabric.",
+)
+"""Modules whose names a pickled training object may carry: its layers, torch's old back end, stray NumPy values, the
+callbacks and settings of a Lightning checkpoint. They are not imported for it; each name becomes a shell."""
 
 
 class _Sealed(type):
@@ -54,6 +63,9 @@ class Shell(metaclass=_Sealed):
     def __setstate__(self, state: object) -> None:
         if isinstance(state, dict):
             self.__dict__.update(state)
+
+    def __setitem__(self, key: object, value: object) -> None:
+        """A pickled subclass of dict fills itself this way; what it holds is not wanted."""
 
 
 class _Unpickler(pickle.Unpickler):
@@ -86,18 +98,40 @@ def tensors_of(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         Unavailable: the file is no pickled network, is broken, or names something it should not.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch compares the class's old source with the shell's
-            network = torch.load(path, map_location="cpu", pickle_module=_RestrictedPickle(), weights_only=False)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Unavailable(
-            f"{path} was not loaded: {first_line(error)}.", "Get the file again from where the catalog says."
-        ) from error
+    network = _loaded(path)
     tensors = dict(_walk(network, ""))
     if not tensors:
         raise Unavailable(f"{path} holds no network but a {type(network).__name__}.", "Get the file again.")
     return tensors
+
+
+def state_dict_of(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
+    """The state dict in a file: saved alone, or as the `state_dict` of a Lightning checkpoint; on the CPU.
+
+    Args:
+        path: a file of torch.save.
+        prefix: taken off the names that begin with it ("model.", "module."), as wrappers of a network add it.
+
+    Raises:
+        Unavailable: the file is broken, holds no state dict, or names something it should not.
+    """
+    found = _loaded(path)
+    state = found.get("state_dict", found) if isinstance(found, dict) else found
+    if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise Unavailable(f"{path} holds no state dict but a {type(found).__name__}.", "Get the file again.")
+    return {str(name).removeprefix(prefix): value for name, value in state.items()}
+
+
+def _loaded(path: Path) -> Any:
+    """What a file of torch.save holds, by the restricted unpickler."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch compares the class's old source with the shell's
+            return torch.load(path, map_location="cpu", pickle_module=_RestrictedPickle(), weights_only=False)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Unavailable(
+            f"{path} was not loaded: {first_line(error)}.", "Get the file again from where the catalog says."
+        ) from error
 
 
 def first_line(error: BaseException) -> str:
