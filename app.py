@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from agent.settings import Settings
 
+from ui.terminal.model_commands import commands as model_commands
+
 EXIT_OUR_FAULT = 1
 
 cli = typer.Typer(
@@ -31,6 +33,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+cli.add_typer(model_commands, name="models")
 
 
 class ProfileName(StrEnum):
@@ -80,11 +83,11 @@ def ask(
 
 
 @cli.command()
-def film(films: FilmsArgument, as_json: JsonOption = False) -> None:
-    """Say what Hilum sees in each file."""
+def film(films: FilmsArgument, as_json: JsonOption = False, profile: ProfileOption = None) -> None:
+    """Say what Hilum sees in each file: its header's facts, and what kind of picture it is and how it lies."""
     from ui.terminal.films import describe
 
-    raise typer.Exit(max(describe(path, as_json, _stdout()) for path in films))
+    raise typer.Exit(describe(films, as_json, _settings(profile=profile), _stdout()))
 
 
 @cli.command()
@@ -244,7 +247,12 @@ def _help_texts() -> dict[str, str]:
 
     runner = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
     names = [command.name or command.callback.__name__ for command in cli.registered_commands if command.callback]
-    return {name: runner.invoke(cli, [name, "--help"], prog_name="hilum").output for name in names}
+    names += [
+        f"models {command.name or command.callback.__name__}"
+        for command in model_commands.registered_commands
+        if command.callback
+    ]
+    return {name: runner.invoke(cli, [*name.split(), "--help"], prog_name="hilum").output for name in names}
 
 
 def _settings(planner: str | None = None, profile: ProfileName | None = None) -> Settings:
