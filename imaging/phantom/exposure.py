@@ -23,6 +23,9 @@ COARSE_PIXELS = 400
 FAR_MM = np.float32(12.0)
 """Silhouette fields are cut off at this distance from the border."""
 
+CENTRAL_MM = 84.0
+"""Great vessels and mediastinum lie nearer to their midline than this less FAR_MM (reference mm)."""
+
 LATERAL_CENTRE_Z = -8.0
 """Reference z on which a lateral film is centred: halfway between skin of breast and back."""
 
@@ -105,17 +108,15 @@ def stand(
 
 def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -> dict[str, Array]:
     """Signed distances (reference mm) of all smooth structures at broadcastable points, lesions cut to their lung."""
-    mid = shapes.centred(body, x, y)
+    mid, arms = shapes.centred(body, x, y), trunk.arms(body, x, y, z)
     d: dict[str, Array] = {
-        "body": trunk.skin(body, x, y, z),
-        "lean": trunk.skin(body, x, y, z, depth=body.fat_mm),
+        "body": trunk.skin(body, x, y, z, arms),
+        "lean": trunk.skin(body, x, y, z, arms, depth=body.fat_mm),
         "heart": shapes.heart(body, mid, y, z),
-        "aorta": shapes.aorta(body, mid, y, z),
         "spine": shapes.spine(x, y, z),
-        "trachea": shapes.airways(mid, y, z),
         "gas": shapes.ellipsoid(x, y, z, body.gas[:3], (body.gas[3] * 1.3, body.gas[3] * 0.8, body.gas[3] * 1.2)),
     }
-    d["mediastinum"] = shapes.mediastinum(body, mid, y, z, d["aorta"])
+    d.update(_central(body, x, y, z))
     centre = np.minimum(shapes.smooth_union(d["heart"], d["mediastinum"], 24.0), d["spine"])
     for lesion in lesions:
         if not lesion.sign:
@@ -140,6 +141,26 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
                 if lesion.shell_mm:
                     d[f"{lesion.name}/shell"] = np.maximum(own - np.float32(lesion.shell_mm), lung)
     return d
+
+
+def _central(body: Body, x: Array, y: Array, z: Array) -> dict[str, Array]:
+    """Distances to aorta, trachea and mediastinum, worked out near the midline alone; FAR_MM elsewhere.
+
+    Args:
+        x, y, z: a slice's points, [1, G], [G, 1] and [1, G].
+    """
+    names = ("aorta", "trachea", "mediastinum")
+    result = {name: np.full((y.shape[0], x.shape[1]), FAR_MM) for name in names}
+    near = np.flatnonzero(np.abs(x[0]) < CENTRAL_MM + abs(body.shift_mm))
+    if len(near):
+        window = slice(int(near[0]), int(near[-1]) + 1)
+        x, z = x[:, window], z[:, window]
+        mid = shapes.centred(body, x, y)
+        aorta = shapes.aorta(body, mid, y, z)
+        parts = (aorta, shapes.airways(mid, y, z), shapes.mediastinum(body, mid, y, z, aorta))
+        for name, part in zip(names, parts, strict=True):
+            result[name][:, window] = part
+    return result
 
 
 def expose(body: Body, lesions: list[Lesion], geometry: Geometry, grid: int | None = None) -> Maps:

@@ -46,9 +46,24 @@ WALL_MM = 12.0
 """Least thickness of ribs and muscles between pleura and fat at the side of the chest."""
 
 
-def skin(body: Body, x: Array, y: Array, z: Array, depth: float = 0.0) -> Array:
-    """Distance to the skin of neck, trunk, arms and breasts; `depth` mm under the skin when positive."""
-    grow = 18.0 * body.habitus + (body.fat_mm - 12.0) * 0.6
+def _grow(body: Body) -> float:
+    """How much wider (mm) than the lean one the trunk is."""
+    return 18.0 * body.habitus + (body.fat_mm - 12.0) * 0.6
+
+
+def arms(body: Body, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
+    """Distances to the skin of the left and the right upper arm."""
+    thick = (34.0, 44.0) if body.arms_up else (44.0, 38.0)
+    left, right = (capsule(x, y, z, *upper_arm(body, side, _grow(body)), thick) for side in (1, -1))
+    return left, right
+
+
+def skin(body: Body, x: Array, y: Array, z: Array, limbs: tuple[Array, Array], depth: float = 0.0) -> Array:
+    """Distance to the skin of neck, trunk, arms and breasts; `depth` mm under the skin when positive.
+
+    `limbs` are the distances that `arms` gives for the same points.
+    """
+    grow = _grow(body)
     trunk_part = np.clip((y + 45) / 90, 0, 1)
     outer = RAISED(y) if body.arms_up else WIDE(y)
     half = (outer + grow * (0.35 + 0.65 * trunk_part)).astype(np.float32) - depth
@@ -59,8 +74,6 @@ def skin(body: Body, x: Array, y: Array, z: Array, depth: float = 0.0) -> Array:
         front = front - _breasts(body, x, y)
     b = np.maximum((back - front) / 2, 5)
     d = (squircle(x / half, (z - (front + back) / 2) / b, 0.25) - 1) * np.minimum(half, b)
-    for side in (1, -1):
-        shoulder, elbow = upper_arm(body, side, grow)
-        thick, fillet = ((34.0 - depth, 44.0 - depth), 48.0) if body.arms_up else ((44.0 - depth, 38.0 - depth), 22.0)
-        d = smooth_union(d, capsule(x, y, z, shoulder, elbow, thick), fillet)
+    for limb in limbs:
+        d = smooth_union(d, limb + np.float32(depth), 48.0 if body.arms_up else 22.0)
     return d
