@@ -8,8 +8,8 @@ python -m evals.realism [--data DIR] [--films N] [--json FILE] [--picture PNG] [
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,8 @@ BANDS = {"fine": (0.7, 1.4), "middle": (2.0, 4.0), "coarse": (6.0, 12.0)}
 
 SLOPE_RANGE = (6, SIDE // 5)
 """Cycles per film between which the slope of the radially averaged power spectrum is fitted."""
+
+LOOKS = ("film", "digital")
 
 BINS = 32
 COLUMN_MM, FLANK_MM = 10.0, (20.0, 34.0)
@@ -108,27 +110,16 @@ def nih(data: Path, count: int) -> list[Film]:
     return films
 
 
-def phantoms(processing: str) -> Callable[[Path, int], list[Film]]:
-    """A source of normal PA phantoms with one look."""
-
-    def make(_: Path, count: int) -> list[Film]:
-        films = []
-        for seed in range(FIRST_SEED, FIRST_SEED + count):
-            film = make_phantom(PhantomSpec(seed=seed, size=SIDE, processing=processing))
-            names = ("left_lung", "right_lung", "heart")
-            films.append(squared(film.radiograph.pixels, [film.masks[name] for name in names]))
-        return films
-
-    return make
-
-
-SOURCES: dict[str, Callable[[Path, int], list[Film]]] = {
-    "JSRT": jsrt,
-    "phantom, film look": phantoms("film"),
-    "NIH PA, no finding": nih,
-    "phantom, digital look": phantoms("digital"),
-}
-"""Real films, each followed by the phantoms that imitate them."""
+def phantoms(count: int) -> dict[str, list[Film]]:
+    """Normal PA phantoms, each patient once with either look."""
+    sets: dict[str, list[Film]] = {f"phantom, {look} look": [] for look in LOOKS}
+    for seed in track(range(FIRST_SEED, FIRST_SEED + count), description="phantoms"):
+        film = make_phantom(PhantomSpec(seed=seed, size=SIDE))
+        masks = [film.masks[name] for name in ("left_lung", "right_lung", "heart")]
+        for look, films in zip(LOOKS, sets.values(), strict=True):
+            scene = replace(film.scene, spec=replace(film.scene.spec, processing=look))
+            films.append(squared(scene.picture(), masks))
+    return sets
 
 
 def _spread(total: int, count: int) -> npt.NDArray[np.int64]:
@@ -171,6 +162,17 @@ def between(film: Film) -> tuple[Mask, int]:
     return ndimage.binary_erosion(middle, iterations=3), midline
 
 
+def proportions(film: Film) -> dict[str, float]:
+    """Shapes that need no millimetres."""
+    lungs, heart = (np.ptp(np.argwhere(mask), axis=0) + 1.0 for mask in (film.lungs, film.heart))
+    return {
+        "lungs' width over height": float(lungs[1] / lungs[0]),
+        "heart's width over the lungs'": float(heart[1] / lungs[1]),
+        "heart's height over the lungs'": float(heart[0] / lungs[0]),
+        "heart's area over the lungs'": float(film.heart.sum() / film.lungs.sum()),
+    }
+
+
 def features(film: Film) -> dict[str, float]:
     """What is compared, by name; greys in 0..1."""
     grey, lungs = film.grey, ndimage.binary_erosion(film.lungs, iterations=4)
@@ -194,6 +196,7 @@ def features(film: Film) -> dict[str, float]:
     for name, (narrow, wide) in BANDS.items():
         band = ndimage.gaussian_filter(grey, narrow) - ndimage.gaussian_filter(grey, wide)
         found[f"{name} detail in the lungs"] = float(band[lungs].std())
+    found |= proportions(film)
     found["slope of the power spectrum"] = float(np.polyfit(np.log(cycles), np.log(power[low:high]), 1)[0])
     return found
 
@@ -210,7 +213,10 @@ def histogram_distance(first: Sequence[Film], second: Sequence[Film]) -> float:
 
 
 def figures(sets: dict[str, list[Film]]) -> dict[str, dict[str, tuple[float, float]]]:
-    """(mean, standard deviation over films) by feature and set; the histogram's distance has no deviation."""
+    """(mean, standard deviation over films) by feature and set; the histogram's distance has no deviation.
+
+    Sets come in pairs: real films, then the phantoms that imitate them.
+    """
     rows: dict[str, dict[str, tuple[float, float]]] = {}
     for name, films in sets.items():
         table = pd.DataFrame([features(film) for film in films])
@@ -218,10 +224,14 @@ def figures(sets: dict[str, list[Film]]) -> dict[str, dict[str, tuple[float, flo
             spread = (float(table[feature].mean()), float(table[feature].std()))
             rows.setdefault(str(feature), {})[name] = spread
     names = list(sets)
+    pairs = list(zip(names[::2], names[1::2], strict=True))
     rows["histogram's distance to the real set"] = {
-        synthetic: (histogram_distance(sets[real], sets[synthetic]), float("nan"))
-        for real, synthetic in zip(names[::2], names[1::2], strict=True)
+        synthetic: (histogram_distance(sets[real], sets[synthetic]), float("nan")) for real, synthetic in pairs
     }
+    for part in ("left", "right", "heart"):
+        rows[f"Dice of mean shapes with the real set: {part}"] = {
+            synthetic: (shape_dice(sets[real], sets[synthetic], part), float("nan")) for real, synthetic in pairs
+        }
     return rows
 
 
@@ -232,6 +242,20 @@ def average(films: Sequence[Film]) -> Grey:
     ]
     result: Grey = np.mean([np.asarray(image) for image in cut], axis=0).astype(np.float32)
     return result
+
+
+def mean_shape(films: Sequence[Film], part: str) -> Mask:
+    """Where a part lies in at least half of the films after their lungs' bounding boxes were laid onto each other."""
+    size = (SIDE // 2, SIDE // 2)
+    cut = [Image.fromarray(getattr(film, part)[window_of(film)].astype(np.uint8) * 255).resize(size) for film in films]
+    result: Mask = np.mean([np.asarray(image) for image in cut], axis=0) >= 127.5
+    return result
+
+
+def shape_dice(first: Sequence[Film], second: Sequence[Film], part: str) -> float:
+    """Dice overlap of two sets' mean shapes."""
+    one, two = mean_shape(first, part), mean_shape(second, part)
+    return float(2 * (one & two).sum() / (one.sum() + two.sum()))
 
 
 def sheet(rows: Sequence[tuple[str, Sequence[Grey]]], tile: int, path: Path, colours: int = 64) -> None:
@@ -275,7 +299,9 @@ def main() -> None:
         "--side-by-side", type=Path, help="single real films beside phantoms; keep it out of the project"
     )
     given = parser.parse_args()
-    sets = {name: source(given.data, given.films) for name, source in track(SOURCES.items(), description="films")}
+    film_look, digital_look = phantoms(given.films).items()
+    real = ("JSRT", jsrt(given.data, given.films)), ("NIH PA, no finding", nih(given.data, given.films))
+    sets = dict((real[0], film_look, real[1], digital_look))
     rows = figures(sets)
     Console(width=160).print(shown(rows, list(sets)))
     if given.json:
