@@ -19,6 +19,9 @@ from imaging.radiograph import View
 
 TILES: tuple[tuple[str, ...], ...] = (
     (),
+    ("LATERAL",),
+    ("mass:left:lower:50mm",),
+    ("LATERAL", "mass:left:lower:50mm"),
     ("effusion:left:600ml",),
     ("pneumothorax:right:35%",),
     ("pneumothorax:left:60%:tension",),
@@ -66,8 +69,8 @@ def gallery(
     sheet = Image.new("L", (COLUMNS * size, rows * (size + CAPTION)), 0)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     for number, texts in enumerate(tiles):
-        view = View.AP if "AP" in texts else View.PA
-        findings = tuple(parse_finding(text) for text in texts if text != "AP")
+        view = next((view for view in View if view.value in texts), View.PA)
+        findings = tuple(parse_finding(text) for text in texts if text != view.value)
         film = make_phantom(
             PhantomSpec(seed=seed, view=view, size=size * drawn, findings=findings, processing="digital")
         )

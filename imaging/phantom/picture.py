@@ -29,6 +29,10 @@ out the air beside the patient and four the lungs; no maker's figure."""
 VISIT_STREAMS = (11, 13, 31)
 """Random streams of field, exposure, positioning, noise and look; patient, bones and lesions stay the same."""
 
+LATERAL_STOPS = 1.3
+"""A lateral film is exposed for heart and spine: this many stops more than a frontal one, whose lungs come out at the
+same grey; set by eye."""
+
 DISPLACED_MM = 40.0
 """Soft tissue that bone displaces is counted up to this thickness along the ray."""
 
@@ -111,7 +115,8 @@ class Scene:
         if mass is not None:
             rng, like = spawn(31, self.spec), signal
             signal, _ = _signal(self, mass, rng, level)
-        picture = display.render(signal, self.lungs, str(spec.processing), rng, like, spec.exposure_stops)
+        stops = spec.exposure_stops + (LATERAL_STOPS if spec.view.value == "LATERAL" else 0.0)
+        picture = display.render(signal, self.lungs, str(spec.processing), rng, like, stops)
         written: list[dict[str, Any]] = []
         if spec.marker:
             sign, ink = display.side_marker(len(picture), rng, spec.view.value == "LATERAL")
