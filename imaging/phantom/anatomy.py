@@ -81,7 +81,7 @@ def organs(body: Body, x: Array, y: Array, z: Array) -> dict[str, Array]:
     # The liver's lower border rises from the right flank to the tip of its left lobe.
     border = (y - (body.dome_right + 92.0 - 1.05 * (x + 70.0))) * np.float32(0.7)
     liver = np.maximum(np.maximum(np.minimum(under["right"], under["left"]), border), x - np.float32(55.0))
-    bubble = shapes.ellipsoid(x, y, z, body.gas[:3], (body.gas[3] * 1.3, body.gas[3] * 0.8, body.gas[3] * 1.2))
+    bubble = shapes.stomach_gas(body, x, y, z, shapes.diaphragm(body, 1, x, y, z))
     return {
         "liver": liver.astype(np.float32),
         "gastric_bubble": bubble,

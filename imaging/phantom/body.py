@@ -39,6 +39,9 @@ SPINE_Z_OFFSET = 31.0
 VERTEBRA_PITCH = 22.5
 """Mean height of a thoracic vertebra with its disc (mm), T4-T10 (Panjabi et al., Spine 1991;16:888)."""
 
+STOMACH_WALL_MM = 5.0
+"""Diaphragm and stomach wall between lung and gas (reference mm)."""
+
 CARINA_Y = 88.0
 """Level of the carina below the apex (T5): the vertebra T1 starts about 10 mm above the apex."""
 
@@ -131,6 +134,7 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
     sy = stature * (0.975 - 0.01 * habitus + 0.055 * n[6])
     dome = 196 + 24 * inspiration + 8 * n[7] - 3 * habitus
     elderly = max(0.0, (age - 45) / 45)
+    bubble = 12 + 14 * float(u[1])
     breast = 0.0 if sex == "M" else float(np.clip(44 + 16 * habitus + 7 * n[8], 26, 75))
     return Body(
         scale=(float(sx), float(sy), float(sz)),
@@ -149,7 +153,8 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
         aorta_mm=float(12 + 3 * elderly + 1.2 * n[15]),
         knob_x=float(20 + 6 * elderly + 3 * n[16]),
         knob_y=float(66 - 6 * elderly + 4 * n[17]),
-        gas=(55 + 8 * float(n[18]), dome + 30 + 5 * float(n[19]), 10.0, 12 + 14 * float(u[1])),
+        # The bubble lies under the left dome.
+        gas=(55 + 8 * float(n[18]), float(dome + max(30 + 5 * n[19], 18 + 5 * n[9] + 0.8 * bubble)), 10.0, bubble),
         lung_density=float(0.225 + 0.03 * n[20] + (0.03 if supine else 0)),
         bone_density=float(np.clip(1.0 - 0.22 * elderly + 0.08 * n[21], 0.65, 1.2)),
         arm_drop=float(u[2]),
@@ -242,6 +247,13 @@ def _dome(body: Body, side: int, x: Array, z: Array) -> Array:
     surface = top + np.float32(drop) * (0.40 * r2 + 0.52 * r2 * r2) + ripple
     result: Array = np.asarray(surface, dtype=np.float32)
     return result
+
+
+def stomach_gas(body: Body, x: Array, y: Array, z: Array, below: Array) -> Array:
+    """Distance to the gas in the stomach; `below` is the left dome's `diaphragm`, under whose wall it stays."""
+    r = body.gas[3]
+    bubble = ellipsoid(x, y, z, body.gas[:3], (r * 1.3, r * 0.8, r * 1.2))
+    return np.maximum(bubble, below + np.float32(STOMACH_WALL_MM))
 
 
 def heart(body: Body, x: Array, y: Array, z: Array) -> Array:

@@ -114,8 +114,8 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
         "lean": trunk.skin(body, x, y, z, arms, depth=body.fat_mm),
         "heart": shapes.heart(body, mid, y, z),
         "spine": shapes.spine(x, y, z),
-        "gas": shapes.ellipsoid(x, y, z, body.gas[:3], (body.gas[3] * 1.3, body.gas[3] * 0.8, body.gas[3] * 1.2)),
     }
+    hollows = []
     d.update(_central(body, x, y, z))
     centre = np.minimum(shapes.smooth_union(d["heart"], d["mediastinum"], 24.0), d["spine"])
     for lesion in lesions:
@@ -123,11 +123,13 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
             d[lesion.name] = lesion.distance(x, y, z)
             centre = np.minimum(centre, d[lesion.name])
         if lesion.hollow and not lesion.sign:
-            d["gas"] = np.minimum(d["gas"], lesion.hollow(x, y, z))
+            hollows.append(lesion.hollow(x, y, z))
     for side, name in ((1, "left"), (-1, "right")):
         wall = shapes.cage(body, side, x, y, z)
         below = shapes.diaphragm(body, side, x, y, z)
         gap = shapes.septum(body, side, x, y, z)
+        if side > 0:
+            hollows.append(shapes.stomach_gas(body, x, y, z, below))
         lung = np.maximum(np.maximum(wall, -below), np.maximum(-centre, gap))
         d[f"lung_{name}"] = lung
         d[f"dome_{name}"] = np.maximum(np.maximum(wall, below), gap)
@@ -137,9 +139,10 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
                 own = lesion.distance(x, y, z)
                 d[lesion.name] = np.maximum(own, lung)
                 if lesion.hollow:
-                    d["gas"] = np.minimum(d["gas"], np.maximum(lesion.hollow(x, y, z), lung))
+                    hollows.append(np.maximum(lesion.hollow(x, y, z), lung))
                 if lesion.shell_mm:
                     d[f"{lesion.name}/shell"] = np.maximum(own - np.float32(lesion.shell_mm), lung)
+    d["gas"] = np.minimum.reduce([np.broadcast_to(h, d["spine"].shape) for h in hollows])
     return d
 
 
