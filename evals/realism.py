@@ -1,6 +1,6 @@
 """How real phantoms look: grey levels, contrast and sharpness of real and synthetic films, and a picture of both.
 
-python -m evals.realism [--data DIR] [--films N] [--json FILE] [--picture PNG] [--side-by-side PNG]
+python -m evals.realism [--films N] [--phantoms N] [--json FILE] [--picture PNG] [--side-by-side PNG] [--data DIR]
 
 `--picture` holds phantoms and averages of real films, no single real film, and may go into the project;
 `--side-by-side` shows real films beside phantoms and must stay outside it (the data's terms).
@@ -292,14 +292,15 @@ def main() -> None:
     """Measure, print the table, and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--films", type=int, default=40, help="films of each kind")
+    parser.add_argument("--films", type=int, default=40, help="real films of each kind")
+    parser.add_argument("--phantoms", type=int, default=40, help="synthetic patients, each with both looks")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--picture", type=Path, help="phantoms and averages of real films")
     parser.add_argument(
         "--side-by-side", type=Path, help="single real films beside phantoms; keep it out of the project"
     )
     given = parser.parse_args()
-    film_look, digital_look = phantoms(given.films).items()
+    film_look, digital_look = phantoms(given.phantoms).items()
     real = ("JSRT", jsrt(given.data, given.films)), ("NIH PA, no finding", nih(given.data, given.films))
     sets = dict((real[0], film_look, real[1], digital_look))
     rows = figures(sets)
