@@ -106,6 +106,20 @@ def tool(
 
 
 @cli.command()
+def batch(
+    folder: Annotated[Path, typer.Argument(help="films: a folder with all below it, or a zip archive")],
+    tasks: Annotated[str, typer.Option(help="tools, in order, separated by commas")],
+    out: Annotated[Path, typer.Option(help="table to write: .csv or .parquet")],
+    workers: Annotated[int | None, typer.Option(min=1, help="films at once")] = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Run tools on a folder of films: one row per film; a broken-off run goes on when called again."""
+    from ui.terminal.batch import run_batch
+
+    raise typer.Exit(run_batch(folder, tasks, out, workers, _settings(profile=profile)))
+
+
+@cli.command()
 def doctor(as_json: JsonOption = False, profile: ProfileOption = None) -> None:
     """Say what is here, what is not and why, and which settings are in force."""
     from agent import make_pool
