@@ -128,7 +128,8 @@ def _spread(total: int, count: int) -> npt.NDArray[np.int64]:
 
 def _read(path: Path) -> Grey:
     with Image.open(path) as image:
-        return np.asarray(image.convert("L"), dtype=np.float32) / 255
+        grey: Grey = np.asarray(image.convert("L"), dtype=np.float32) / np.float32(255)
+    return grey
 
 
 def spectrum(grey: Grey) -> npt.NDArray[np.float64]:
