@@ -60,6 +60,7 @@ def make_pool(settings: Settings) -> ModelPool:
         model_dir=settings.model_dir,
         profile=settings.profile,
         choices=settings.models,
+        trust_remote_code=settings.trust_remote_code,
     )
 
 

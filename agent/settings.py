@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     model_dir: Path | None = Field(default=None, description="where downloaded weights lie; may be read-only")
     models: dict[str, str] = Field(default_factory=dict, description="task -> catalog id, where the choice matters")
     audit: bool = Field(default=False, description="offer models for audits of fairness (recorded race); by id only")
+    trust_remote_code: str = Field(
+        default="", description="id@revision, ...: models whose own code may run, in an isolated worker"
+    )
     state_dir: Path = Field(default=Path("~/.hilum"), description="where keys and sessions are kept")
     max_planner_calls: int = Field(default=8, ge=1, description="planner replies in one turn")
     max_tool_calls: int = Field(default=24, ge=1, description="tool calls in one turn")

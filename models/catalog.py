@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -9,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from rapidfuzz import process
 
 from imaging.failures import BadArguments
@@ -23,6 +24,9 @@ PROFILES = ("embedded", "standard", "full")
 
 NEAREST = 3
 """Ids offered when an unknown one is asked for."""
+
+PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[a-z0-9_,-]+\])?==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
+"""A requirement with its version (PEP 508, without markers and addresses)."""
 
 
 HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
@@ -87,6 +91,42 @@ class Source(BaseModel):
         return self
 
 
+class WorkerNeeds(BaseModel):
+    """What a model needs that runs in an environment and a process of its own (docs/design/worker.md).
+
+    Attributes:
+        runner: file in models/worker/runners that asks the model there, without ".py".
+        requirements: packages of its environment, each pinned ("name==version"); no addresses, no options.
+        imports: modules whose import shows that the environment works.
+        remote_code: whether the model's repository brings code that must run; only with the user's word.
+        python: version of Python where not any will do ("3.10").
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    runner: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    requirements: tuple[str, ...] = Field(min_length=1)
+    imports: tuple[str, ...] = Field(min_length=1)
+    remote_code: bool = False
+    python: str = Field(default="", pattern=r"^(3\.1\d)?$")
+
+    @field_validator("requirements")
+    @classmethod
+    def _pinned(cls, requirements: tuple[str, ...]) -> tuple[str, ...]:
+        for requirement in requirements:
+            if not PINNED.fullmatch(requirement):
+                raise ValueError(f"requirement {requirement!r} is not pinned; write name==version")
+        return requirements
+
+    @field_validator("imports")
+    @classmethod
+    def _modules(cls, imports: tuple[str, ...]) -> tuple[str, ...]:
+        for name in imports:
+            if not all(part.isidentifier() for part in name.split(".")):
+                raise ValueError(f"{name!r} is no module's name")
+        return imports
+
+
 class CatalogEntry(BaseModel):
     """One model.
 
@@ -102,6 +142,7 @@ class CatalogEntry(BaseModel):
         audit: for audits of fairness alone; not in the catalog unless the user turned audits on.
         input_size: side of the square the network sees, pixels.
         labels: what it scores or draws, in the library's own words; positions without a meaning left out.
+        worker: what it needs where it cannot run in Hilum's own environment.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -125,6 +166,7 @@ class CatalogEntry(BaseModel):
     training_data: str
     reference: str
     limits: tuple[str, ...] = ()
+    worker: WorkerNeeds | None = None
 
     def allowed_in(self, profile: str) -> bool:
         """Whether a profile (embedded, standard, full) allows this model."""

@@ -10,6 +10,7 @@ from imaging.failures import BadArguments, HilumFailure, Unavailable
 from models.catalog import PROFILES, Catalog, CatalogEntry
 from models.outputs import Task
 from models.weights import Presence, locate
+from models.worker.conditions import Conditions
 
 
 class Chooser:
@@ -20,18 +21,27 @@ class Chooser:
         model_dir: where downloaded weights lie; torchxrayvision's own directory by default.
         profile: "embedded", "standard" or "full"; models beyond it are not used.
         choices: task -> catalog id, for the tasks whose model the user chose.
+        trust_remote_code: "id@revision, ..." of models whose own code may run.
 
     Raises:
-        BadArguments: an unknown profile, or a choice that names an unknown task, an unknown id or a model that does
-            not serve the task.
+        BadArguments: an unknown profile, a choice that names an unknown task, an unknown id or a model that does not
+            serve the task, or trust that is not id@revision.
     """
 
-    def __init__(self, catalog: Catalog, model_dir: Path | None, profile: str, choices: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        model_dir: Path | None,
+        profile: str,
+        choices: Mapping[str, str],
+        trust_remote_code: str = "",
+    ) -> None:
         if profile not in PROFILES:
             raise BadArguments(f"There is no profile {str(profile)!r}.", f"Use {', '.join(PROFILES)}.")
         self.catalog = catalog
         self.profile = str(profile)
         self._model_dir = model_dir
+        self.conditions = Conditions(model_dir, trust_remote_code)
         self._choices = self._checked(choices)
         self._lock = threading.Lock()
         self._loaded: dict[str, Presence] = {}
@@ -67,6 +77,10 @@ class Chooser:
         presence = locate(entry, self._model_dir)
         if presence.present and refused is not None and refused[0] == _identity(presence.path):
             return Presence(False, presence.path, refused[1].message.rstrip("."), refused[1].hint)
+        if presence.present and presence.path is not None:
+            reason, remedy = self.conditions.fault(entry, presence.path)
+            if reason:
+                return Presence(False, presence.path, reason, remedy)
         return presence
 
     def keep(self, entry: CatalogEntry, presence: Presence) -> None:

@@ -11,7 +11,7 @@ from imaging.failures import Unavailable
 from models.card import FindingCard, ModelCard
 from models.catalog import CatalogEntry
 from models.outputs import ScoreKind, Task
-from models.weights import Presence, card_path, sha256_of
+from models.weights import Presence, card_path, pulled, sha256_of
 
 OPERATING_POINT = 0.5
 """torchxrayvision's op_norm puts each finding's operating point here (torchxrayvision.models.op_norm)."""
@@ -38,6 +38,13 @@ OPERATING_LIMITS = (
 SHARE_MEANING = "The model's softmax share of each choice; not calibrated, not a probability."
 NUMBER_MEANING = "The model's estimate in {unit}, without an interval."
 
+TEXT_MEANING = "It writes text and gives no score; how sure it sounds says nothing about how sure it may be."
+
+TEXT_LIMITS = (
+    "Not measured by Hilum.",
+    "It can state what is not on the film: every sentence needs a reader.",
+)
+
 TRAIT_LIMITS = (
     "Not measured by Hilum.",
     "Sees the middle square of the film only: the ends of the long side are cut off.",
@@ -56,11 +63,30 @@ def describe(entry: CatalogEntry, presence: Presence) -> ModelCard:
         return _read(beside)
     if entry.adapter == "txrv_attributes":
         return _of_trait(entry, presence)
+    if entry.worker is not None:
+        return _of_worker(entry, presence)
     if entry.adapter != "torchxrayvision":
         raise Unavailable(
             f"{entry.id} has no card: {presence.reason or 'none lies beside its weights'}.", presence.remedy
         )
     return _from_catalog(entry, presence)
+
+
+def _of_worker(entry: CatalogEntry, presence: Presence) -> ModelCard:
+    commit = pulled(entry, presence.path).get("revision") if presence.path else None
+    return ModelCard(
+        id=entry.id,
+        title=entry.title,
+        task=entry.tasks[0],
+        revision=commit or entry.source.revision or "unknown",
+        licence=entry.licence,
+        source=entry.source.repo or entry.source.file or "supplied by you",
+        training_data=entry.training_data,
+        score_kind=ScoreKind.SIGMOID,
+        score_meaning=TEXT_MEANING,
+        limits=[*entry.limits, *TEXT_LIMITS],
+        references=[entry.reference],
+    )
 
 
 def _read(path: Path) -> ModelCard:

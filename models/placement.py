@@ -46,6 +46,10 @@ class Placement:
         self._reserved: dict[Place, int] = {}
         self._changed = threading.Condition()
 
+    def budget(self, device: str) -> int | None:
+        """Most bytes of weights on a device; None for no limit."""
+        return self._budgets.get(device)
+
     def loaded_on(self, model_id: str) -> tuple[str, ...]:
         """The devices that hold a model now."""
         with self._changed:

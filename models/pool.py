@@ -71,13 +71,14 @@ class ModelPool:
         cache_dir, cache_disk_bytes: where outputs are kept between runs, and how much; no folder keeps none.
         memory_budget_mb: most megabytes of weights per device; None takes most of what is there.
         max_batch, max_wait_ms: films in one batch, and how long one that is not full waits; None suits the device.
+        trust_remote_code: "id@revision, ..." of models whose own code may run in an isolated worker.
 
     Attributes:
         metrics: what happened so far.
 
     Raises:
-        BadArguments: an unknown profile, or a choice that names an unknown task, an unknown id or a model that does
-            not serve the task.
+        BadArguments: an unknown profile, a choice that names an unknown task, an unknown id or a model that does not
+            serve the task, or trust that is not id@revision.
     """
 
     def __init__(
@@ -94,8 +95,9 @@ class ModelPool:
         memory_budget_mb: float | None = None,
         max_batch: int | None = None,
         max_wait_ms: float | None = None,
+        trust_remote_code: str = "",
     ) -> None:
-        self._chooser = Chooser(catalog or Catalog.read(), model_dir, profile, choices or {})
+        self._chooser = Chooser(catalog or Catalog.read(), model_dir, profile, choices or {}, trust_remote_code)
         self._requested = device
         self._budget_mb = memory_budget_mb
         self._max_batch = max_batch

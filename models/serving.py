@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from imaging.failures import Unavailable
-from models.adapters import Adapter, AdapterModule, Asked
+from models.adapters import Adapter, AdapterModule, Asked, WorkerModule
 from models.card import ModelCard
 from models.catalog import CatalogEntry
 from models.chooser import Chooser
@@ -101,8 +101,9 @@ class LocalServing:
                 def run(device: str, task: Task, requests: Sequence[Request]) -> list[Output]:
                     return self._run(entry, card, device, task, requests)
 
+                batch = 1 if entry.worker else self.batch()  # a worker answers one after the other all the same
                 self._lanes[entry.id] = Lane(
-                    self.devices, run, self.keep, self.metrics, max_batch=self.batch(), max_wait_s=wait_s
+                    self.devices, run, self.keep, self.metrics, max_batch=batch, max_wait_s=wait_s
                 )
             return self._lanes[entry.id]
 
@@ -116,7 +117,12 @@ class LocalServing:
             raise Unavailable(f"{entry.id} is not here: {presence.reason}.", presence.remedy)
         module = cast(AdapterModule, importlib.import_module(f"models.adapters.{entry.adapter}"))
         try:
-            adapter = module.load(entry, card, presence.path, device)
+            if entry.worker is not None:
+                worker = cast(WorkerModule, module)
+                limit = self.placement.budget("cpu")
+                adapter = worker.load(entry, card, presence.path, device, self.chooser.conditions, limit)
+            else:
+                adapter = module.load(entry, card, presence.path, device)
         except Unavailable as failure:
             self.chooser.refuse(entry, presence, failure)
             raise

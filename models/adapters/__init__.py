@@ -14,6 +14,7 @@ from models.card import ModelCard
 from models.catalog import CatalogEntry
 from models.outputs import Output, Task
 from models.request import Request
+from models.worker.conditions import Conditions
 
 
 class Adapter(Protocol):
@@ -52,3 +53,18 @@ class AdapterModule(Protocol):
         Raises:
             Unavailable: the file is not this model's.
         """
+
+
+class WorkerModule(Protocol):
+    """What models.adapters.worker offers, for entries with `worker`."""
+
+    def load(
+        self,
+        entry: CatalogEntry,
+        card: ModelCard,
+        path: Path,
+        device: str,
+        conditions: Conditions,
+        limit_bytes: int | None,
+    ) -> Adapter:
+        """As AdapterModule.load, in a process that holds at most limit_bytes of the machine's memory."""

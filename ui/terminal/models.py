@@ -18,6 +18,7 @@ from models.catalog import PROFILES, Catalog, CatalogEntry, SourceKind
 from models.fetch import store as pulling
 from models.outputs import Task
 from models.weights import locate, model_directory, pulled
+from models.worker import environment
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,11 @@ def facts_of(entry: CatalogEntry, shelf: Shelf) -> dict[str, Any]:
     """Everything the catalog says of a model, and whether it is here."""
     presence = locate(entry, shelf.chosen_dir)
     record = pulled(entry, presence.path) if presence.present and presence.path else {}
+    lacking = environment.fault(entry, shelf.chosen_dir)
+    place = environment.place_of(entry, shelf.chosen_dir) if entry.worker and not lacking else None
     return {
         **entry.model_dump(mode="json"),
+        "environment": str(place) if place else None,
         "present": presence.present,
         "path": str(presence.path) if presence.path else None,
         "reason": presence.reason,
@@ -106,9 +110,20 @@ def print_model(item: dict[str, Any]) -> None:
         f"trained on: {item['training_data']}",
         f"reference: {item['reference']}",
         f"labels: {', '.join(item['labels'])}",
+        *_environment_lines(item),
         *(f"limit: {limit}" for limit in item["limits"]),
     ]
     Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def _environment_lines(item: dict[str, Any]) -> list[str]:
+    """What is said of the environment of a model that has one of its own."""
+    needs = item["worker"]
+    if needs is None:
+        return []
+    code = "; runs code of its repository, only where trust_remote_code names it" if needs["remote_code"] else ""
+    made = item["environment"] or "not made"
+    return [f"own environment: {', '.join(needs['requirements'])} · {made}{code}"]
 
 
 def pull_all(entries: Sequence[CatalogEntry], shelf: Shelf, dry_run: bool) -> int:
@@ -125,13 +140,31 @@ def pull_all(entries: Sequence[CatalogEntry], shelf: Shelf, dry_run: bool) -> in
     for entry in todo.wanted:
         gated = " It is gated: its licence must be accepted on its page first." if entry.gated else ""
         console.print(f"{entry.id}: licence {entry.licence}.{gated}", markup=False, soft_wrap=True)
+    lacking = [entry for entry in entries if environment.fault(entry, shelf.chosen_dir)]
+    for entry in lacking:
+        packages = ", ".join(entry.worker.requirements) if entry.worker else ""
+        console.print(f"{entry.id}: its own environment, with {packages}", markup=False, soft_wrap=True)
     if dry_run:
         return 0
     worst = 0
     with _bars(console) as bars:
         for entry in todo.wanted:
             worst = max(worst, _pull_one(entry, shelf, bars))
+    for entry in lacking:
+        if locate(entry, shelf.chosen_dir).present:
+            worst = max(worst, _equip(entry, shelf, console))
     return worst
+
+
+def _equip(entry: CatalogEntry, shelf: Shelf, console: Console) -> int:
+    """Make a model's environment; 0, or the exit code of the failure that was told."""
+    try:
+        place = environment.make(entry, shelf.folder, lambda line: console.print(line, markup=False, soft_wrap=True))
+    except HilumFailure as failure:
+        typer.echo(f"hilum: {entry.id}: {failure}", err=True)
+        return failure.exit_code
+    typer.echo(f"{entry.id}: {place}")
+    return 0
 
 
 def _bars(console: Console) -> Progress:
@@ -177,5 +210,5 @@ def verify_all(entries: Sequence[CatalogEntry], shelf: Shelf) -> int:
 def remove_all(entries: Sequence[CatalogEntry], shelf: Shelf) -> None:
     """Delete models and say what was freed; stops at the first that may not be deleted."""
     for entry in entries:
-        freed = pulling.remove(entry, shelf.folder)
+        freed = pulling.remove(entry, shelf.folder) + environment.remove(entry, shelf.folder)
         typer.echo(f"{entry.id}: removed, {freed / 1e6:,.1f} MB freed")
