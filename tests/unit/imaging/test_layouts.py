@@ -159,7 +159,7 @@ SPACINGS = {
     tag=st.sampled_from(list(SPACINGS)), row=st.floats(0.05, 2), column=st.floats(0.05, 2), decimals=st.integers(2, 8)
 )
 def test_spacing_is_the_tag_s(tag: str, row: float, column: float, decimals: int) -> None:
-    """Expected: the decimal strings (row, column) of PS3.3 10.7.1.3, read back as numbers, and which tag they came from."""
+    """Expected: the decimal strings (row, column) of PS3.3 10.7.1.3, as numbers, and the tag they came from."""
     said = [f"{row:.{decimals}f}", f"{column:.{decimals}f}"]
     film = open_film(films.part10(films.dataset(**{tag: said})))
     assert film.spacing_mm == pytest.approx(tuple(map(float, said))) and film.spacing_origin is SPACINGS[tag]
