@@ -10,6 +10,7 @@ from timm.models.efficientnet import EfficientNet
 
 from models import lite0
 from models.networks import Classifier, Segmenter
+from models.quality import QualityNetwork
 
 BACKBONE = "tf_efficientnet_lite0"
 """timm's name of the network."""
@@ -42,7 +43,7 @@ def imagenet_backbone() -> EfficientNet:
     return backbone
 
 
-def _pour(network: Classifier | Segmenter) -> None:
+def _pour(network: Classifier | Segmenter | QualityNetwork) -> None:
     """Fill the stem and every encoder block of a network from the backbone, in order."""
     backbone: Any = imagenet_backbone()
     stem = backbone.conv_stem.weight.detach().sum(dim=1, keepdim=True)
@@ -64,5 +65,12 @@ def initialised_classifier() -> Classifier:
 def initialised_segmenter() -> Segmenter:
     """A segmenter with an ImageNet encoder and a fresh decoder."""
     network = Segmenter()
+    _pour(network)
+    return network
+
+
+def initialised_quality() -> QualityNetwork:
+    """A quality network with an ImageNet trunk and a fresh neck."""
+    network = QualityNetwork()
     _pour(network)
     return network

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imaging.failures import NotApplicable
 from imaging.radiograph import Radiograph, View
-from models.outputs import Masks, Task
+from models.outputs import Masks, Quality, Task
+from tools.contract.quality import film_quality, not_chest, quality_of, quality_warnings
 
 if TYPE_CHECKING:
     from tools.contract.tool import ToolContext
@@ -20,8 +22,12 @@ LUNGS_LEAST_SHARE = 0.03
 pictures gave at most 0.005."""
 
 
+SURE = 0.9
+"""Score from which a picture that lies wrong is refused and not only warned of: measuring on it would mislead."""
+
+
 def frontal_film(context: ToolContext, image_id: str, purpose: str) -> Radiograph:
-    """The session's film of that id, which must be frontal.
+    """The session's film of that id, which must be frontal; what the quality model warns of is among its `warnings`.
 
     Args:
         context: of the running tool.
@@ -29,7 +35,8 @@ def frontal_film(context: ToolContext, image_id: str, purpose: str) -> Radiograp
         purpose: what the tool does, to complete the sentence "... needs a frontal film".
 
     Raises:
-        NotApplicable: the film is a lateral view, or a segmenter is here and finds no lungs on it.
+        NotApplicable: the film is a lateral view, does not look like an upright chest film to the quality model, or
+            shows no lungs to the segmenter.
     """
     film = context.films.get(image_id)
     if not film.is_frontal:
@@ -38,6 +45,10 @@ def frontal_film(context: ToolContext, image_id: str, purpose: str) -> Radiograp
             f"Film {image_id} is a lateral view ({said} says so); {purpose} needs a frontal film (PA or AP).",
             "Give a frontal film of the same study.",
         )
+    quality = quality_of(film_quality(context.models, film))
+    if quality is not None:
+        _require_upright_chest(film, quality, purpose)
+        film = replace(film, warnings=(*film.warnings, *quality_warnings(film, quality)))
     share = lung_share(context, film)
     if share is not None and share < LUNGS_LEAST_SHARE:
         raise NotApplicable(
@@ -46,6 +57,33 @@ def frontal_film(context: ToolContext, image_id: str, purpose: str) -> Radiograp
             "Give an upright frontal chest film.",
         )
     return film
+
+
+def _require_upright_chest(film: Radiograph, quality: Quality, purpose: str) -> None:
+    """Raise NotApplicable where the quality model is sure that the tools' models would be misled.
+
+    A header that names the view outweighs the picture there: the disagreement is warned of instead.
+    """
+    if not quality.is_chest:
+        raise NotApplicable(not_chest(film, quality), "Give an upright frontal chest film (PA or AP).")
+    if quality.view == View.LATERAL and film.view is View.UNKNOWN:
+        raise NotApplicable(
+            f"Film {film.id} looks like a lateral view (score {quality.view_scores[2]:.2f}); {purpose} needs a frontal "
+            "film (PA or AP).",
+            "Give a frontal film of the same study, or a file whose header names the view.",
+        )
+    if quality.turned_deg and quality.turned_score >= SURE:
+        raise NotApplicable(
+            f"Film {film.id} looks turned by {quality.turned_deg}° clockwise (score {quality.turned_score:.2f}); "
+            f"{purpose} needs an upright film.",
+            "Turn it back and try again.",
+        )
+    if quality.inverted and quality.inverted_score >= SURE:
+        raise NotApplicable(
+            f"Film {film.id} looks inverted: dense parts are black (score {quality.inverted_score:.2f}); {purpose} "
+            "needs dense parts white.",
+            "Invert it and try again.",
+        )
 
 
 def lung_share(context: ToolContext, film: Radiograph) -> float | None:

@@ -12,31 +12,73 @@ from rich.console import Console
 from agent import make_pool
 from agent.settings import Settings
 from imaging import open_film
-from imaging.failures import BadArguments, FilmRefused
+from imaging.failures import BadArguments, FilmRefused, Unavailable
 from imaging.store import ImageStore
+from models.outputs import Task
+from models.pool import ModelPool
 from tools.contract import Result, ToolContext
+from tools.contract.quality import quality_facts
 from tools.contract.saving import save_masks
 from tools.contract.tool import installed
 
+SHOWN_VERDICTS = ("view", "rotation", "mirrored", "inverted", "clipped", "inspiration", "exposure")
+"""Of `quality`, what the text output shows; --json has all."""
 
-def describe(path: Path, as_json: bool, console: Console) -> int:
-    """Print what Hilum sees in one file, or why it is refused; returns the exit code."""
-    try:
-        facts: dict[str, Any] = {"file": path.name, **open_film(path).facts()}
-    except FilmRefused as refusal:
-        facts = {"file": path.name, "error": refusal.to_json()}
-    if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False))
-    else:
+
+def describe(paths: list[Path], as_json: bool, settings: Settings, console: Console) -> int:
+    """Print what Hilum sees in each file, or why one is refused, in order; returns the exit code."""
+    models = make_pool(settings)
+    refused = False
+    for path in paths:
+        try:
+            facts = film_facts(path, models)
+        except FilmRefused as refusal:
+            facts, refused = {"file": path.name, "error": refusal.to_json()}, True
+        if as_json:
+            typer.echo(json.dumps(facts, ensure_ascii=False))
+            continue
         for name, value in facts.items():
-            console.print(f"{name:>16}  {_plain(value)}", markup=False, highlight=False)
+            _print_fact(name, value, console)
         console.print()
-    return FilmRefused.exit_code if "error" in facts else 0
+    return FilmRefused.exit_code if refused else 0
+
+
+def film_facts(path: Path, models: ModelPool) -> dict[str, Any]:
+    """The film's own facts, and under `quality` what the quality model sees in the picture; without it, why not.
+
+    Raises:
+        FilmRefused: the file cannot be used.
+    """
+    film = open_film(path)
+    facts: dict[str, Any] = {"file": path.name, **film.facts()}
+    try:
+        [prediction] = models.predict(Task.QUALITY, [film])
+    except Unavailable as failure:
+        return {**facts, "quality": None, "quality_failure": str(failure)}
+    return {**facts, "quality": quality_facts(film, prediction)}
+
+
+def _print_fact(name: str, value: Any, console: Console) -> None:
+    """One fact as a line; of the quality, the verdicts and then each warning on a line of its own."""
+    if name != "quality" or value is None:
+        console.print(f"{name:>16}  {_plain(value)}", markup=False, highlight=False)
+        return
+    verdicts = {key: value[key] for key in SHOWN_VERDICTS}
+    words = ", ".join(f"{key} {_plain(item)}" for key, item in verdicts.items() if item is not None)
+    console.print(
+        f"{name:>16}  chest film: {_plain(value['is_chest'])} (score {value['score']:.2f}); {words}",
+        markup=False,
+        highlight=False,
+    )
+    for warning in value["warnings"]:
+        console.print(f"{'warning':>16}  {warning}", markup=False, highlight=False)
 
 
 def _plain(value: Any) -> str:
     if value is None:
         return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(
             f"{name} {part:.3f}" if isinstance(part, float) else f"{name} {part}" for name, part in value.items()

@@ -51,6 +51,7 @@ def test_the_embedded_profile_is_served_from_the_repository() -> None:
         Task.CLASSIFY: CLASSIFIER,
         Task.SEGMENT: SEGMENTER,
         Task.GROUND: CLASSIFIER,
+        Task.QUALITY: "embedded-quality",
     }
     assert pool.card(CLASSIFIER).score_kind is ScoreKind.CALIBRATED_PROBABILITY
 

@@ -14,7 +14,7 @@ from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom, parse_findin
 from imaging.radiograph import Radiograph, View
 from imaging.store import ImageStore
 from models.card import FindingCard, Interval, ModelCard
-from models.outputs import Heatmaps, Masks, Output, ScoreKind, Scores, Task
+from models.outputs import Heatmaps, Masks, Output, Quality, ScoreKind, Scores, Task
 from models.pool import ModelPool
 from models.predictions import Prediction
 from tools.contract import ToolContext
@@ -86,9 +86,20 @@ def phantom(seed: int = 3, *findings: str, view: View = View.PA) -> PhantomFilm:
     )
 
 
+def quality_of_picture(**changes: Any) -> Quality:
+    """An upright whole PA film, as a quality model would see it; `changes` replaces some verdicts."""
+    views, cuts = np.array([0.9, 0.08, 0.02], dtype=np.float32), np.full(4, 0.05, dtype=np.float32)
+    usual: dict[str, Any] = {
+        "is_chest": True, "is_chest_score": 0.99, "turned_deg": 0, "turned_score": 0.99, "mirrored": False,
+        "mirrored_score": 0.02, "inverted": False, "inverted_score": 0.01, "view": "PA", "view_scores": views,
+        "cut_edges": (), "cut_scores": cuts, "inspiration": 0.8,
+    }  # fmt: skip
+    return Quality(**(usual | changes))
+
+
 def context_of(
     film: PhantomFilm, *, radiograph: Radiograph | None = None, masks: Masks | None = None,
-    heat: Heatmaps | None = None,
+    heat: Heatmaps | None = None, quality: Quality | None = None,
     scores: Mapping[str, float] = SCORES, cards: Mapping[Task, ModelCard] | None = None,
 ) -> tuple[ToolContext, str, StubPool]:  # fmt: skip
     """A context that holds one film, its id, and the stub pool behind it."""
@@ -96,6 +107,7 @@ def context_of(
     classified = Scores(codes, np.array([scores[code] for code in codes], dtype=np.float32))
     outputs: dict[Task, Output] = {Task.CLASSIFY: classified, Task.SEGMENT: masks or masks_of(film)}
     lesion = film.masks.get("effusion_left", film.masks["left_lung"])
+    outputs[Task.QUALITY] = quality or quality_of_picture()
     outputs[Task.GROUND] = heat or heat_of(film, "effusion", lesion)
     pool = StubPool(outputs, {task: (cards or {}).get(task, card(task)) for task in Task}, [])
     films = ImageStore()

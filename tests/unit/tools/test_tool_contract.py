@@ -13,11 +13,17 @@ from tools.contract.results import SUMMARY_MAX_CHARACTERS
 from tools.contract.tool import installed
 
 TOOLS = list(installed())
-OURS = {"classify", "segment", "measure", "ground", "report"}
+OURS = {"classify", "segment", "measure", "ground", "report", "quality"}
 MORE = {"ground": {"finding": "effusion"}}
 EFFUSION = "effusion:left:800ml"
 
+ANY_PICTURE = {"quality"}
+"""Tools that take any picture, so refuse none."""
+
 each_tool = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+each_frontal_tool = pytest.mark.parametrize(
+    "tool", [tool for tool in TOOLS if tool.name not in ANY_PICTURE], ids=lambda tool: tool.name
+)
 
 
 def test_our_tools_are_installed() -> None:
@@ -73,7 +79,7 @@ def test_unknown_argument_is_bad_arguments(tool: Tool) -> None:
     assert pool.calls == []
 
 
-@each_tool
+@each_frontal_tool
 def test_film_without_lungs_is_not_applicable(tool: Tool) -> None:
     film = phantom()
     empty = np.zeros_like(film.masks["heart"])
@@ -83,7 +89,7 @@ def test_film_without_lungs_is_not_applicable(tool: Tool) -> None:
     assert "no lungs" in result.failure.message
 
 
-@each_tool
+@each_frontal_tool
 def test_lateral_film_is_not_applicable(tool: Tool) -> None:
     film = phantom()
     context, image_id, pool = context_of(film, radiograph=as_view(film, View.LATERAL))
