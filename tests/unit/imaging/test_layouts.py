@@ -119,7 +119,15 @@ def test_a_film_has_the_values_the_standard_gives(layout: tuple[Dataset, str], e
     found, syntax = layout
     for keyword, value in elements.items():
         setattr(found, keyword, value)
-    data = written(found, syntax)
+    try:
+        data = written(found, syntax)
+    except ValueError:  # pydicom's RLE encoder takes 32 bits only where all are stored
+        assume(False)
+    try:
+        pydicom.dcmread(io.BytesIO(data)).pixel_array  # noqa: B018
+    except RuntimeError:  # its decoders do not read what its encoder makes of 8 bits or fewer in 16
+        assert syntax == RLELossless and opened_or_refused(data) is None
+        return
     film = open_film(data)
     windowed = film.source.window is not None
     if "WindowCenter" in elements and not windowed:
