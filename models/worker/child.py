@@ -37,14 +37,15 @@ DTYPES = ("bool", "uint8", "int32", "int64", "float32", "float64")
 IMAGES = ("film", "lateral", "prior")
 """Fields of a request that hold films."""
 
-READ, WRITE = Callable[[memoryview], None], Callable[[memoryview], None]
+Read = Callable[[memoryview], None]
+Write = Callable[[memoryview], None]
 
 
 class FrameError(Exception):
     """What came is no frame: says which rule it broke."""
 
 
-def write_frame(write: WRITE, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+def write_frame(write: Write, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     """Send a header and its arrays.
 
     Args:
@@ -65,10 +66,10 @@ def write_frame(write: WRITE, header: Mapping[str, Any], arrays: Mapping[str, An
     for array in named.values():
         if array.size:
             little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-            write(memoryview(little.reshape(-1).view(np.uint8)))
+            write(little.reshape(-1).view(np.uint8).data)
 
 
-def read_frame(read: READ) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_frame(read: Read) -> tuple[dict[str, Any], dict[str, Any]]:
     """The next frame's header (without "arrays") and arrays by name.
 
     Args:
@@ -96,7 +97,7 @@ def read_frame(read: READ) -> tuple[dict[str, Any], dict[str, Any]]:
     for (name, dtype, shape), size in zip(listed or [], _sizes(listed), strict=True):
         array = np.empty(size, np.uint8)
         if size:
-            read(memoryview(array))
+            read(array.data)
         arrays[name] = array.view(np.dtype(dtype).newbyteorder("<")).reshape(shape)
     return header, arrays
 
@@ -126,7 +127,7 @@ def _sizes(listed: Any) -> list[int]:
     return sizes
 
 
-def serve(runner: Any, read: READ, write: WRITE) -> None:
+def serve(runner: Any, read: Read, write: Write) -> None:
     """Load a model and answer until the other side closes; what fails is told and the next request waited for."""
     model = None
     while True:

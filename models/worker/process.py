@@ -98,10 +98,16 @@ class Process:
         self._launch = launch
         private = tempfile.mkdtemp(prefix="hilum-worker-")
         command = [str(launch.python), "-I", "-B", "-X", "utf8", str(CHILD), str(RUNNERS / f"{launch.runner}.py")]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         try:
             self._popen = subprocess.Popen(
-                command, env=_environment(private), cwd=private, bufsize=0, start_new_session=True, **pipes
+                command,
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=private,
+                env=_environment(private),
+                start_new_session=True,
             )
         except OSError as error:
             shutil.rmtree(private, ignore_errors=True)
