@@ -140,7 +140,7 @@ class Session:
             raise Busy("This session is answering another question.", "Wait for its answer, or open another session.")
         try:
             found = self.take(films) if films else None
-            taken = found and FilmsTaken(found, {e.film.id: self.films.name(e.film.id) for e in found.films})
+            taken = FilmsTaken(found, {e.film.id: self.films.name(e.film.id) for e in found.films}) if found else None
             settings = self._agent.settings
             limits = {"planner_calls": settings.max_planner_calls, "tool_calls": settings.max_tool_calls}
             turn = Turn(question, self._agent.planner_name, self.ledger, limits)

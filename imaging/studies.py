@@ -165,7 +165,7 @@ class StudyInput:
 
     def roles(self) -> dict[str, Role]:
         """Film id to role; without the films whose patient or date is not known."""
-        found = {}
+        found: dict[str, Role] = {}
         for patient, studies in self.patients().items():
             dates = sorted({study.acquired for study in studies if study.acquired}, reverse=True)
             place = dict(zip(dates, (Role.CURRENT, Role.PRIOR), strict=False))
