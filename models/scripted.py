@@ -72,7 +72,7 @@ def load_script(path: Path, device: str) -> Any:
             _check(path, archive)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # torch 2.x would rather have torch.export
-            return torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
+            return torch.jit.load(path, map_location=device).eval()
     except (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise Unavailable(
             f"{path} was not loaded as TorchScript: {first_line(error)}.",

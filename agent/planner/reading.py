@@ -153,8 +153,9 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
         question = _named_unknown(question, words)
     if role and question.kind not in {Kind.COMPARE, Kind.WHICH_FILM}:
         named_films = with_role(role, films)
-        missing = {} if named_films else {"kind": Kind.NO_SUCH_FILM, "topic": role}
-        return replace(question, films=named_films, **missing)
+        if not named_films:
+            return replace(question, kind=Kind.NO_SUCH_FILM, topic=role)
+        return replace(question, films=named_films)
     return _about_films(question, words, films, added, previous)
 
 
