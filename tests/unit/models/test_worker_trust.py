@@ -176,7 +176,7 @@ def test_pull_makes_what_lacks_and_rm_takes_it_away(
     [
         ({"requirements": ["six"]}, "not pinned"),
         ({"requirements": ["six>=1"]}, "not pinned"),
-        ({"requirements": ["--extra-index-url=x"]}, "not pinned"),
+        ({"requirements": ["--find-links=x"]}, "not pinned"),
         ({"requirements": ["x @ git+https://example.org/x"]}, "not pinned"),
         ({"imports": ["os; print()"]}, "no module's name"),
         ({"runner": "../x"}, "runner"),
