@@ -117,7 +117,7 @@ class Worker:
             self._drop()
             raise
         if reply.get("is") == "error":
-            told = f"{reply.get('type')}: {reply.get('text')}"
+            told = f"{reply.get('type')}: {reply.get('text')}".rstrip(".")
             if reply.get("memory") is True:
                 raise MemoryError(f"the worker of {name} says {told}")
             if header["do"] == "load":

@@ -97,7 +97,8 @@ class Process:
             raise Unavailable(f"{launch.name} needs an isolated worker, which this system cannot run.", "Use Linux.")
         self._launch = launch
         private = tempfile.mkdtemp(prefix="hilum-worker-")
-        command = [str(launch.python), "-I", "-B", "-X", "utf8", str(CHILD), str(RUNNERS / f"{launch.runner}.py")]
+        command = [str(launch.python), "-I", "-B", "-u", "-X", "utf8", str(CHILD)]
+        command.append(str(RUNNERS / f"{launch.runner}.py"))
         try:
             self._popen = subprocess.Popen(
                 command,
