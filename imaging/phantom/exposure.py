@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial, reduce
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from imaging.phantom import body as shapes
 from imaging.phantom import trunk
@@ -25,6 +30,9 @@ FAR_MM = np.float32(12.0)
 
 CENTRAL_MM = 84.0
 """Great vessels and mediastinum lie nearer to their midline than this less FAR_MM (reference mm)."""
+
+RUNS = 4
+"""Runs of slices that are marched apart. Fixed, so that sums are the same whatever the number of threads."""
 
 LATERAL_CENTRE_Z = -8.0
 """Reference z on which a lateral film is centred: halfway between skin of breast and back."""
@@ -51,7 +59,7 @@ class Maps:
     silhouette: dict[str, Array]
     full: int
     lateral: bool = False
-    _matrix: Array | None = field(default=None, repr=False)
+    _matrix: sparse.csr_array | None = field(default=None, repr=False)
 
     def enlarge(self, coarse: Array) -> Array:
         """A map on the full detector grid [full, full] by Catmull-Rom interpolation."""
@@ -59,7 +67,8 @@ class Maps:
             return coarse
         if self._matrix is None:
             self._matrix = upsampler(coarse.shape[0], self.full)
-        result: Array = (self._matrix @ coarse @ self._matrix.T).astype(np.float32, copy=False)
+        columns = self._matrix @ np.ascontiguousarray(coarse.T)
+        result: Array = self._matrix @ np.ascontiguousarray(columns.T)
         return result
 
     def thick(self, name: str) -> Array:
@@ -142,7 +151,7 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
                     hollows.append(np.maximum(lesion.hollow(x, y, z), lung))
                 if lesion.shell_mm:
                     d[f"{lesion.name}/shell"] = np.maximum(own - np.float32(lesion.shell_mm), lung)
-    d["gas"] = np.minimum.reduce([np.broadcast_to(h, d["spine"].shape) for h in hollows])
+    d["gas"] = reduce(np.minimum, hollows)
     return d
 
 
@@ -153,41 +162,103 @@ def _central(body: Body, x: Array, y: Array, z: Array) -> dict[str, Array]:
         x, y, z: a slice's points, [1, G], [G, 1] and [1, G].
     """
     names = ("aorta", "trachea", "mediastinum")
-    result = {name: np.full((y.shape[0], x.shape[1]), FAR_MM) for name in names}
     near = np.flatnonzero(np.abs(x[0]) < CENTRAL_MM + abs(body.shift_mm))
-    if len(near):
-        window = slice(int(near[0]), int(near[-1]) + 1)
-        x, z = x[:, window], z[:, window]
-        mid = shapes.centred(body, x, y)
-        aorta = shapes.aorta(body, mid, y, z)
-        parts = (aorta, shapes.airways(mid, y, z), shapes.mediastinum(body, mid, y, z, aorta))
-        for name, part in zip(names, parts, strict=True):
-            result[name][:, window] = part
+    if not len(near):
+        return dict.fromkeys(names, np.full((y.shape[0], x.shape[1]), FAR_MM))
+    if len(near) == x.shape[1]:
+        return dict(zip(names, great_vessels(body, x, y, z), strict=True))
+    window = slice(int(near[0]), int(near[-1]) + 1)
+    result = {}
+    for name, part in zip(names, great_vessels(body, x[:, window], y, z[:, window]), strict=True):
+        result[name] = np.full((y.shape[0], x.shape[1]), FAR_MM)
+        result[name][:, window] = part
     return result
 
 
-def expose(body: Body, lesions: list[Lesion], geometry: Geometry, grid: int | None = None) -> Maps:
-    """March through the body in DEPTH_STEP_MM slices and collect Maps on a grid of `grid` pixels a side."""
+def great_vessels(body: Body, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
+    """Distances to aorta, air of trachea and main bronchi, and mediastinum."""
+    mid = shapes.centred(body, x, y)
+    aorta = shapes.aorta(body, mid, y, z)
+    return aorta, shapes.airways(mid, y, z), shapes.mediastinum(body, mid, y, z, aorta)
+
+
+def expose(
+    body: Body, lesions: list[Lesion], geometry: Geometry, grid: int | None = None, pool: Executor | None = None
+) -> Maps:
+    """March through the body in DEPTH_STEP_MM slices and collect Maps on a grid of `grid` pixels a side.
+
+    The slices are cut into RUNS runs, which `pool` takes at the same time; the maps do not depend on it.
+    """
+    at = planes(body, geometry)
+    ends = np.linspace(0, len(at) - 1, RUNS + 1).astype(int)
+    # Neighbouring runs share a slice: each layer between two slices is in one run.
+    runs = [at[first : last + 1] for first, last in pairwise(ends)]
     grid = grid or min(geometry.size, COARSE_PIXELS)
-    scale = np.array(body.scale, dtype=np.float32)
-    u, v = geometry.axes(grid)
-    secant = np.sqrt(1 + (u**2 + v**2) / np.float32(geometry.distance_mm) ** 2)
-    soft = 0.6 * geometry.pixel_mm * geometry.size / grid
-    zero = np.zeros((grid, grid), dtype=np.float32)
-    maps = Maps({}, zero.copy(), {}, geometry.size, geometry.view is View.LATERAL)
+    march = partial(_march, body, lesions, geometry, grid)
+    return finish(pool.map(march, runs) if pool else map(march, runs), geometry, grid)
+
+
+@dataclass
+class Run:
+    """What one run of slices adds to the Maps, each [G, G].
+
+    Attributes:
+        filled: layers filled by each structure, as a sum of shares.
+        lung: g/cm³ of aerated lung, summed over the layers.
+        silhouette: as in Maps.
+    """
+
+    filled: dict[str, Array]
+    lung: Array
+    silhouette: dict[str, Array]
+
+
+def _march(body: Body, lesions: list[Lesion], geometry: Geometry, grid: int, run: list[float]) -> Run:
+    """One run of slices, one after another."""
+    sums = Run({}, np.zeros((grid, grid), dtype=np.float32), {})
     before: dict[str, Array] = {}
-    for plane in planes(body, geometry):
-        x, y, z = geometry.plane(plane, grid)
-        at = (x / scale[0], y / scale[1], z / scale[2])
-        d = distances(body, lesions, *at)
+    for plane in run:
+        at = points(body, geometry, plane, grid)
+        d = {name: np.broadcast_to(v, (grid, grid)) for name, v in distances(body, lesions, *at).items()}
         for name, value in d.items():
-            d[name] = value = np.broadcast_to(value, (grid, grid))
-            near = np.minimum(value, FAR_MM)
-            maps.silhouette[name] = np.minimum(maps.silhouette.get(name, near), near)
+            lowest = sums.silhouette.setdefault(name, np.full((grid, grid), FAR_MM))
+            np.minimum(lowest, value, out=lowest)
         if before:
-            _accumulate(maps, before, d, secant * np.float32(DEPTH_STEP_MM), soft, lesions, body, at)
+            filled, lung = layer(before, d, softness(geometry, grid), lesions, body, at)
+            for name, share in filled.items():
+                total = sums.filled.setdefault(name, np.zeros((grid, grid), dtype=np.float32))
+                total += share
+            sums.lung += lung
         before = d
-    return maps
+    return sums
+
+
+def points(body: Body, geometry: Geometry, plane: float, grid: int) -> tuple[Array, Array, Array]:
+    """Where the rays cross one plane: (x, y, z) in reference mm, [1, G], [G, 1] and [1, G]."""
+    x, y, z = geometry.plane(plane, grid)
+    sx, sy, sz = (np.float32(s) for s in body.scale)
+    return x / sx, y / sy, z / sz
+
+
+def softness(geometry: Geometry, grid: int) -> float:
+    """See `inside_fraction`: a little over half a pixel of the ray grid, in mm."""
+    return 0.6 * geometry.pixel_mm * geometry.size / grid
+
+
+def finish(runs: Iterable[Run], geometry: Geometry, grid: int) -> Maps:
+    """The Maps of all runs, added in their order."""
+    first, *others = runs
+    filled, lung, silhouette = first.filled, first.lung, first.silhouette
+    for run in others:
+        for name, share in run.filled.items():
+            filled[name] += share
+        lung += run.lung
+        for name, lowest in run.silhouette.items():
+            np.minimum(silhouette[name], lowest, out=silhouette[name])
+    u, v = geometry.axes(grid)
+    path = np.sqrt(1 + (u**2 + v**2) / np.float32(geometry.distance_mm) ** 2) * np.float32(DEPTH_STEP_MM)
+    thickness = {name: share * path for name, share in filled.items()}
+    return Maps(thickness, lung * path * np.float32(0.1), silhouette, geometry.size, geometry.view is View.LATERAL)
 
 
 def planes(body: Body, geometry: Geometry) -> list[float]:
@@ -206,47 +277,45 @@ def _extent(body: Body, axis: int) -> tuple[float, float]:
     return front * body.scale[2], back * body.scale[2]
 
 
-def _accumulate(
-    maps: Maps,
+def layer(
     a: dict[str, Array],
     b: dict[str, Array],
-    path: Array,
     soft: float,
     lesions: list[Lesion],
     body: Body,
     at: tuple[Array, Array, Array],
-) -> None:
-    """Add the layer between two slices to the maps; `path` is its length along each ray in mm, `at` the second slice's
-    points in reference mm."""
-    share: dict[str, Array] = {}
+) -> tuple[dict[str, Array], Array]:
+    """The layer between two slices: share of it that each structure fills, and g/cm³ of aerated lung, all [G, G].
+
+    Args:
+        a, b: distances at both slices, see `distances`.
+        soft: see `inside_fraction`.
+        lesions: as in `distances`.
+        body: as in `distances`.
+        at: the second slice's points in reference mm.
+    """
     collapsed = {s.sign: s.collapse[1] for s in lesions if s.collapse}
 
-    def add(name: str, value: Array) -> None:
-        share[name] = value
-        total = maps.thickness.setdefault(name, np.zeros_like(path))
-        total += value * path
+    def inside(name: str) -> Array:
+        return inside_fraction(a[name], b[name], soft)
 
-    for name in ("body", "lean", "heart", "lung_left", "lung_right"):
-        add(name, inside_fraction(a[name], b[name], soft))
-    hollow = inside_fraction(np.minimum(a["trachea"], a["gas"]), np.minimum(b["trachea"], b["gas"]), soft)
-    add("air", hollow)
-    column = inside_fraction(a["spine"], b["spine"], soft)
-    add("spine_bone", column * vertebral_density(at[1], at[2]) if column.any() else column)
+    share = {name: inside(name) for name in ("body", "lean", "heart", "lung_left", "lung_right")}
+    share["air"] = inside_fraction(np.minimum(a["trachea"], a["gas"]), np.minimum(b["trachea"], b["gas"]), soft)
+    column = inside("spine")
+    share["spine_bone"] = column * vertebral_density(at[1], at[2]) if column.any() else column
+    lung = np.float32(0)
     for sign, side in ((1, "left"), (-1, "right")):
-        lung = share[f"lung_{side}"]
         own = np.float32(body.lung_density / collapsed.get(sign, 1.0) ** 3)
-        mass = lung * own
+        mass = share[f"lung_{side}"] * own
         for lesion in lesions:
             if lesion.sign != sign:
                 continue
             name = lesion.name
-            part = inside_fraction(a[name], b[name], soft)
-            add(name, part if lesion.fill is None else part * np.clip(lesion.fill(*at), 0, 1))
-            mass += share[name] * (np.float32(lesion.density) - own)
+            part = inside(name)
+            share[name] = part if lesion.fill is None else part * np.clip(lesion.fill(*at), 0, 1)
+            mass = mass + share[name] * (np.float32(lesion.density) - own)
             if f"{name}/shell" in a:
-                skin = inside_fraction(a[f"{name}/shell"], b[f"{name}/shell"], soft) - share[name]
-                mass += skin * (np.float32(1.05) - own)
-        maps.parenchyma += np.maximum(mass, 0) * path * np.float32(0.1)
-    for lesion in lesions:
-        if not lesion.sign:
-            add(lesion.name, inside_fraction(a[lesion.name], b[lesion.name], soft))
+                mass = mass + (inside(f"{name}/shell") - share[name]) * (np.float32(1.05) - own)
+        lung = lung + np.maximum(mass, 0)
+    share.update({lesion.name: inside(lesion.name) for lesion in lesions if not lesion.sign})
+    return share, lung

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,7 +20,7 @@ from imaging.phantom.body import Body, sample_body
 from imaging.phantom.bones import Cloud, join, skeleton
 from imaging.phantom.devices import Device, place_devices, project
 from imaging.phantom.diffuse import reshape
-from imaging.phantom.exposure import COARSE_PIXELS, expose, stand
+from imaging.phantom.exposure import COARSE_PIXELS, Maps, expose, stand
 from imaging.phantom.faults import aim, outside, turn, turn_measures, turn_point, withhold
 from imaging.phantom.fractures import Fracture, break_ribs, fracture_masks
 from imaging.phantom.lesions import Lesion, build, draws
@@ -33,6 +35,7 @@ from imaging.phantom.vessels import vessels
 from imaging.radiograph import Radiograph, Source, SpacingOrigin, View, canonical, film_id
 
 Array = npt.NDArray[np.float32]
+March = Callable[[Body, list[Lesion], Geometry], Maps]
 
 WARNING = "SYNTHETIC: this film was computed by Hilum's phantom; it shows no real patient."
 """First warning of every phantom film."""
@@ -127,8 +130,30 @@ class PhantomFilm:
         return report(self)
 
 
-def make_phantom(spec: PhantomSpec) -> PhantomFilm:
-    """The film of one specification. Same specification, same pixels (on one machine)."""
+def make_phantom(spec: PhantomSpec, threads: int | None = None) -> PhantomFilm:
+    """The film of one specification. Same specification, same pixels (on one machine).
+
+    Args:
+        spec: what to show.
+        threads: threads that work at it; one per core when left out. The pixels do not depend on it.
+    """
+    with ThreadPoolExecutor(threads or cores()) as pool:
+        return compose(spec, pool, partial(expose, pool=pool))
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def compose(spec: PhantomSpec, pool: Executor, march: March) -> PhantomFilm:
+    """The film of one specification; what does not wait for another part is given to `pool`.
+
+    Args:
+        spec: what to show.
+        pool: threads; none of the parts given to it waits for another.
+        march: `expose`, or its counterpart on a device.
+    """
     rng = np.random.default_rng([7, spec.seed])
     body = sample_body(spec, rng)
     spec = _filled(spec, body, spawn(11, spec))
@@ -137,17 +162,18 @@ def make_phantom(spec: PhantomSpec) -> PhantomFilm:
     body = _fit_heart(spec, reshape(body, chosen), _ratio_geometry(spec, body, geometry))
     lesions = build(body, spec.findings, spawn(17, spec))
     geometry, wide = aim(spec, body, lesions, geometry)
-    maps = expose(body, lesions, geometry)
-    bones, fractures = break_ribs(body, skeleton(body, spawn(19, spec)), draws(spec.findings, spawn(17, spec)))
-    bone_maps = _project_bones(body, bones, geometry)
+    skeletal = pool.submit(_bones, body, spec, geometry)
+    vascular = pool.submit(_project_vessels, body, lesions, geometry, spawn(23, spec))
+    tenuous = pool.submit(project_thin, body, lesions, geometry, spawn(37, spec))
+    maps = march(body, lesions, geometry)
+    (bones, fractures, bone_maps), blood, thin = skeletal.result(), vascular.result(), tenuous.result()
+    weighed = pool.submit(weigh, body, maps, bone_maps, blood, geometry, spawn(29, spec))
     masks = collect(maps, bone_maps, lesions)
     devices = place_devices(body, draws(spec.findings, spawn(17, spec)))
     device_masks, wall, metal, distances = project(body, devices, geometry)
     masks.update(device_masks)
     masks.update(fracture_masks(body, fractures, geometry))
-    blood = _project_vessels(body, lesions, geometry, spawn(23, spec))
-    mass = weigh(body, maps, bone_maps, blood, geometry, spawn(29, spec))
-    thin = project_thin(body, lesions, geometry, spawn(37, spec))
+    mass = weighed.result()
     mass = replace(mass, soft=np.maximum(mass.soft + thin.density, 0))
     mass = add_devices(mass, wall, metal)
     lungs = masks["left_lung"] | masks["right_lung"]
@@ -227,6 +253,14 @@ def _fit_heart(spec: PhantomSpec, body: Body, geometry: Geometry) -> Body:
         else:
             high = middle
     return replace(body, heart_scale=(low + high) / 2)
+
+
+def _bones(
+    body: Body, spec: PhantomSpec, geometry: Geometry
+) -> tuple[dict[str, Cloud], list[Fracture], dict[str, Array]]:
+    """(clouds by bone, fractures, maps of `_project_bones`) of the skeleton with its broken ribs."""
+    bones, fractures = break_ribs(body, skeleton(body, spawn(19, spec)), draws(spec.findings, spawn(17, spec)))
+    return bones, fractures, _project_bones(body, bones, geometry)
 
 
 def _project_bones(body: Body, bones: dict[str, Cloud], geometry: Geometry) -> dict[str, Array]:
