@@ -1,8 +1,8 @@
 """quality: is this picture a chest film at all, how does it lie, and what is wrong with it as a picture?
 
-Answers: chest film or not, the view (PA, AP, lateral) beside what the file says, quarter turns, mirroring, inversion, lungs
-cut off at an edge, depth of the breath, and how the greys lie. Any picture may be given. It does not look for disease, and
-what it sees against the file's header is told, never put in its place.
+Answers: chest film or not, the view (PA, AP, lateral) beside what the file says, quarter turns, mirroring, inversion,
+lungs cut off at an edge, depth of the breath where a model tells it, and how the greys lie. Any picture may be given.
+It does not look for disease, and what it sees against the file's header is told, never put in its place.
 """
 
 from __future__ import annotations

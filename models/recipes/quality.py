@@ -2,7 +2,7 @@
 
 The trunk stays as ImageNet left it; neck and outputs learn from real films turned, mirrored, inverted and cut with
 exact truth, from generated negatives, and from negatives in DIR/train/KIND/*.png (pictures that are no chest films, of
-any origin). Nothing under DIR/test is ever trained on.
+any origin). Nothing under DIR/test and DIR/medical is ever trained on.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from models.recipes.cards import halved, write_card, write_weights
 from models.recipes.data import from_bytes, normalised
 from models.recipes.initialise import initialised_quality
 from models.recipes.quality_figures import card_of, cut_figures, film_figures, negative_figures
-from models.recipes.quality_films import Change, Film, Outliner, Truth, read_films
+from models.recipes.quality_films import Change, Film, Outliner, Truth, read_films, synthetic_films
 from models.recipes.quality_pictures import (
     Pictures,
     drawn_from_films,
@@ -40,7 +40,7 @@ BATCH = 64
 TRUNK_BATCH = 8
 """Few at a time: the trunk's maps then stay in the processor's cache."""
 
-EPOCHS = 14
+EPOCHS = 9
 SEED = 1
 HELD_OUT_FOLD = 0
 RATE = 2e-3
@@ -153,6 +153,7 @@ FILM_TESTS = ("test_plain", "test_posed", "test_drawn")
 NEGATIVE_TESTS = ("neg_test_folder", "neg_medical")
 
 CHILDREN = 700
+FRONTAL_PHANTOMS, LATERAL_PHANTOMS = 60, 12
 DRAWN_OF_EACH = 40
 
 
@@ -166,6 +167,8 @@ def training_parts(films: Sequence[Film], pictures: Path) -> dict[str, Callable[
         "train_a": lambda: drawn_from_films(large[::2], 2, 12),
         "train_b": lambda: drawn_from_films(large[1::2], 2, 13),
         "neg_train_folder": lambda: folder_negatives(pictures / "train", 1, 1),
+        "phantoms": lambda: drawn_from_films(list(synthetic_films(FRONTAL_PHANTOMS, 0)), 3, 31),
+        "laterals": lambda: drawn_from_films(list(synthetic_films(0, LATERAL_PHANTOMS)), 6, 32),
         "neg_drawn": lambda: drawn_negatives(generated_kinds(), DRAWN_OF_EACH, 3),
     }
 
@@ -178,6 +181,7 @@ def test_parts(films: Sequence[Film], pictures: Path) -> dict[str, Callable[[], 
         "test_posed": lambda: posed(held_out[::POSED_EVERY], POSED),
         "test_drawn": lambda: drawn_from_films(held_out[::POSED_EVERY], 1, 14),
         "neg_test_folder": lambda: folder_negatives(pictures / "test", 1, 2),
+        "neg_medical": lambda: folder_negatives(pictures / "medical", 1, 2),
     }
 
 
@@ -217,7 +221,7 @@ def measure(network: QualityNetwork, tests: dict[str, Part]) -> dict[str, Any]:
 def main() -> None:
     """Gather, train, measure, and store weights and card."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=Path, required=True, help="DIR/train/KIND/*.png and DIR/test/KIND/*.png")
+    parser.add_argument("--pictures", type=Path, required=True, help="DIR/SET/KIND/*.png; sets: train, test, medical")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("models/embedded"))
     parser.add_argument("--cache", type=Path, default=Path("/tmp/hilum-quality"), help="keeps trunk maps between runs")

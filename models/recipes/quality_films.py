@@ -11,8 +11,11 @@ import pandas as pd
 from PIL import Image, ImageDraw
 from rich.progress import track
 
+from imaging.phantom import PhantomSpec, make_phantom
+from imaging.radiograph import View
 from models.networks import load_segmenter, segment
 from models.quality import EDGES, TURNS, VIEWS
+from models.recipes.phantoms import draw_spec
 
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -29,6 +32,10 @@ TOUCHES = 0.04
 CHEST_LEAST, PIECE_MOST = 0.5, 0.2
 """Share of the lungs that must be left on the film to call it a chest film, and up to which it is a mere piece.
 Between the two the recipe gives no verdict."""
+
+FRONTAL_SEED, LATERAL_SEED = 5_000_000, 7_000_000
+PHANTOM_SIZE = 256
+"""First seeds and size of this recipe's synthetic films."""
 
 SEGMENTER_THRESHOLDS = (0.55, 0.5, 0.6, 0.4, 0.45)
 
@@ -171,6 +178,22 @@ def read_films(data: Path, outliner: Outliner, kermany: int) -> list[Film]:
     return films
 
 
+def synthetic_films(frontal: int, lateral: int) -> Iterator[Film]:
+    """Phantoms with exact lungs, view and depth of breath: `frontal` PA or AP, sick or well, and `lateral` normal."""
+    frontals = [replace(draw_spec(FRONTAL_SEED + number), size=PHANTOM_SIZE) for number in range(frontal)]
+    laterals = [
+        PhantomSpec(seed=LATERAL_SEED + number, view=View.LATERAL, size=PHANTOM_SIZE) for number in range(lateral)
+    ]
+    for spec in track([*frontals, *laterals], description="phantoms"):
+        made = make_phantom(spec)
+        pixels = np.round(made.radiograph.pixels * 255).astype(np.uint8)
+        lungs = made.masks["left_lung"] | made.masks["right_lung"]
+        name, breath = f"phantom {spec.seed}", made.spec.inspiration if spec.view is not View.LATERAL else None
+        yield Film(
+            "phantom", name, name, -1, pixels, lungs, spec.view.value, float("nan") if breath is None else breath
+        )
+
+
 def change(film: Film, how: Change) -> tuple[Bytes, Truth]:
     """A picture uint8 [H, W] of a film, and what it is."""
     height, width = film.pixels.shape
@@ -197,7 +220,7 @@ def change(film: Film, how: Change) -> tuple[Bytes, Truth]:
 
 
 def _cut(lungs: Mask, box: tuple[int, int, int, int]) -> tuple[tuple[float, ...], float]:
-    """For each of EDGES 1, 0 or NaN: was lung cut off by the box (left, top, right, bottom)? And the share left over."""
+    """For each of EDGES 1, 0 or NaN: was lung cut off by the box (left, top, right, bottom)? And the share left."""
     total = max(int(lungs.sum()), 1)
     height, width = lungs.shape
     left, top, right, bottom = (max(0, box[0]), max(0, box[1]), min(width, box[2]), min(height, box[3]))

@@ -119,6 +119,7 @@ def quality_facts(film: Radiograph, prediction: Prediction) -> dict[str, Any]:
         "clipped_scores": dict(zip(EDGE_WORDS, map(_rounded, quality.cut_scores), strict=True)),
         "inspiration": breath(quality) if frontal else None,
         "inspiration_score": _rounded(quality.inspiration) if quality.inspiration is not None else None,
+        "inspiration_reason": "" if quality.inspiration is not None else _why_no_breath(prediction),
         "exposure": shown.verdict,
         "greys": {
             "median": shown.median,
@@ -132,6 +133,12 @@ def quality_facts(film: Radiograph, prediction: Prediction) -> dict[str, Any]:
         "score_kind": prediction.card.score_kind.value,
     }
     return facts
+
+
+def _why_no_breath(prediction: Prediction) -> str:
+    """Why the depth of the breath is not told, from the model's card."""
+    told: dict[str, Any] = (prediction.card.model_extra or {}).get("inspiration", {})
+    return str(told.get("reason", "this model does not tell it"))
 
 
 def _rounded(value: float) -> float:

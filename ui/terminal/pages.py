@@ -77,7 +77,8 @@ def _card_section(card: ModelCard) -> str:
     ]
     lines = [f"- **{name}.** {text}" for name, text in facts]
     limits = "\n".join(f"- {limit}" for limit in card.limits)
-    figures = findings_table(card) if card.findings else structures_table(card)
+    measured = (card.model_extra or {}).get("measured")
+    figures = findings_table(card) if card.findings else shares_tables(measured) if measured else structures_table(card)
     return f"## {card.id}\n\n{card.title}\n\n" + "\n".join(lines) + f"\n\nLimits:\n\n{limits}\n\n{figures}"
 
 
@@ -103,6 +104,27 @@ def structures_table(card: ModelCard) -> str:
         for figure in structure.dice
     ]
     return "\n".join(["| structure | on | films | Dice (95 %) |", "|---|---|---|---|", *rows])
+
+
+def shares_tables(measured: dict[str, Any]) -> str:
+    """Markdown: for each measured set, shares with their intervals and counts, one row per kind of picture."""
+    return "\n\n".join(f"{name}:\n\n{_shares_table(kinds)}" for name, kinds in measured.items())
+
+
+def _shares_table(kinds: dict[str, Any]) -> str:
+    if all("value" in share for share in kinds.values()):
+        kinds = {kind: {"refused": share} for kind, share in kinds.items()}
+    columns = list(dict.fromkeys(column for shares in kinds.values() for column in shares))
+    head = f"| kind | {' | '.join(column.replace('_', ' ') for column in columns)} |\n|---|{'---|' * len(columns)}"
+    rows = [
+        f"| {kind} | {' | '.join(_share(shares[column]) if column in shares else '–' for column in columns)} |"
+        for kind, shares in kinds.items()
+    ]
+    return "\n".join([head, *rows])
+
+
+def _share(share: dict[str, Any]) -> str:
+    return f"{share['value']:.1%} ({share['low']:.1%}–{share['high']:.1%}) of {share['pictures']}"
 
 
 def _figure(value: float | None) -> str:

@@ -123,7 +123,7 @@ def test_cut_off_bases_are_told() -> None:
 
 
 def test_the_truth_of_a_cut_is_where_the_window_ends() -> None:
-    """Expected by hand: lungs fill rows 20 to 79; a window to row 60 cuts a third of them off below and nothing else."""
+    """Expected by hand: lungs fill rows 20 to 79; a window to row 60 cuts a third of them off below, nothing else."""
     lungs = np.zeros((100, 100), dtype=bool)
     lungs[20:80, 20:80] = True
     film = Film("test", "a", "a", 0, np.zeros((100, 100), dtype=np.uint8), lungs)
