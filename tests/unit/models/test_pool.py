@@ -112,7 +112,7 @@ def test_a_named_model_that_is_absent_is_never_replaced_raises(tmp_path: Path) -
     pool = make_pool(tmp_path, choices={"classify": "good"})
     with pytest.raises(Unavailable, match=r"good is not here: .*good\.pt is not there") as caught:
         pool.resolve(Task.CLASSIFY)
-    assert caught.value.hint == f"Put good.pt into {tmp_path}."
+    assert caught.value.hint == f"Put good.pt into {tmp_path}. written by the test"
     assert not pool.serves(Task.CLASSIFY)
 
 
