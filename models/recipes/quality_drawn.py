@@ -50,8 +50,8 @@ def shapes(rng: np.random.Generator) -> Array:
     image = Image.new("L", (wide, tall), int(rng.integers(0, 256)))
     pen = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(1, 25))):
-        x, y = rng.integers(0, wide), rng.integers(0, tall)
-        w, h = rng.integers(5, wide), rng.integers(5, tall)
+        x, y = int(rng.integers(0, wide)), int(rng.integers(0, tall))
+        w, h = int(rng.integers(5, wide)), int(rng.integers(5, tall))
         shade, kind = int(rng.integers(0, 256)), rng.integers(0, 4)
         if kind == 0:
             pen.ellipse((x, y, x + w, y + h), fill=shade)
@@ -135,7 +135,7 @@ def plot(rng: np.random.Generator) -> Array:
             pen.ellipse((column - 3, row - 3, column + 3, row + 3), fill=90)
     else:
         grid = ndimage.gaussian_filter(rng.random((24, 24)), rng.uniform(0, 3))
-        levels = Image.fromarray(np.uint8(255 * (grid - grid.min()) / max(np.ptp(grid), 1e-6)))
+        levels = Image.fromarray((255 * (grid - grid.min()) / max(np.ptp(grid), 1e-6)).astype(np.uint8))
         image.paste(levels.resize((right - left, bottom - top), Image.Resampling.NEAREST), (left, top))
     pen.rectangle((left, top, right, bottom), outline=ink)
     for share in np.linspace(0, 1, 6):
@@ -172,17 +172,13 @@ def trace(rng: np.random.Generator) -> Array:
         pen.line((0, y, wide, y), fill=60 if dark else 205)
     period = rng.uniform(50, 150)
     rows = int(rng.integers(1, 5))
-    x = np.arange(wide)
+    across = np.arange(wide)
+    phase = across % period - period / 2
+    wave = np.exp(-(phase**2) / 12) - 0.2 * np.exp(-((phase - 9) ** 2) / 60)
     for row in range(rows):
-        wave = np.exp(-(((x % period) - period / 2) ** 2) / 12) - 0.2 * np.exp(
-            -(((x % period) - period / 2 - 9) ** 2) / 60
-        )
         base = tall * (row + 0.7) / rows
-        pen.line(
-            [(int(a), int(base - b * tall / rows * 0.5)) for a, b in zip(x, wave, strict=True)],
-            fill=240 if dark else 20,
-            width=2,
-        )
+        points = [(int(a), int(base - b * tall / rows * 0.5)) for a, b in zip(across, wave, strict=True)]
+        pen.line(points, fill=240 if dark else 20, width=2)
     return _grey(image)
 
 

@@ -109,7 +109,7 @@ def _read(path: Path) -> Bytes:
 def _mask(path: Path, shape: tuple[int, int], bits: int) -> Mask:
     with Image.open(path) as image:
         grey = np.asarray(image if image.mode in ("L", "P") else image.convert("L"), dtype=np.uint8)
-    drawn = Image.fromarray(np.uint8(255 * ((grey & bits) > 0))).resize(shape[::-1], Image.Resampling.BILINEAR)
+    drawn = Image.fromarray((255 * ((grey & bits) > 0)).astype(np.uint8)).resize(shape[::-1], Image.Resampling.BILINEAR)
     return np.asarray(drawn) > 127
 
 
@@ -199,7 +199,7 @@ def change(film: Film, how: Change) -> tuple[Bytes, Truth]:
     height, width = film.pixels.shape
     top, left, bottom, right = how.window
     box = (round(left * width), round(top * height), round(right * width), round(bottom * height))
-    image, lungs = Image.fromarray(film.pixels), Image.fromarray(np.uint8(255 * film.lungs))
+    image, lungs = Image.fromarray(film.pixels), Image.fromarray((255 * film.lungs).astype(np.uint8))
     if how.tilt_deg:
         image = image.rotate(how.tilt_deg, Image.Resampling.BILINEAR, fillcolor=0)
         lungs = lungs.rotate(how.tilt_deg, Image.Resampling.BILINEAR, fillcolor=0)
@@ -271,7 +271,7 @@ def soil(picture: Bytes, rng: np.random.Generator) -> Bytes:
         grey = (grey - 0.5) * np.float32(np.exp(rng.uniform(-0.4, 0.4))) + np.float32(0.5 + rng.uniform(-0.15, 0.15))
     if rng.random() < 0.3:
         grey = grey + rng.uniform(0, 0.06) * rng.standard_normal(grey.shape)
-    image = Image.fromarray(np.uint8(np.clip(grey, 0, 1) * 255))
+    image = Image.fromarray((np.clip(grey, 0, 1) * 255).astype(np.uint8))
     if rng.random() < 0.3:
         factor = rng.uniform(0.25, 0.8)
         size = (max(56, int(image.width * factor)), max(56, int(image.height * factor)))

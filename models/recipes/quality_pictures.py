@@ -90,7 +90,7 @@ def drawn_negatives(kinds: Sequence[str], count: int, seed: int) -> Iterator[tup
         part = kind.removeprefix("radiograph: ")
         for number in range(count):
             made = radiograph_of(part, rng) if part != kind else makers[kind](rng)
-            yield np.uint8(made * 255), Truth(0.0), kind, f"{kind} {number}"
+            yield (made * 255).astype(np.uint8), Truth(0.0), kind, f"{kind} {number}"
 
 
 def generated_kinds() -> list[str]:
