@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial, reduce
@@ -21,6 +21,7 @@ from imaging.phantom.projection import DEPTH_STEP_MM, SOURCE_DISTANCE_MM, Geomet
 from imaging.radiograph import View
 
 Array = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 COARSE_PIXELS = 400
 """Side of the ray grid for smooth bodies: about 1 mm; silhouettes are placed below a pixel by their distance fields."""
@@ -30,6 +31,9 @@ FAR_MM = np.float32(12.0)
 
 CENTRAL_MM = 84.0
 """Great vessels and mediastinum lie nearer to their midline than this less FAR_MM (reference mm)."""
+
+MIDLINE_MM = 16.0
+"""A lung's septum is farther than FAR_MM from what lies this far beyond the midline (reference mm)."""
 
 RUNS = 4
 """Runs of slices that are marched apart. Fixed, so that sums are the same whatever the number of threads."""
@@ -76,9 +80,9 @@ class Maps:
         result: Array = np.maximum(self.enlarge(self.thickness[name]), 0)
         return result
 
-    def outline(self, name: str) -> npt.NDArray[np.bool_]:
+    def outline(self, name: str) -> Mask:
         """Mask [full, full] of the rays that meet the structure."""
-        result: npt.NDArray[np.bool_] = self.enlarge(self.silhouette[name]) < 0
+        result: Mask = self.enlarge(self.silhouette[name]) < 0
         return result
 
 
@@ -116,7 +120,12 @@ def stand(
 
 
 def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -> dict[str, Array]:
-    """Signed distances (reference mm) of all smooth structures at broadcastable points, lesions cut to their lung."""
+    """Signed distances (reference mm) of all smooth structures at broadcastable points, lesions cut to their lung.
+
+    Args:
+        body, lesions: the patient.
+        x, y, z: a slice's points, [1, G], [G, 1] and [1, G]; several slices on a device, [N, 1, G] and so on.
+    """
     mid, arms = shapes.centred(body, x, y), trunk.arms(body, x, y, z)
     d: dict[str, Array] = {
         "body": trunk.skin(body, x, y, z, arms),
@@ -124,62 +133,76 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
         "heart": shapes.heart(body, mid, y, z),
         "spine": shapes.spine(x, y, z),
     }
-    hollows = []
-    d.update(_central(body, x, y, z))
+    d.update(_windowed(np.abs(x) < CENTRAL_MM + abs(body.shift_mm), partial(great_vessels, body), x, y, z))
     centre = np.minimum(shapes.smooth_union(d["heart"], d["mediastinum"], 24.0), d["spine"])
     for lesion in lesions:
         if not lesion.sign:
             d[lesion.name] = lesion.distance(x, y, z)
             centre = np.minimum(centre, d[lesion.name])
-        if lesion.hollow and not lesion.sign:
-            hollows.append(lesion.hollow(x, y, z))
-    for side, name in ((1, "left"), (-1, "right")):
-        wall = shapes.cage(body, side, x, y, z)
-        below = shapes.diaphragm(body, side, x, y, z)
-        gap = shapes.septum(body, side, x, y, z)
-        if side > 0:
-            hollows.append(shapes.stomach_gas(body, x, y, z, below))
-        lung = np.maximum(np.maximum(wall, -below), np.maximum(-centre, gap))
-        d[f"lung_{name}"] = lung
-        d[f"dome_{name}"] = np.maximum(np.maximum(wall, below), gap)
-        d[f"wall_{name}"] = np.maximum(wall, gap)
-        for lesion in lesions:
-            if lesion.sign == side:
-                own = lesion.distance(x, y, z)
-                d[lesion.name] = np.maximum(own, lung)
-                if lesion.hollow:
-                    hollows.append(np.maximum(lesion.hollow(x, y, z), lung))
-                if lesion.shell_mm:
-                    d[f"{lesion.name}/shell"] = np.maximum(own - np.float32(lesion.shell_mm), lung)
+    hollows = [lesion.hollow(x, y, z) for lesion in lesions if lesion.hollow and not lesion.sign]
+    for side in (1, -1):
+        own = side * x > -(MIDLINE_MM + abs(body.shift_mm))
+        d.update(_windowed(own, partial(_half, body, lesions, side), x, y, z, centre))
+        hollows.append(d.pop("hollow"))
     d["gas"] = reduce(np.minimum, hollows)
     return d
 
 
-def _central(body: Body, x: Array, y: Array, z: Array) -> dict[str, Array]:
-    """Distances to aorta, trachea and mediastinum, worked out near the midline alone; FAR_MM elsewhere.
+def _half(
+    body: Body, lesions: list[Lesion], side: int, x: Array, y: Array, z: Array, centre: Array
+) -> dict[str, Array]:
+    """Distances to one pleural space (+1 left, -1 right), what bounds it and what lies in it; 'hollow' is all gas."""
+    name = "left" if side > 0 else "right"
+    wall = shapes.cage(body, side, x, y, z)
+    below = shapes.diaphragm(body, side, x, y, z)
+    gap = shapes.septum(body, side, x, y, z)
+    lung = np.maximum(np.maximum(wall, -below), np.maximum(-centre, gap))
+    d = {
+        f"lung_{name}": lung,
+        f"dome_{name}": np.maximum(np.maximum(wall, below), gap),
+        f"wall_{name}": np.maximum(wall, gap),
+    }
+    hollows = [shapes.stomach_gas(body, x, y, z, below)] if side > 0 else []
+    for lesion in lesions:
+        if lesion.sign == side:
+            own = lesion.distance(x, y, z)
+            d[lesion.name] = np.maximum(own, lung)
+            if lesion.hollow:
+                hollows.append(np.maximum(lesion.hollow(x, y, z), lung))
+            if lesion.shell_mm:
+                d[f"{lesion.name}/shell"] = np.maximum(own - np.float32(lesion.shell_mm), lung)
+    d["hollow"] = reduce(np.minimum, hollows) if hollows else np.full_like(lung, FAR_MM)
+    return d
 
-    Args:
-        x, y, z: a slice's points, [1, G], [G, 1] and [1, G].
+
+def _windowed(inside: Mask, shape: Callable[..., dict[str, Array]], *at: Array) -> dict[str, Array]:
+    """Distances of `shape` at points, worked out where `inside` [1, G] holds alone; FAR_MM elsewhere.
+
+    Several slices at once ([N, 1, G], on a device) are worked out everywhere.
     """
-    names = ("aorta", "trachea", "mediastinum")
-    near = np.flatnonzero(np.abs(x[0]) < CENTRAL_MM + abs(body.shift_mm))
-    if not len(near):
-        return dict.fromkeys(names, np.full((y.shape[0], x.shape[1]), FAR_MM))
-    if len(near) == x.shape[1]:
-        return dict(zip(names, great_vessels(body, x, y, z), strict=True))
-    window = slice(int(near[0]), int(near[-1]) + 1)
-    result = {}
-    for name, part in zip(names, great_vessels(body, x[:, window], y, z[:, window]), strict=True):
-        result[name] = np.full((y.shape[0], x.shape[1]), FAR_MM)
-        result[name][:, window] = part
+    if inside.ndim > 2:
+        return {name: np.where(inside, part, FAR_MM) for name, part in shape(*at).items()}
+    columns = np.flatnonzero(inside)
+    size = inside.shape[-1]
+    first, end = (int(columns[0]), int(columns[-1]) + 1) if len(columns) else (0, 1)
+    parts = shape(*(a[:, first:end] if a.shape[1] == size else a for a in at))
+    result = {name: np.full((len(part), size), FAR_MM) for name, part in parts.items()}
+    if len(columns):
+        for name, part in parts.items():
+            result[name][:, first:end] = part
     return result
 
 
-def great_vessels(body: Body, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
-    """Distances to aorta, air of trachea and main bronchi, and mediastinum."""
+def great_vessels(body: Body, x: Array, y: Array, z: Array) -> dict[str, Array]:
+    """Distances to 'aorta', 'trachea' (the air in it and the main bronchi) and 'mediastinum'; arguments as in
+    `distances`."""
     mid = shapes.centred(body, x, y)
     aorta = shapes.aorta(body, mid, y, z)
-    return aorta, shapes.airways(mid, y, z), shapes.mediastinum(body, mid, y, z, aorta)
+    return {
+        "aorta": aorta,
+        "trachea": shapes.airways(mid, y, z),
+        "mediastinum": shapes.mediastinum(body, mid, y, z, aorta),
+    }
 
 
 def expose(
