@@ -245,7 +245,7 @@ def _dome(body: Body, side: int, x: Array, z: Array) -> Array:
     ripple = 1.2 * np.sin(side * x / 23.0 + body.wobble[5]) * np.sin(z / 31.0 + body.wobble[6])
     drop = body.dome_drop * (1 - (body.flatten_left if side > 0 else body.flatten_right))
     surface = top + np.float32(drop) * (0.40 * r2 + 0.52 * r2 * r2) + ripple
-    result: Array = np.asarray(surface, dtype=np.float32)
+    result: Array = surface.astype(np.float32)
     return result
 
 

@@ -288,7 +288,8 @@ def spine_level(y: npt.NDArray[np.floating], z: npt.NDArray[np.floating] | float
     if z is not None:
         lean = (spine_centre_z(y + 2.0) - spine_centre_z(y - 2.0)) / 4.0
         y = y + (z - spine_centre_z(y)) * lean
-    return np.asarray((y + 4.0) / VERTEBRA_PITCH, dtype=np.float32)
+    levels: Points = np.divide(y + 4.0, VERTEBRA_PITCH).astype(np.float32)
+    return levels
 
 
 def vertebral_density(

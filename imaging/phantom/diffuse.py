@@ -73,7 +73,7 @@ def patches(rng: np.random.Generator, size_mm: float) -> Callable[[Array, Array,
             np.sin(a[0] * x + a[1] * z + p[0]) * np.sin(d * y + p[1])
             for a, d, p in zip(across, down, phase, strict=True)
         )
-        result: Array = np.asarray(total, dtype=np.float32) * np.float32(0.8)
+        result: Array = np.multiply(total, 0.8).astype(np.float32)
         return result
 
     return field
