@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -42,15 +43,19 @@ class SourceKind(StrEnum):
     """One file at an address; it is put into the model directory by the user."""
     HUB = "hub"
     """A hub repository at a revision."""
+    PACKAGE = "package"
+    """A Python package that holds the weights in a folder of its own."""
     USER = "user"
-    """A file that only the user has; it lies in the model directory."""
+    """A file or folder that only the user has; it lies in the model directory."""
 
 
 class Source(BaseModel):
     """Where the weights of one model come from, and what they must be.
 
     Attributes:
-        file: file name in models/embedded or the model directory.
+        file: file name in models/embedded or the model directory; the name of a folder for some of kind "user", and for
+            kind "package" of the folder within it.
+        package: the Python package that holds the weights.
         note: why there is no sha256, in words, where there is none.
         minimum_bytes: size of the weights proper; a smaller file is a broken one. 0 where not known.
         more: further files of a URL source, file name -> address.
@@ -63,6 +68,7 @@ class Source(BaseModel):
     file: str = ""
     url: str | None = None
     repo: str | None = None
+    package: str | None = None
     revision: str | None = None
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     note: str = ""
@@ -80,9 +86,13 @@ class Source(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        needed = {SourceKind.URL: self.url, SourceKind.HUB: self.repo and self.revision}.get(self.kind, self.file)
+        needed = {
+            SourceKind.URL: self.url,
+            SourceKind.HUB: self.repo and self.revision,
+            SourceKind.PACKAGE: self.package and self.file,
+        }.get(self.kind, self.file)
         if not needed:
-            raise ValueError(f"a source of kind {self.kind.value!r} needs its url, repo and revision, or file")
+            raise ValueError(f"a source of kind {self.kind.value!r} needs its url, repo and revision, package, or file")
         for name in (self.file, *self.more):
             if PurePosixPath(name).name != name:
                 raise ValueError(f"source file {name!r}: give a file name without folders")
@@ -172,9 +182,19 @@ class CatalogEntry(BaseModel):
         """Whether a profile (embedded, standard, full) allows this model."""
         return PROFILES.index(self.profile) <= PROFILES.index(profile)
 
+    def dtype_on(self, device: str) -> str:
+        """Its weights' dtype on a device: float32 on a processor, else HILUM_GPU_DTYPE where it has that, or its own.
+
+        "int8" and "int4" are quantised when loaded; they are among `memory_mb` of the models that can be.
+        """
+        if not device.startswith("cuda"):
+            return "float32"
+        asked = os.environ.get("HILUM_GPU_DTYPE", "")
+        return asked if asked in self.memory_mb else self.gpu_dtype
+
     def bytes_on(self, device: str) -> int:
         """Memory of its weights on a device ("cpu", "cuda:N"), in bytes."""
-        dtype = self.gpu_dtype if device.startswith("cuda") else "float32"
+        dtype = self.dtype_on(device)
         return int(self.memory_mb.get(dtype, max(self.memory_mb.values())) * 1_000_000)
 
     def finding_codes(self) -> tuple[str, ...]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from imaging.failures import Unavailable
 from models.card import FindingCard, ModelCard
-from models.catalog import CatalogEntry
+from models.catalog import CatalogEntry, SourceKind
 from models.outputs import ScoreKind, Task
-from models.weights import Presence, card_path, pulled, sha256_of
+from models.weights import Presence, card_path, folder_mark, pulled, sha256_of
 
 OPERATING_POINT = 0.5
 """torchxrayvision's op_norm puts each finding's operating point here (torchxrayvision.models.op_norm)."""
@@ -38,12 +39,61 @@ OPERATING_LIMITS = (
 SHARE_MEANING = "The model's softmax share of each choice; not calibrated, not a probability."
 NUMBER_MEANING = "The model's estimate in {unit}, without an interval."
 
-TEXT_MEANING = "It writes text and gives no score; how sure it sounds says nothing about how sure it may be."
+UNMEASURED = "Not measured by Hilum."
 
-TEXT_LIMITS = (
-    "Not measured by Hilum.",
-    "It can state what is not on the film: every sentence needs a reader.",
+
+@dataclass(frozen=True)
+class Kind:
+    """What the answers of some tasks are: their score, what it means, and what holds of every model of them."""
+
+    tasks: frozenset[Task]
+    score_kind: ScoreKind
+    meaning: str
+    limits: tuple[str, ...] = ()
+
+
+TEXT = Kind(
+    frozenset({Task.REPORT, Task.ANSWER}),
+    ScoreKind.NONE,
+    "It writes text and gives no score; how sure it sounds says nothing about how sure it may be.",
+    ("It can state what is not on the film: every sentence needs a reader.",),
 )
+"""Also what models in workers give, whatever their task."""
+
+KINDS = (
+    Kind(
+        frozenset({Task.ZERO_SHOT}),
+        ScoreKind.SIMILARITY,
+        'A phrase\'s share against its denial ("no ...") by similarity to the film; not a probability, and scores of '
+        "two phrases cannot be compared.",
+        ("Depends on the wording: try another phrase before believing a score.",),
+    ),
+    Kind(
+        frozenset({Task.PHRASE}),
+        ScoreKind.SIMILARITY,
+        "A heatmap's cell is a phrase's similarity score where all of the film looked like that cell; not a probability.",
+        ("Where a phrase is found was not taught to models of whole pictures: a heatmap is a hint, no outline.",),
+    ),
+    Kind(
+        frozenset({Task.PROMPTED}),
+        ScoreKind.MASK_PROBABILITY,
+        "Mean of the mask's own sigmoid; not a Dice and not a probability of disease.",
+        ("It outlines something for every box or point, also where there is nothing.",),
+    ),
+    TEXT,
+    Kind(
+        frozenset({Task.EMBED, Task.EMBED_TEXT}),
+        ScoreKind.SIMILARITY,
+        "Cosine similarity of two vectors of the same space; not a probability.",
+    ),
+    Kind(
+        frozenset({Task.GENERATE}),
+        ScoreKind.NONE,
+        "It draws a picture and gives no score.",
+        ("A drawn film shows no patient. It may lack what the words say and show what they do not.",),
+    ),
+)
+"""In the order in which the first that fits gives a card its score kind."""
 
 TRAIT_LIMITS = (
     "Not measured by Hilum.",
@@ -60,33 +110,54 @@ def describe(entry: CatalogEntry, presence: Presence) -> ModelCard:
     """
     beside = card_path(presence.path) if presence.path else None
     if beside is not None:
-        return _read(beside)
+        card = _read(beside)
+        return card if card.task in entry.tasks else _borrowed(entry, card)
     if entry.adapter == "txrv_attributes":
         return _of_trait(entry, presence)
-    if entry.worker is not None:
-        return _of_worker(entry, presence)
-    if entry.adapter != "torchxrayvision":
+    if entry.source.kind is SourceKind.EMBEDDED:
         raise Unavailable(
             f"{entry.id} has no card: {presence.reason or 'none lies beside its weights'}.", presence.remedy
         )
-    return _from_catalog(entry, presence)
+    if entry.adapter == "torchxrayvision":
+        return _from_catalog(entry, presence)
+    return _of_task(entry, presence)
 
 
-def _of_worker(entry: CatalogEntry, presence: Presence) -> ModelCard:
-    commit = pulled(entry, presence.path).get("revision") if presence.path else None
+def _of_task(entry: CatalogEntry, presence: Presence) -> ModelCard:
+    """The card of a model that Hilum did not measure: what the catalog says, and what its kind of answer means."""
+    source = entry.source
+    answers = [TEXT] if entry.worker else [kind for kind in KINDS if kind.tasks & set(entry.tasks)]
+    limits = [limit for kind in answers for limit in kind.limits]
     return ModelCard(
         id=entry.id,
         title=entry.title,
         task=entry.tasks[0],
-        revision=commit or entry.source.revision or "unknown",
+        revision=_revision(entry, presence),
         licence=entry.licence,
-        source=entry.source.repo or entry.source.file or "supplied by you",
+        source=source.url or source.repo or source.package or source.file or "supplied by you",
         training_data=entry.training_data,
-        score_kind=ScoreKind.SIGMOID,
-        score_meaning=TEXT_MEANING,
-        limits=[*entry.limits, *TEXT_LIMITS],
+        score_kind=answers[0].score_kind if answers else ScoreKind.SIGMOID,
+        score_meaning=" ".join(kind.meaning for kind in answers) or "The model's own score; not a probability.",
+        limits=[*entry.limits, *dict.fromkeys(limits), UNMEASURED],
         references=[entry.reference],
     )
+
+
+def _borrowed(entry: CatalogEntry, card: ModelCard) -> ModelCard:
+    """The card of an embedded model whose weights another task's card describes."""
+    [kind] = [kind for kind in KINDS if entry.tasks[0] in kind.tasks]
+    told = {
+        "id": entry.id,
+        "title": entry.title,
+        "task": entry.tasks[0],
+        "score_kind": kind.score_kind,
+        "score_meaning": kind.meaning,
+        "limits": [*entry.limits, *kind.limits, UNMEASURED],
+        "measured_on": "not measured by Hilum",
+        "findings": [],
+        "structures": [],
+    }
+    return card.model_copy(update=told)
 
 
 def _read(path: Path) -> ModelCard:
@@ -97,10 +168,19 @@ def _read(path: Path) -> ModelCard:
 
 
 def _revision(entry: CatalogEntry, presence: Presence) -> str:
+    """The commit that was pulled, else what the catalog says with a mark of the very files that are here."""
     revision = entry.source.revision or "unknown"
-    if presence.present and presence.path:
-        return f"{revision}+sha256.{sha256_of(presence.path)[:REVISION_DIGITS]}"
-    return revision
+    if presence.path is None:
+        return revision
+    if entry.source.kind is SourceKind.HUB:
+        commit = pulled(entry, presence.path).get("revision")
+        if commit or entry.worker is not None:
+            return str(commit or revision)
+    if not presence.present:
+        return revision
+    if presence.path.is_dir():
+        return f"{revision}+files.{folder_mark(presence.path)[:REVISION_DIGITS]}"
+    return f"{revision}+sha256.{sha256_of(presence.path)[:REVISION_DIGITS]}"
 
 
 def _of_trait(entry: CatalogEntry, presence: Presence) -> ModelCard:

@@ -56,6 +56,8 @@ class ScoreKind(StrEnum):
     MASK_PROBABILITY = "mask_probability"
     SIMILARITY = "raw_similarity"
     MEASUREMENT = "measurement"
+    NONE = "no_score"
+    """It writes or draws and scores nothing."""
 
 
 @dataclass(frozen=True)

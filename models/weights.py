@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import json
 import tomllib
 import zipfile
@@ -29,6 +30,9 @@ FOLDER_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth", "*.ckpt")
 
 HEAD_BYTES = 512
 """Enough of a file to tell weights from a web page or a Git LFS pointer."""
+
+MARK_BYTES = 1 << 16
+"""Read of each file to tell a folder from another: the whole of a small one, the header and more of weights."""
 
 LFS_POINTER = b"version https://git-lfs"
 """First bytes of a Git LFS pointer file (git-lfs specification)."""
@@ -79,6 +83,8 @@ def locate(entry: CatalogEntry, model_dir: Path | None = None) -> Presence:
     """
     if entry.source.kind is SourceKind.EMBEDDED:
         return _found(entry, EMBEDDED_DIR)
+    if entry.source.kind is SourceKind.PACKAGE:
+        return _packaged(entry)
     first = model_directory(model_dir)
     places = [first] if model_dir is not None else [first, PACKAGE_MODEL_DIR.expanduser()]
     found = [_found(entry, place) for place in places]
@@ -92,6 +98,17 @@ def pulled(entry: CatalogEntry, path: Path) -> dict[str, Any]:
     return record
 
 
+def _packaged(entry: CatalogEntry) -> Presence:
+    """The folder of weights within an installed package."""
+    package, remedy = str(entry.source.package), entry.source.note
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        return Presence(False, None, f"the package {package} is not installed", remedy)
+    folder = Path(found.origin).parent / entry.source.file
+    reason = _folder_fault(entry, folder)
+    return Presence(not reason, folder, reason, remedy if reason else "")
+
+
 def _found(entry: CatalogEntry, place: Path) -> Presence:
     """The model in one directory, or what is wrong with it there."""
     remedy = _remedy(entry, place)
@@ -100,6 +117,9 @@ def _found(entry: CatalogEntry, place: Path) -> Presence:
         reason = _folder_fault(entry, folder)
         return Presence(not reason, folder, reason, remedy if reason else "")
     path = folder / entry.source.file
+    if path.is_dir():
+        reason = _folder_fault(entry, path)
+        return Presence(not reason, path, reason, remedy if reason else "")
     if not path.is_file():
         return Presence(False, path, f"{path} is not there", remedy)
     reason = fault(path, entry.source.minimum_bytes)
@@ -141,6 +161,8 @@ def fault(path: Path, minimum_bytes: int = 0, *, suffix: str = "") -> str:
         return f"{path} is a Git LFS pointer, not the weights"
     if size < minimum_bytes:
         return f"{path} is cut short: {size:,} bytes, the weights alone are {minimum_bytes:,}"
+    if (suffix or path.suffix) == ".json":
+        return "" if head.lstrip()[:1] == b"{" else f"{path} is no JSON object"
     if (suffix or path.suffix) == ".safetensors":
         return _safetensors_fault(path, head, size)
     if head.startswith(ZIP_MAGIC):
@@ -152,6 +174,16 @@ def sha256_of(path: Path) -> str:
     """sha256 of a file as 64 hex digits; computed again only when its size or time changes."""
     facts = path.stat()
     return _digest(path, facts.st_size, facts.st_mtime_ns)
+
+
+def folder_mark(folder: Path) -> str:
+    """64 hex digits of every file's name, size and first MARK_BYTES: not all of large files, which takes minutes."""
+    mark = hashlib.sha256()
+    for path in sorted(item for item in folder.rglob("*") if item.is_file()):
+        mark.update(f"{path.relative_to(folder).as_posix()}\n{path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            mark.update(file.read(MARK_BYTES))
+    return mark.hexdigest()
 
 
 def card_path(path: Path) -> Path | None:

@@ -45,7 +45,9 @@ def look_up(entry: CatalogEntry) -> Remote:
         return Remote(tuple(files), source.revision or "", {})
     if source.kind is SourceKind.HUB and source.repo:
         return _hub(entry, source.repo, source.revision or "main")
-    where = "is part of Hilum" if source.kind is SourceKind.EMBEDDED else "is supplied by you"
+    where = {SourceKind.EMBEDDED: "is part of Hilum", SourceKind.PACKAGE: "is a Python package"}.get(
+        source.kind, "is supplied by you"
+    )
     raise BadArguments(f"{entry.id} {where}; there is nothing to download.", entry.source.note)
 
 

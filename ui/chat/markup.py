@@ -23,6 +23,7 @@ SCORE_MEANING = {
     ScoreKind.MASK_PROBABILITY: "mean certainty of the mask",
     ScoreKind.SIMILARITY: "raw similarity; not a probability",
     ScoreKind.MEASUREMENT: "measured",
+    ScoreKind.NONE: "no score",
 }
 """What a score is, in the words of the screen: 'probability' only where it is calibrated."""
 
