@@ -71,7 +71,7 @@ KINDS = (
     Kind(
         frozenset({Task.PHRASE}),
         ScoreKind.SIMILARITY,
-        "A heatmap's cell is a phrase's similarity score where all of the film looked like that cell; not a probability.",
+        "A heatmap's cell is a phrase's score if all of the film looked like that cell; not a probability.",
         ("Where a phrase is found was not taught to models of whole pictures: a heatmap is a hint, no outline.",),
     ),
     Kind(

@@ -98,7 +98,7 @@ class ClipFamily:
             ]
 
     def _contrasts(self, phrases: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Per phrase, its vector [D] less its denial's, times the scale: a logit for each vector it is multiplied by."""
+        """Per phrase, its vector [D] less its denial's, times the scale."""
         texts = [*phrases, *(DENIAL.format(phrase) for phrase in phrases)]
         vectors = normalize(self.pair.texts(texts).float(), dim=-1)
         differences = (vectors[: len(phrases)] - vectors[len(phrases) :]) * self.pair.scale

@@ -91,7 +91,7 @@ class MedSam:
 
 
 def prepare(pixels: FilmArray, side: int) -> FilmArray:
-    """A film float32 [H, W] in [0, 1] as the network sees it: float32 [3, side, side], its range stretched to [0, 1]."""
+    """A film float32 [H, W] in [0, 1] as the network sees it: float32 [3, side, side], range stretched to [0, 1]."""
     grey = np.rint(pixels * WHITE).astype(np.uint8)
     square = transform.resize(grey, (side, side), order=3, preserve_range=True, anti_aliasing=True).astype(np.uint8)
     low, high = int(square.min()), int(square.max())

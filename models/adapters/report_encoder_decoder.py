@@ -1,4 +1,4 @@
-"""Report writers that are a picture encoder and a text decoder (VisionEncoderDecoderModel): the SwinV2/BERT baselines."""
+"""Report writers of a picture encoder and a text decoder (VisionEncoderDecoderModel): SwinV2/BERT baselines."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def messages(task: Task, film: Radiograph, question: Question) -> list[dict[str,
 
 
 def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> VisionLanguage:
-    """The model of a folder; on a GPU in the entry's dtype, or in 8 or 4 bits where HILUM_GPU_DTYPE asks for int8 or int4.
+    """The model of a folder; on a GPU in the entry's dtype, or in 8 or 4 bits where HILUM_GPU_DTYPE says int8 or int4.
 
     Raises:
         Unavailable: the folder is no such model's, or not whole, or bitsandbytes is asked for and not installed.
