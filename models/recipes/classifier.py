@@ -1,8 +1,9 @@
 """Fits and measures the embedded classifier: python -m models.recipes.classifier [--data DIR] [--out DIR].
 
-The trunk is EfficientNet-Lite0 as trained on ImageNet; its head is solved in closed form from two ridge regressions
-on averaged features, one to the NIH labels and one to CheXNet's published predictions (distillation). A small
-correction then teaches it the findings of synthetic films, so that it calls them right at the real films' thresholds.
+The trunk is EfficientNet-Lite0 as trained on ImageNet, its late stages then on synthetic and other real chest films
+(models.recipes.pretraining). The head is solved in closed form from two ridge regressions on averaged features, one to
+the NIH labels and one to CheXNet's published predictions (distillation). A small correction then teaches it the
+findings of synthetic films, so that it calls them right at the real films' thresholds.
 """
 
 import argparse
@@ -14,15 +15,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from rich.progress import track
 
-from models.networks import CLASSIFIER_SIDE, FINDINGS, Classifier, load_classifier
+from models.networks import CLASSIFIER_SIDE, FINDINGS, Classifier
 from models.preprocess import INPUT_MEAN, INPUT_SCALE, TONE_PERCENTILES, FloatImage, prepare
-from models.recipes.cards import INITIALISATION, halved, write_card, write_weights
-from models.recipes.data import FOLDS, NIH_LABELS, LabelledFilms, nih_films, read_grey
-from models.recipes.initialise import initialised_classifier
-from models.recipes.phantoms import CLEAR, HELD_OUT_SEED, RANGES, TRAINING_SEED, Phantoms, make_phantoms
+from models.recipes.cards import halved, write_card, write_weights
+from models.recipes.classifier_words import (
+    CORRECTION_SETS,
+    HELD_OUT_PHANTOMS,
+    HELD_OUT_SETS,
+    LIMITS,
+    LOCALISATION,
+    MEASURED_ON,
+    REFERENCES,
+    SCORE_MEANING,
+    TAUGHT,
+    TRAINING_DATA,
+    TRAINING_PHANTOMS,
+)
+from models.recipes.data import FOLDS, NIH_LABELS, LabelledFilms, from_bytes, nih_films, normalised, read_grey
+from models.recipes.findings_phantoms import FindingsPhantoms, make_sets
+from models.recipes.phantoms import HELD_OUT_SEED, TRAINING_SEED, Phantoms, make_phantoms
+from models.recipes.pretraining import PHANTOM_SETS, chest_network
 from models.recipes.statistics import (
     Counts,
     Floats,
@@ -51,9 +67,6 @@ LABEL_SHARE = 6.0
 REFERENCE_FLOOR = 1e-4
 """CheXNet's probabilities are clipped here before their logit is taken."""
 
-TAUGHT = ("cardiomegaly", "effusion", "mass", "pneumothorax", "consolidation")
-"""Findings learnt from synthetic films too. Nodules were tried: at 320 pixels these features do not see them there."""
-
 PHANTOM_RIDGE = 0.6
 PHANTOM_WEIGHT = 1.0
 """Penalty per feature, and weight of a synthetic film beside a real one, of the correction that teaches phantoms;
@@ -63,9 +76,6 @@ PHANTOM_LOW, PHANTOM_HIGH = -0.7, 3.0
 """Synthetic films are taught to land this far from the real films' mean logit, without and with the finding (uneven
 because those without are many): so they fall on the right side of the real films' thresholds, without their own."""
 
-TRAINING_PHANTOMS = 280
-HELD_OUT_PHANTOMS = 160
-
 LEAST_POSITIVES = 20
 """With fewer positive films neither the head nor its threshold can be trusted (set by the project)."""
 
@@ -74,64 +84,6 @@ CHANCE = 0.5
 BAND = (10.0, 90.0)
 BAND_RESAMPLES = 500
 """The uncertain band holds the middle 80% of the best thresholds over this many resamples of patients."""
-
-TRAINING_DATA = (
-    "1,318 films of 1,009 patients of NIH ChestX-ray14 (Wang et al. 2017; NIH Clinical Center), labels mined from "
-    "reports; for 498 of them also the published predictions of a CheXNet reproduction (jrzech/reproduce-chexnet), "
-    "used as distillation targets for training folds only, never as inputs. Trunk: " + INITIALISATION + ". "
-    f"The head also saw {TRAINING_PHANTOMS} synthetic films (phantoms) of this project: normal, and with effusion, "
-    "pneumothorax, cardiomegaly, consolidation, mass or nodule, alone and combined, PA and AP; they change the slopes "
-    "of " + ", ".join(TAUGHT) + " only."
-)
-
-SCORE_MEANING = (
-    "Probability of the NIH report-mined label, Platt-calibrated on out-of-fold scores of this NIH sample at the "
-    "sample's prevalence (pneumonia 34%, hernia 1.4%), which is not that of any clinic. The network stores raw logits; "
-    "probability = sigmoid(slope * logit + intercept) with each finding's `platt`."
-)
-
-MEASURED_ON = (
-    "{films} NIH ChestX-ray14 films of {patients} patients, patient-wise 5-fold cross-validation. The figures describe "
-    "the recipe: the shipped head is the same recipe fitted once on all five folds. Ridge penalties and the share of "
-    "the labels were chosen on the same folds (a few scalars; flat optimum), so figures may be slightly optimistic. "
-    "Intervals: 95% bootstrap over patients. ece_before is of sigmoid(raw logit); ece_after is cross-fitted (each "
-    "fold calibrated by the others), 10 equal-mass bins. Thresholds maximise Youden's J on the out-of-fold scores, so "
-    "sensitivity and specificity at them are slightly optimistic. phantom_*: "
-    f"the delivered head on {HELD_OUT_PHANTOMS} phantoms of other seeds, with the calibration and thresholds of the "
-    "real films; they show that the head knows the phantom, not that it knows disease. The clear ones among them are "
-    "of at least "
-    + ", ".join(f"{code} {size:g} {RANGES[code][0]}".strip() for code, size in CLEAR.items())
-    + ". The phantoms' weight, penalty, targets and the findings taught were chosen on training phantoms and the "
-    "real folds, with the film of `hilum demo` in view. Tried and left out: fine-tuning the late stages (on fold 0, "
-    "mean AUROC of all fourteen 0.798 to 0.807 after four epochs; the other folds were not finished, so no gain is "
-    "claimed)."
-)
-
-LOCALISATION = {
-    "usable": False,
-    "reason": "its heat maps gave the right side in only 29 of 44 NIH films with a box on one side",
-}
-"""What the activation maps are worth as places, measured against the boxes of Wang et al. 2017 in the films' table."""
-
-LIMITS = (
-    "Weak: a pre-screen for teaching and tests of the agent, well below published CheXNet on the same films.",
-    "Labels were mined from reports and are noisy; figures measure agreement with them, not with disease.",
-    "The sample mixes two published lists with different findings (the training list here is mostly pneumonia and "
-    "no-finding films), so AUROC over all films is easier than within a list: compare auroc_on_reference_films.",
-    "Frontal films of adults only; lateral films and children give meaningless numbers.",
-    "It was taught on synthetic films too; its skill on them says nothing about patients.",
-    "One hospital; other scanners, DICOM renderings and prevalences were not measured.",
-    "AP films look sicker than PA films to it: part of its skill for edema and infiltration may be the projection.",
-    "Class activation maps are coarse (20 x 20) and show correlation, not the lesion.",
-)
-
-REFERENCES = (
-    "Wang X et al. ChestX-ray8. CVPR 2017",
-    "Rajpurkar P et al. CheXNet. arXiv:1711.05225; reproduction: github.com/jrzech/reproduce-chexnet",
-    "Tan M, Le Q. EfficientNet. ICML 2019 (Lite variants: Google)",
-    "Platt J. Probabilistic outputs for support vector machines. 1999",
-    "Youden W. Index for rating diagnostic tests. Cancer 1950",
-)
 
 
 @dataclass(frozen=True)
@@ -156,9 +108,24 @@ def film_features(network: Classifier, films: Iterator[FloatImage], count: int) 
     return torch.cat(rows).double().numpy()
 
 
-def phantom_features(network: Classifier, phantoms: Phantoms) -> Floats:
-    """What the head will see of each synthetic film: [N, F]."""
-    return film_features(network, (film.astype(np.float32) / 255.0 for film in phantoms.pixels), len(phantoms.pixels))
+@dataclass(frozen=True)
+class Drawn:
+    """Synthetic films as the head sees them: features [M, F], labels [M, 14], and bool [M, 14] of clear findings."""
+
+    features: Floats
+    labels: Floats
+    clear: npt.NDArray[np.bool_]
+
+
+def drawn_films(network: Classifier, simple: Phantoms, further: FindingsPhantoms) -> Drawn:
+    """Features and truth of the older draws (six findings), then of the newer (thirteen)."""
+    pixels = (film.astype(np.float32) / 255.0 for film in simple.pixels)
+    parts = [film_features(network, pixels, len(simple.pixels))]
+    for squares in further.squares.split(BATCH):
+        with torch.inference_mode():
+            parts.append(network.features(normalised(from_bytes(squares))).double().numpy())
+    labels = np.concatenate((simple.labels, further.labels.double().numpy()))
+    return Drawn(np.concatenate(parts), labels, np.concatenate((simple.clear, further.clear.numpy())))
 
 
 def ridge(features: Floats, targets: Floats, penalty: float, weights: Floats | None = None) -> Floats:
@@ -280,13 +247,13 @@ def finding_card(index: int, films: LabelledFilms, logits: Floats, weights: Coun
     }
 
 
-def phantom_card(index: int, row: dict[str, Any], logits: Floats, phantoms: Phantoms) -> dict[str, Any]:
+def phantom_card(index: int, row: dict[str, Any], logits: Floats, drawn: Drawn) -> dict[str, Any]:
     """Figures of one finding on held-out synthetic films, with the real films' calibration and threshold.
 
     Logits [N] are of the delivered head. Findings that the phantom cannot show have only the share called absent.
     """
-    present, clear = phantoms.labels[:, index] == 1, phantoms.clear[:, index]
-    normal = phantoms.labels.sum(axis=1) == 0
+    present, clear = drawn.labels[:, index] == 1, drawn.clear[:, index]
+    normal = drawn.labels.sum(axis=1) == 0
     called = Platt(**row["platt"])(logits) >= row["threshold"]
     figures: dict[str, Any] = {"phantom_absent_on_normal": float(1 - called[normal].mean())}
     if present.any():
@@ -296,7 +263,7 @@ def phantom_card(index: int, row: dict[str, Any], logits: Floats, phantoms: Phan
             "phantom_auroc": auroc(present.astype(float), logits, each),
             "phantom_sensitivity": float(called[present].mean()),
             "phantom_clear": int(clear.sum()),
-            "phantom_sensitivity_clear": float(called[clear].mean()),
+            "phantom_sensitivity_clear": float(called[clear].mean()) if clear.any() else 0.0,
             "phantom_specificity": float(1 - called[~present].mean()),
         }
     return figures
@@ -312,7 +279,7 @@ def describe(identity: dict[str, Any], findings: list[dict[str, Any]], films: La
     return {
         **identity,
         "task": "classify",
-        "title": "Embedded classifier of the NIH fourteen (EfficientNet-Lite0 features, distilled linear head)",
+        "title": "Embedded classifier of the NIH fourteen (EfficientNet-Lite0 taught on phantoms, distilled head)",
         "licence": "Apache-2.0",
         "source": "trained by this project's recipe; shipped in the repository",
         "training_data": TRAINING_DATA,
@@ -350,24 +317,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("models/embedded"))
-    parser.add_argument("--cache", type=Path, help="folder that keeps the phantoms between runs")
+    parser.add_argument("--cache", type=Path, help="folder that keeps phantoms and pretrained stages between runs")
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     started = time.monotonic()
     films = nih_films(arguments.data)
-    phantoms = make_phantoms(TRAINING_SEED, TRAINING_PHANTOMS, arguments.cache)
-    held_out = make_phantoms(HELD_OUT_SEED, HELD_OUT_PHANTOMS, arguments.cache)
-    network = load_classifier(halved(initialised_classifier())).to(memory_format=torch.channels_last)
+    network = chest_network(arguments.data, arguments.cache).to(memory_format=torch.channels_last)
     features = film_features(network, (read_grey(arguments.data / name) for name in films.files), len(films.files))
-    drawn = phantom_features(network, phantoms)
-    logits = cross_validated(features, films, drawn, phantoms.labels)
+    drawn, held_out = (
+        drawn_films(network, make_phantoms(first, count, arguments.cache), make_sets(sets, arguments.cache))
+        for first, count, sets in (
+            (TRAINING_SEED, TRAINING_PHANTOMS, (*PHANTOM_SETS, *CORRECTION_SETS)),
+            (HELD_OUT_SEED, HELD_OUT_PHANTOMS, HELD_OUT_SETS),
+        )
+    )
+    logits = cross_validated(features, films, drawn.features, drawn.labels)
     weights = patient_weights(films.patients)
     findings = [
         finding_card(index, films, logits[:, index], weights)
         for index in track(range(len(FINDINGS)), description="figures")
     ]
-    head = fit_head(features, films.labels.astype(float), films.reference.astype(float), drawn, phantoms.labels)
-    synthetic = head(phantom_features(network, held_out))
+    labels, reference = films.labels.astype(float), films.reference.astype(float)
+    head = fit_head(features, labels, reference, drawn.features, drawn.labels)
+    synthetic = head(held_out.features)
     findings = [
         {**row, **phantom_card(index, row, synthetic[:, index], held_out)} for index, row in enumerate(findings)
     ]
