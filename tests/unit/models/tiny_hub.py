@@ -13,7 +13,11 @@ from transformers import PreTrainedTokenizerFast
 from models.catalog import Catalog, CatalogEntry
 from models.pool import ModelPool
 
-WORDS = ["no", "left", "right", "lower", "lobe", "pleural", "effusion", "pneumothorax", "cardiomegaly", "heart", "lung", "is", "are", "there", "the", "of", "and", "large", "small", "normal", "findings", "impression", "film", "chest", "what", "seen", "opacity", "in", "a"]
+WORDS = (
+    "no", "left", "right", "lower", "lobe", "pleural", "effusion", "pneumothorax", "cardiomegaly",
+    "heart", "lung", "is", "are", "there", "the", "of", "and", "large", "small", "normal",
+    "findings", "impression", "film", "chest", "what", "seen", "opacity", "in", "a",
+)  # fmt: skip
 """What the small models can read and write."""
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
