@@ -48,5 +48,6 @@ def folder(root: Path, model_id: str) -> Path:
 
 def pool_of(root: Path, model_id: str, **changes: object) -> ModelPool:
     """A pool whose only model is a shipped entry, read from `root` on the processor."""
-    entry = CatalogEntry.model_validate({**SHIPPED.get(model_id).model_dump(), **changes})
+    small: dict[str, object] = {"memory_mb": {"float32": 1}}
+    entry = CatalogEntry.model_validate({**SHIPPED.get(model_id).model_dump(), **small, **changes})
     return ModelPool(Catalog([entry]), device="cpu", model_dir=root, profile="full")
