@@ -1,4 +1,4 @@
-"""`python -m evals.speed NAME [--json]`: run one bench; the last line of stdout is its result as JSON."""
+"""`python -m evals.speed NAME [--films N] [--json]`: run one bench; the last line of stdout is its result as JSON."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from inspect import signature
 
 from rapidfuzz import process
 
 import evals.speed
 from evals.speed.measured import Measured
 
-NOT_BENCHES = {"__main__", "measured"}
+NOT_BENCHES = {"__main__", "films", "measured"}
 EXIT_BAD_ARGUMENTS = 2
 EXIT_UNAVAILABLE = 4
 
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(prog="python -m evals.speed", description="One ratio against a named baseline.")
     parser.add_argument("name", help=f"one of: {', '.join(benches())}")
+    parser.add_argument("--films", type=int, help="how many films, sessions or asks, where the bench can be sized")
     parser.add_argument("--json", action="store_true", help="JSON on stdout and nothing on stderr")
     given = parser.parse_args(arguments)
     if given.name not in benches():
@@ -43,14 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         guess = f" Did you mean {near[0]!r}?" if near else ""
         print(f"There is no bench {given.name!r}.{guess} There are: {', '.join(benches())}.", file=sys.stderr)
         return EXIT_BAD_ARGUMENTS
+    bench = import_module(f"evals.speed.{given.name}")
+    if given.films is not None and "films" not in signature(bench.measure).parameters:
+        print(f"The bench {given.name!r} has one size; leave --films out.", file=sys.stderr)
+        return EXIT_BAD_ARGUMENTS
     try:
-        measured: Measured = import_module(f"evals.speed.{given.name}").measure()
+        measured: Measured = bench.measure() if given.films is None else bench.measure(films=given.films)
     except Unavailable as failure:
         print(failure, file=sys.stderr)
         return EXIT_UNAVAILABLE
     if not given.json:
         for name, side in (("baseline", measured.baseline), ("candidate", measured.candidate)):
-            print(f"{name}: {side.what}: {side.median_s:.3f} s (of {len(side.seconds)})", file=sys.stderr)
+            print(f"{name}: {side.what}: {side.median_s:.3f} {side.unit} (of {len(side.seconds)})", file=sys.stderr)
         print(f"ratio {measured.ratio:.2f}", file=sys.stderr)
     print(json.dumps(measured.to_json(given.name)))
     return 0

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 RATIO_MEANS = "baseline seconds / candidate seconds, medians; above 1 the candidate is faster"
+RATIO_OF_MEMORY_MEANS = "baseline MB / candidate MB; 1 is the same"
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one side of a comparison, in the order they were taken."""
+    """One side of a comparison, in the order it was taken: seconds, or megabytes where the unit is "MB"."""
 
     what: str
     seconds: tuple[float, ...]
+    unit: str = "s"
 
     @property
     def median_s(self) -> float:
@@ -55,7 +57,7 @@ class Measured:
         return {
             "bench": bench,
             "ratio": round(self.ratio, 3),
-            "ratio_means": RATIO_MEANS,
+            "ratio_means": RATIO_MEANS if self.baseline.unit == "s" else RATIO_OF_MEMORY_MEANS,
             "baseline": _timing(self.baseline),
             "candidate": _timing(self.candidate),
             **self.facts,
@@ -81,7 +83,8 @@ def machine() -> dict[str, Any]:
 
 def _timing(timing: Timing) -> dict[str, Any]:
     shown: Sequence[float] = [round(value, 4) for value in timing.seconds]
-    return {"what": timing.what, "median_s": round(timing.median_s, 4), "count": len(shown), "seconds": shown}
+    names = ("median_s", "seconds") if timing.unit == "s" else ("median_mb", "mb")
+    return {"what": timing.what, names[0]: round(timing.median_s, 4), "count": len(shown), names[1]: shown}
 
 
 def _cpu_name() -> str:

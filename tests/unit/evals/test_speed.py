@@ -9,7 +9,7 @@ import pytest
 from published import ScriptedAgent, answer
 
 from agent.answer import Answer
-from evals.speed import ask
+from evals.speed import ask, classify, memory, sessions
 from evals.speed.__main__ import benches, main
 from evals.speed.measured import Measured, Timing
 
@@ -43,3 +43,35 @@ def test_unknown_bench_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> 
     assert "ask" in benches()
     assert main(["asks"]) == 2
     assert "Did you mean 'ask'?" in capsys.readouterr().err
+
+
+def test_sessions_are_asked_alone_and_together_each_with_a_film_of_its_own() -> None:
+    films: list[str] = []
+
+    def note(number: int, question: str) -> Answer:
+        time.sleep(0.05)
+        films.append(question)
+        return answer(question, "same")
+
+    measured = sessions.measure(4, 128, ScriptedAgent(note))
+    assert len(films) == 1 + 4 + 4
+    assert 1.5 < measured.ratio < 8, "four at once, each mostly waiting"
+    assert measured.facts["p95_s_alone"] >= 0.05
+
+
+def test_memory_is_told_in_megabytes() -> None:
+    line = memory.measure(24, 128).to_json("memory")
+    assert line["baseline"]["median_mb"] > 100 and "MB" in line["ratio_means"]
+    assert 0.5 < line["ratio"] < 1.5
+
+
+def test_classify_times_both_ways_and_says_where_the_time_goes() -> None:
+    measured = classify.measure(8, 256)
+    assert measured.facts["films"] == 8 and set(measured.facts["share"]) == {"decoding", "preparing", "computing"}
+    assert abs(sum(measured.facts["share"].values()) - 1) < 0.01
+    assert all(seconds > 0 for seconds in (*measured.baseline.seconds, *measured.candidate.seconds))
+
+
+def test_a_size_that_a_bench_does_not_know_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "--films", "3"]) == 2
+    assert "leave --films out" in capsys.readouterr().err
