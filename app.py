@@ -111,12 +111,13 @@ def batch(
     tasks: Annotated[str, typer.Option(help="tools, in order, separated by commas")],
     out: Annotated[Path, typer.Option(help="table to write: .csv or .parquet")],
     workers: Annotated[int | None, typer.Option(min=1, help="films at once")] = None,
+    runtime: Annotated[str | None, typer.Option(help="local, or ray: spread over replicas (docs/scale.md)")] = None,
     profile: ProfileOption = None,
 ) -> None:
     """Run tools on a folder of films: one row per film; a broken-off run goes on when called again."""
     from ui.terminal.batch import run_batch
 
-    raise typer.Exit(run_batch(folder, tasks, out, workers, _settings(profile=profile)))
+    raise typer.Exit(run_batch(folder, tasks, out, workers, _settings(profile=profile, runtime=runtime)))
 
 
 @cli.command()
@@ -269,13 +270,13 @@ def _help_texts() -> dict[str, str]:
     return {name: runner.invoke(cli, [*name.split(), "--help"], prog_name="hilum").output for name in names}
 
 
-def _settings(planner: str | None = None, profile: ProfileName | None = None) -> Settings:
+def _settings(planner: str | None = None, profile: ProfileName | None = None, runtime: str | None = None) -> Settings:
     from pydantic import ValidationError
 
     from agent.settings import Settings
     from imaging.failures import BadArguments
 
-    given: dict[str, Any] = {"planner": planner, "profile": profile and profile.value}
+    given: dict[str, Any] = {"planner": planner, "profile": profile and profile.value, "runtime": runtime}
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:

@@ -61,6 +61,8 @@ def make_pool(settings: Settings) -> ModelPool:
         profile=settings.profile,
         choices=settings.models,
         trust_remote_code=settings.trust_remote_code,
+        runtime=settings.runtime,
+        ray_config=settings.ray_config,
     )
 
 

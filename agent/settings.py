@@ -27,6 +27,13 @@ class Profile(StrEnum):
     FULL = "full"
 
 
+class Runtime(StrEnum):
+    """Where models run: in this process, or in replicas of Ray Serve."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class Settings(BaseSettings):
     """What a user may set. Unknown keys in hilum.toml are refused with their names."""
 
@@ -41,6 +48,8 @@ class Settings(BaseSettings):
     planner_timeout_s: float = Field(default=60.0, gt=0, description="longest wait for one planner reply")
     profile: Profile = Field(default=Profile.STANDARD, description="embedded, standard or full")
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
+    runtime: Runtime = Field(default=Runtime.LOCAL, description="local, or ray: replicas of Ray Serve (docs/scale.md)")
+    ray_config: Path | None = Field(default=None, description="TOML file of the ray runtime; models/cluster/ray.toml")
     model_dir: Path | None = Field(default=None, description="where downloaded weights lie; may be read-only")
     models: dict[str, str] = Field(default_factory=dict, description="task -> catalog id, where the choice matters")
     audit: bool = Field(default=False, description="offer models for audits of fairness (recorded race); by id only")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from imaging.failures import BadArguments, Unavailable
 from imaging.radiograph import Radiograph
+from models import ensemble
 from models.card import ModelCard
 from models.catalog import Catalog, CatalogEntry
 from models.chooser import Chooser
@@ -21,13 +23,16 @@ from models.outputs import Output, Task
 from models.placement import Placement
 from models.predictions import DiskCache, Prediction, PredictionCache, PredictionKey, seal
 from models.request import Question, Request
-from models.serving import LocalServing, Waiting, deadline
+from models.serving import LocalServing, Serving, Waiting, deadline
 
 CACHE_BYTES = 256 << 20
 """Outputs kept in memory: the masks of about a dozen full-size films, or the scores of very many."""
 
 CACHE_DISK_BYTES = 2 << 30
 """Outputs kept on disk where the user names a folder for them."""
+
+RUNTIMES = ("local", "ray")
+"""Where models run."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ class ModelPool:
         memory_budget_mb: most megabytes of weights per device; None takes most of what is there.
         max_batch, max_wait_ms: films in one batch, and how long one that is not full waits; None suits the device.
         trust_remote_code: "id@revision, ..." of models whose own code may run in an isolated worker.
+        runtime: "local" computes in this process, "ray" in replicas of Ray Serve (docs/scale.md).
+        ray_config: TOML file of the ray runtime; the repository's own where none is named.
 
     Attributes:
         metrics: what happened so far.
@@ -96,7 +103,11 @@ class ModelPool:
         max_batch: int | None = None,
         max_wait_ms: float | None = None,
         trust_remote_code: str = "",
+        runtime: str = "local",
+        ray_config: Path | None = None,
     ) -> None:
+        if runtime not in RUNTIMES:
+            raise BadArguments(f"There is no runtime {runtime!r}.", f"Use {' or '.join(RUNTIMES)}.")
         self._chooser = Chooser(catalog or Catalog.read(), model_dir, profile, choices or {}, trust_remote_code)
         self._requested = device
         self._budget_mb = memory_budget_mb
@@ -106,7 +117,8 @@ class ModelPool:
         self._disk = DiskCache(cache_dir, cache_disk_bytes) if cache_dir else None
         self.metrics = Metrics()
         self._starting = threading.Lock()
-        self._serving: LocalServing | None = None
+        self._serving: Serving | None = None
+        self._ray = self._ray_serving(ray_config, model_dir, trust_remote_code) if runtime == "ray" else None
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="hilum-prefetch")
 
     @property
@@ -147,8 +159,10 @@ class ModelPool:
             Unavailable: the card lies with weights that are not here.
         """
         entry = self.catalog.get(model_id)
-        loaded = self._serving.placement.adapter(entry.id) if self._serving else None
-        return loaded.card if loaded is not None else describe(entry, self._chooser.presence(entry))
+        if entry.members:
+            return ensemble.card_of(entry, [self.card(member) for member in entry.members])
+        loaded = self._serving.card(entry.id) if self._serving else None
+        return loaded if loaded is not None else describe(entry, self._chooser.presence(entry))
 
     def predict(
         self,
@@ -190,6 +204,8 @@ class ModelPool:
         _check(task, requests)
         entry = self.resolve(task, model_id)
         card = self.card(entry.id)
+        if entry.members:
+            return self._mean(entry, card, requests, timeout_s, cancelled)
         keys = [PredictionKey(item.film_id, entry.id, card.revision, task, item.question_key) for item in requests]
         known = {key: found for key in dict.fromkeys(keys) if (found := self._recall(key)) is not None}
         missing = {key: item for key, item in zip(keys, requests, strict=True) if key not in known}
@@ -229,22 +245,58 @@ class ModelPool:
         """Put every model out of memory and stop isolated workers."""
         self._ahead.shutdown(wait=False, cancel_futures=True)
         if self._serving is not None:
-            self._serving.placement.close()
+            self._serving.close()
+
+    def _mean(
+        self,
+        entry: CatalogEntry,
+        card: ModelCard,
+        requests: Sequence[Request],
+        timeout_s: float | None,
+        cancelled: threading.Event | None,
+    ) -> list[Prediction]:
+        """What an ensemble says of each film: its members are asked one after the other, each batched and cached."""
+        until = deadline(timeout_s)
+        said = []
+        for member in entry.members:
+            left_s = None if until is None else max(until - time.monotonic(), 0.0)
+            said.append(
+                self.ask(Task.CLASSIFY, requests, model_id=member, timeout_s=left_s, cancelled=cancelled)
+            )
+        return [ensemble.combined(entry, card, one) for one in zip(*said, strict=True)]
 
     def _load(self, task: Task, model_id: str | None) -> None:
         entry = self.resolve(task, model_id)
-        self._started().load(entry, self.card(entry.id))
+        for one in (self.catalog.get(member) for member in entry.members or (entry.id,)):
+            self._started().load(one, self.card(one.id))
 
-    def _started(self) -> LocalServing:
+    def _started(self) -> Serving:
         """Devices are looked up when the first model is needed: that imports torch."""
         with self._starting:
-            if self._serving is None:
+            if self._serving is None and self._ray is not None:
+                self._serving = self._ray
+            elif self._serving is None:
                 devices = choose_all(self._requested)
                 placement = Placement(memory_budgets(devices, self._budget_mb), self.metrics, self._chooser.forget)
                 self._serving = LocalServing(
                     devices, self._chooser, placement, self.metrics, self._keep, self._max_batch, self._max_wait_s
                 )
             return self._serving
+
+    def _ray_serving(self, config: Path | None, model_dir: Path | None, trust_remote_code: str) -> Serving:
+        """Reads the configuration, so that a wrong line is told at once; Ray itself is imported when needed."""
+        from models.cluster.config import ClusterConfig
+        from models.cluster.serving import RayServing
+
+        return RayServing(
+            ClusterConfig.read(config),
+            self.metrics,
+            self._keep,
+            model_dir,
+            self._chooser.profile,
+            trust_remote_code,
+            self._requested,
+        )
 
     def _keep(self, key: PredictionKey, output: Output) -> None:
         self._cache.put(key, seal(output))
@@ -263,7 +315,7 @@ class ModelPool:
 
     def _status_of(self, entry: CatalogEntry, first_for: tuple[Task, ...]) -> ModelStatus:
         presence = self._chooser.presence(entry)
-        where = self._serving.placement.loaded_on(entry.id) if self._serving else ()
+        where = self._serving.loaded_on(entry.id) if self._serving else ()
         return ModelStatus(
             id=entry.id,
             title=entry.title,

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from imaging.failures import Unavailable
 from models.adapters import Adapter, AdapterModule, Asked, WorkerModule
@@ -42,6 +42,36 @@ class Waiting:
 
     until: float | None = None
     cancelled: threading.Event | None = None
+
+
+class Serving(Protocol):
+    """Where models run: LocalServing, or models.cluster.serving.RayServing."""
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Where models may run, the preferred first."""
+
+    def compute(
+        self,
+        entry: CatalogEntry,
+        card: ModelCard,
+        wanted: Mapping[PredictionKey, Request],
+        known: Callable[[PredictionKey], Output | None],
+        waiting: Waiting,
+    ) -> dict[PredictionKey, tuple[Output, float | None]]:
+        """As LocalServing.compute."""
+
+    def load(self, entry: CatalogEntry, card: ModelCard) -> None:
+        """Make a model ready before it is asked."""
+
+    def loaded_on(self, model_id: str) -> tuple[str, ...]:
+        """The devices that hold a model now."""
+
+    def card(self, model_id: str) -> ModelCard | None:
+        """The card of a loaded model, or None."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
 
 
 @dataclass
@@ -86,6 +116,19 @@ class LocalServing:
         """Load a model on the first device, if it is not loaded yet."""
         with self._use(entry, card, self.devices[0]):
             pass
+
+    def loaded_on(self, model_id: str) -> tuple[str, ...]:
+        """The devices that hold a model now."""
+        return self.placement.loaded_on(model_id)
+
+    def card(self, model_id: str) -> ModelCard | None:
+        """The card of a loaded model, or None."""
+        adapter = self.placement.adapter(model_id)
+        return adapter.card if adapter is not None else None
+
+    def close(self) -> None:
+        """Put every model out of memory."""
+        self.placement.close()
 
     def batch(self) -> int:
         """Most requests in one batch."""

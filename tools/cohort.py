@@ -142,7 +142,7 @@ def run_cohort(
                 for job in done:
                     row = job.result()
                     journal.add(*going.pop(job), row)
-                    with_errors += any(value and name.split(".")[-1] == "error" for name, value in row.items())
+                    with_errors += has_error(row)
                 yield Outcome(count - len(going), done_before, with_errors)
         except BaseException:
             threads.shutdown(cancel_futures=True)
@@ -150,22 +150,32 @@ def run_cohort(
     journal.keep_first(count)
 
 
+def refused_row(name: str, refusal: FilmRefused) -> Row:
+    """The row of a file that is no film."""
+    return {"file": name, "film_id": None, "error": f"{refusal.kind}: {refusal}"}
+
+
 def row_of(content: Content, tools: Sequence[Tool], models: ModelPool) -> Row:
     """The row of one file: what it is, and each tool's findings and values under "tool.column"."""
     row: Row = {"file": content.name, "film_id": None, "error": None}
+    if content.data is None:
+        return refused_row(content.name, content.refused or FilmRefused("The file has no content."))
     try:
-        if content.data is None:
-            raise content.refused or FilmRefused("The file has no content.")
         context = ToolContext(films=ImageStore(), models=models)
         film = context.films.add(content.data)
     except FilmRefused as refusal:
-        return {**row, "error": f"{refusal.kind}: {refusal}"}
+        return refused_row(content.name, refusal)
     facts = film.facts()
     row |= {"film_id": film.id} | {name: facts[name] for name in FILM_COLUMNS}
     row["warnings"] = "; ".join(film.warnings) or None
     for tool in tools:
         row |= {f"{tool.name}.{name}": value for name, value in columns_of(tool.run(context, {"image_id": film.id}))}
     return row
+
+
+def has_error(row: Row) -> bool:
+    """Whether the film or one of the tools has an error in this row."""
+    return any(value and name.split(".")[-1] == "error" for name, value in row.items())
 
 
 def columns_of(result: Result) -> Iterator[tuple[str, Any]]:

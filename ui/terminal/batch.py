@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agent import make_pool
-from agent.settings import Settings
+from agent.settings import Runtime, Settings
 from imaging.failures import BadArguments, Unavailable
 from models.pool import ModelPool
 from tools.cohort import Journal, Outcome, check_target, run_cohort, write_table
@@ -37,7 +39,8 @@ def run_batch(folder: Path, tasks: str, out: Path, workers: int | None, settings
     tools = chosen_tools(tasks, models)
     journal = Journal(out.with_name(f".{out.name}.partial.sqlite"), _question(tools, models))
     try:
-        outcome = _with_progress(folder, tools, models, journal, workers or FILMS_AT_ONCE)
+        outcomes = _outcomes(folder, tools, models, journal, workers or FILMS_AT_ONCE, settings)
+        outcome = _with_progress(folder, outcomes)
         rows = write_table(journal, out)
     finally:
         journal.close(delete=out.exists())
@@ -70,14 +73,32 @@ def _question(tools: list[Tool], models: ModelPool) -> dict[str, Any]:
     return {"tools": [tool.name for tool in tools], "models": revisions, "hilum": version("hilum")}
 
 
-def _with_progress(folder: Path, tools: list[Tool], models: ModelPool, journal: Journal, workers: int) -> Outcome:
-    """Run the cohort behind a progress bar on stderr; how it ended."""
+def _outcomes(
+    folder: Path, tools: list[Tool], models: ModelPool, journal: Journal, workers: int, settings: Settings
+) -> Iterator[Outcome]:
+    """The run, in this process or on Ray; there the replicas start first, so that processes find them."""
+    if settings.runtime is Runtime.LOCAL:
+        return run_cohort([folder], tools, models, journal, workers)
+    from models.cluster.config import ClusterConfig
+    from models.cluster.serving import connect
+    from tools.ray_cohort import run_cohort_on_ray
+
+    config = ClusterConfig.read(settings.ray_config)
+    connect(config)
+    for task in dict.fromkeys(task for tool in tools for task in tool.needs):
+        models.prefetch(task).result()
+    make_models = partial(make_pool, settings)
+    return run_cohort_on_ray([folder], tools, make_models, journal, workers, config.films)
+
+
+def _with_progress(folder: Path, outcomes: Iterator[Outcome]) -> Outcome:
+    """Show a run behind a progress bar on stderr; how it ended."""
     total = sum(len(names) for _, _, names in os.walk(folder)) if folder.is_dir() else None
     columns = (TextColumn("films"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     last = Outcome(0, 0, 0)
     with Progress(*columns, console=Console(stderr=True)) as bars:
         bar = bars.add_task("films", total=total)
-        for outcome in run_cohort([folder], tools, models, journal, workers):
+        for outcome in outcomes:
             bars.update(bar, completed=outcome.films)
             last = outcome
     return last

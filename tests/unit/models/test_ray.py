@@ -1,0 +1,203 @@
+"""The ray runtime on one machine: two replicas of an embedded model, processes killed on the way (docs/scale.md)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from catalog_entries import entry
+from conftest import MakeFilm
+from PIL import Image
+
+from imaging.failures import BadArguments, Unavailable
+from models.catalog import Catalog
+from models.cluster.config import ClusterConfig, FilmShare, ModelShare
+from models.outputs import Scores, Task
+from models.pool import ModelPool
+from models.predictions import Prediction
+from tools.cohort import Journal, run_cohort
+from tools.contract.tool import installed
+from tools.ray_cohort import run_cohort_on_ray
+
+MODEL = "embedded-classifier"
+CONFIG = f"""
+address = "local"
+num_cpus = 2
+object_store_mb = 200
+
+[default]
+num_cpus = 0.25
+
+[models.{MODEL}]
+replicas = 2
+num_cpus = 0.5
+max_batch = 2
+
+[films]
+actors = 2
+num_cpus = 0.25
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ray") / "ray.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pool(config: Path) -> Iterator[ModelPool]:
+    """A pool whose classifier runs in two replicas; it starts Ray, and takes it down."""
+    if find_spec("ray") is None:
+        pytest.skip("the ray runtime is an extra: pip install 'hilum[ray]'")
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED"):
+            environment.delenv(name, raising=False)
+        pool = ray_pool(config)
+        pool.prefetch(Task.CLASSIFY, MODEL).result()
+        yield pool
+        pool.close()
+
+
+def ray_pool(config: Path, **options: object) -> ModelPool:
+    return ModelPool(device="cpu", profile="embedded", runtime="ray", ray_config=config, **options)  # type: ignore[arg-type]
+
+
+def scores(predictions: list[Prediction]) -> np.ndarray:
+    return np.array([item.output.values for item in predictions if isinstance(item.output, Scores)])
+
+
+def pids(title: str) -> list[int]:
+    """Processes below this one whose title holds a text."""
+    psutil = pytest.importorskip("psutil")
+    return [child.pid for child in psutil.Process().children(recursive=True) if title in " ".join(child.cmdline())]
+
+
+def wait_until(done: Callable[[], object], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until, "what the test waits for did not come"
+        time.sleep(0.02)
+
+
+def test_replicas_give_what_this_process_gives(pool: ModelPool, make_film: MakeFilm) -> None:
+    films = [make_film(seed) for seed in range(8)]
+    here = ModelPool(device="cpu", profile="embedded").predict(Task.CLASSIFY, films, model_id=MODEL)
+    there = pool.predict(Task.CLASSIFY, films, model_id=MODEL)
+    np.testing.assert_allclose(scores(there), scores(here), atol=1e-5)  # batches differ, and so float32 sums
+    assert [item.cached for item in there] == [False] * 8
+    again = pool.predict(Task.CLASSIFY, films, model_id=MODEL)
+    assert [item.cached for item in again] == [True] * 8
+    assert pool.status()[[item.id for item in pool.status()].index(MODEL)].device == "ray"
+
+
+def test_a_replica_killed_in_mid_batch_loses_no_film_and_doubles_none(pool: ModelPool, make_film: MakeFilm) -> None:
+    films = [make_film(seed) for seed in range(100, 160)]
+    before = computed(pool)
+    found: list[Prediction] = []
+    asking = threading.Thread(target=lambda: found.extend(pool.predict(Task.CLASSIFY, films, model_id=MODEL)))
+    wait_until(lambda: len(pids("ServeReplica")) == 2)
+    busy_before = pool.metrics.value("hilum_busy_seconds_total", model=MODEL)
+    asking.start()
+    wait_until(lambda: pool.metrics.value("hilum_busy_seconds_total", model=MODEL) > busy_before)
+    killed = pids("ServeReplica")[0]
+    os.kill(killed, signal.SIGKILL)
+    asking.join(120)
+    assert len(found) == 60, "every film has its prediction"
+    assert computed(pool) - before == 60, "and each counts once"
+    here = ModelPool(device="cpu", profile="embedded").predict(Task.CLASSIFY, films[::12], model_id=MODEL)
+    np.testing.assert_allclose(scores(found[::12]), scores(here), atol=1e-5)
+    wait_until(lambda: len([pid for pid in pids("ServeReplica") if pid != killed]) == 2)
+
+
+def computed(pool: ModelPool) -> float:
+    return pool.metrics.value("hilum_predictions_total", model=MODEL, source="computed")
+
+
+def test_a_failure_in_a_replica_comes_back_as_what_it_is(
+    pool: ModelPool, config: Path, tmp_path: Path, make_film: MakeFilm
+) -> None:
+    broken = entry("broken", adapter="torchxrayvision", weights="densenet121-res224-all")
+    (tmp_path / "broken.pt").write_bytes(b"\x80weights")
+    (tmp_path / "broken.toml").write_text(
+        'id = "broken"\ntitle = "t"\ntask = "classify"\nrevision = "r1"\nlicence = "none"\nsource = "test"\n'
+        'training_data = "none"\nscore_kind = "uncalibrated_sigmoid"\nscore_meaning = "none"\n'
+    )
+    other = ModelPool(Catalog([broken]), device="cpu", model_dir=tmp_path, runtime="ray", ray_config=config)
+    with pytest.raises(Unavailable, match="broken"):
+        other.predict(Task.CLASSIFY, [make_film()])
+
+
+def test_a_caller_waits_no_longer_than_told_and_the_work_is_kept(pool: ModelPool, make_film: MakeFilm) -> None:
+    films = [make_film(500)]
+    with pytest.raises(Unavailable, match="took longer than 0.001 s"):
+        pool.predict(Task.CLASSIFY, films, model_id=MODEL, timeout_s=0.001)
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(Unavailable, match="was cancelled"):
+        pool.predict(Task.CLASSIFY, [make_film(501)], model_id=MODEL, cancelled=cancelled)
+    wait_until(lambda: pool.predict(Task.CLASSIFY, films, model_id=MODEL)[0].cached)
+
+
+def test_a_process_that_reads_films_is_killed_and_the_table_is_whole(
+    pool: ModelPool, config: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for number in range(24):
+        Image.fromarray(rng.integers(0, 255, (200, 200), np.uint8)).save(folder / f"{number:02d}.png")
+    (folder / "notes.txt").write_text("not a film")
+    journal = Journal(tmp_path / "journal.sqlite", {"asked": "classify"})
+    tools, local = [installed().get("classify")], ModelPool(device="cpu", profile="embedded")
+    next(outcome for outcome in run_cohort([folder], tools, local, journal, 1) if outcome.films == 2)  # breaks off
+    first = list(journal.rows())[0]
+    killed = 0
+    make_models = partial(ModelPool, device="cpu", profile="embedded", runtime="ray", ray_config=config)
+    for outcome in run_cohort_on_ray([folder], tools, make_models, journal, 4, FilmShare(actors=2, num_cpus=0.25)):
+        if not killed and outcome.films > outcome.done_before:
+            killed = (pids("ray::MapWorker") + pids("MapBatches"))[0]
+            os.kill(killed, signal.SIGKILL)
+    rows = list(journal.rows())
+    journal.close()
+    assert killed and outcome.done_before >= 2 and outcome.films == 25
+    assert [Path(str(row["file"])).name for row in rows] == sorted(path.name for path in folder.iterdir())
+    assert [row["error"] is None for row in rows] == [True] * 24 + [False]
+    assert rows[0] == first, "what the local run wrote stands"
+    with sqlite3.connect(tmp_path / "journal.sqlite") as table:
+        assert table.execute("SELECT count(*), count(DISTINCT name) FROM rows").fetchone() == (25, 25)
+    here = {str(row["film_id"]): row for row in rows}
+    assert len(here) == 25 and all(row["classify.model"] == MODEL for row in rows[:24])
+
+
+def test_ray_is_not_imported_unless_chosen() -> None:
+    code = (
+        "import sys, app, models.pool, tools.cohort, ui.terminal.batch, models.cluster.serving, tools.ray_cohort\n"
+        "from models.pool import ModelPool\n"
+        "ModelPool(runtime='ray'); print('ray' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_the_configuration_is_checked(tmp_path: Path) -> None:
+    wrong = tmp_path / "ray.toml"
+    wrong.write_text("[default]\nreplicas = 0\n")
+    with pytest.raises(BadArguments, match=r"default\.replicas"):
+        ModelPool(runtime="ray", ray_config=wrong)
+    with pytest.raises(BadArguments, match="no runtime 'clay'"):
+        ModelPool(runtime="clay")
+    shipped = ClusterConfig.read()
+    assert shipped == ClusterConfig(), "the file says the defaults"
+    assert shipped.share("any") == ModelShare()
