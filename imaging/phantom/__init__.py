@@ -4,6 +4,7 @@ film = make_phantom(PhantomSpec(seed=3, findings=(parse_finding("effusion:left:4
 film.radiograph, film.masks["effusion_left"], film.measures["cardiothoracic_ratio"]
 """
 
+from imaging.phantom.batch import make_phantoms
 from imaging.phantom.files import write_phantom
 from imaging.phantom.film import PhantomFilm, make_phantom
 from imaging.phantom.findings import FINDINGS, LOBES, SIDES, ZONES, FindingSpec, parse_finding
@@ -19,6 +20,7 @@ __all__ = [
     "PhantomFilm",
     "PhantomSpec",
     "make_phantom",
+    "make_phantoms",
     "parse_clip",
     "parse_finding",
     "progression",

@@ -326,7 +326,7 @@ def layer(
     share["air"] = inside_fraction(np.minimum(a["trachea"], a["gas"]), np.minimum(b["trachea"], b["gas"]), soft)
     column = inside("spine")
     share["spine_bone"] = column * vertebral_density(at[1], at[2]) if column.any() else column
-    lung = np.float32(0)
+    masses = []
     for sign, side in ((1, "left"), (-1, "right")):
         own = np.float32(body.lung_density / collapsed.get(sign, 1.0) ** 3)
         mass = share[f"lung_{side}"] * own
@@ -339,6 +339,6 @@ def layer(
             mass = mass + share[name] * (np.float32(lesion.density) - own)
             if f"{name}/shell" in a:
                 mass = mass + (inside(f"{name}/shell") - share[name]) * (np.float32(1.05) - own)
-        lung = lung + np.maximum(mass, 0)
+        masses.append(np.maximum(mass, 0))
     share.update({lesion.name: inside(lesion.name) for lesion in lesions if not lesion.sign})
-    return share, lung
+    return share, masses[0] + masses[1]
