@@ -29,6 +29,8 @@ NEAREST = 3
 PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[a-z0-9_,-]+\])?==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 """A requirement with its version (PEP 508, without markers and addresses)."""
 
+ENSEMBLE = "ensemble:"
+"""How the id of a mean of classifiers that a user names begins; their ids follow, joined by "+"."""
 
 HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 """Files of a hub repository that transformers reads; weights as safetensors only, which hold no code."""
@@ -45,6 +47,8 @@ class SourceKind(StrEnum):
     """A hub repository at a revision."""
     PACKAGE = "package"
     """A Python package that holds the weights in a folder of its own."""
+    MEMBERS = "members"
+    """None of its own: the mean of other models of the catalog."""
     USER = "user"
     """A file or folder that only the user has; it lies in the model directory."""
 
@@ -90,6 +94,7 @@ class Source(BaseModel):
             SourceKind.URL: self.url,
             SourceKind.HUB: self.repo and self.revision,
             SourceKind.PACKAGE: self.package and self.file,
+            SourceKind.MEMBERS: True,
         }.get(self.kind, self.file)
         if not needed:
             raise ValueError(f"a source of kind {self.kind.value!r} needs its url, repo and revision, package, or file")
@@ -153,11 +158,12 @@ class CatalogEntry(BaseModel):
         input_size: side of the square the network sees, pixels.
         labels: what it scores or draws, in the library's own words; positions without a meaning left out.
         worker: what it needs where it cannot run in Hilum's own environment.
+        members: the catalog ids of the classifiers whose mean it is (models.ensemble); it has no adapter module then.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field(pattern="^[a-z0-9][a-z0-9_.-]*$")
+    id: str = Field(pattern="^[a-z0-9][a-z0-9_.:+-]*$")
     title: str
     tasks: tuple[Task, ...] = Field(min_length=1)
     adapter: str
@@ -177,6 +183,13 @@ class CatalogEntry(BaseModel):
     reference: str
     limits: tuple[str, ...] = ()
     worker: WorkerNeeds | None = None
+    members: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.members) != (self.source.kind is SourceKind.MEMBERS):
+            raise ValueError("members and a source of kind 'members' belong together")
+        return self
 
     def allowed_in(self, profile: str) -> bool:
         """Whether a profile (embedded, standard, full) allows this model."""
@@ -234,13 +247,44 @@ class Catalog:
             ) from error
 
     def get(self, model_id: str) -> CatalogEntry:
-        """The model of that id; BadArguments with the nearest ids otherwise."""
+        """The model of that id, or the mean of classifiers asked for as "ensemble:ID+ID".
+
+        Raises:
+            BadArguments: there is none, with the nearest ids; or the members of an ensemble cannot be one.
+        """
+        if model_id.startswith(ENSEMBLE):
+            return self._mean_of(model_id)
         if model_id not in self._entries:
             near = ", ".join(name for name, *_ in process.extract(model_id, list(self._entries), limit=NEAREST))
             raise BadArguments(
                 f"No model has the id {model_id!r}.", f"Nearest: {near}." if near else "The catalog is empty."
             )
         return self._entries[model_id]
+
+    def _mean_of(self, model_id: str) -> CatalogEntry:
+        members = [self.get(name) for name in model_id.removeprefix(ENSEMBLE).split("+")]
+        unfit = [entry.id for entry in members if entry.members or Task.CLASSIFY not in entry.tasks]
+        if len({entry.id for entry in members}) < max(2, len(members)) or unfit:
+            why = f"{unfit[0]} is no single classifier" if unfit else "its members must be two or more different models"
+            raise BadArguments(f"{model_id!r} is no ensemble: {why}.", "Write ensemble:ID+ID, with ids of classifiers.")
+        return CatalogEntry(
+            id=model_id,
+            title=f"Mean of {', '.join(entry.id for entry in members)}",
+            tasks=(Task.CLASSIFY,),
+            adapter="ensemble",
+            profile=max((entry.profile for entry in members), key=PROFILES.index),
+            source=Source(kind=SourceKind.MEMBERS, note="those of its members"),
+            licence="; ".join(dict.fromkeys(entry.licence for entry in members)),
+            gated=any(entry.gated for entry in members),
+            download_mb=sum(entry.download_mb for entry in members),
+            memory_mb={"float32": sum(entry.memory_mb["float32"] for entry in members)},
+            on_request=True,
+            input_size=max(entry.input_size for entry in members),
+            labels=tuple(dict.fromkeys(label for entry in members for label in entry.labels)),
+            training_data="that of its members",
+            reference="models/ensemble.py",
+            members=tuple(entry.id for entry in members),
+        )
 
     def serving(self, task: Task) -> tuple[CatalogEntry, ...]:
         """Every model of a task, best first."""

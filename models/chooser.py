@@ -69,7 +69,16 @@ class Chooser:
         raise Unavailable(f"No model that serves {task.value} is here: {presence.reason}.", presence.remedy)
 
     def presence(self, entry: CatalogEntry) -> Presence:
-        """What is in memory, else what lies on disk, unless that very file was found not to load."""
+        """What is in memory, else what lies on disk, unless that very file was found not to load.
+
+        An ensemble is here when all its members are.
+        """
+        for member in entry.members:
+            found = self.presence(self.catalog.get(member))
+            if not found.present:
+                return Presence(False, None, f"its member {member} is not here: {found.reason}", found.remedy)
+        if entry.members:
+            return Presence(True, None)
         with self._lock:
             loaded, refused = self._loaded.get(entry.id), self._refused.get(entry.id)
         if loaded is not None:

@@ -20,6 +20,9 @@ OPERATING_POINT = 0.5
 OPERATING_BAND = 0.05
 """Half-width of the uncertain band around the operating point. A choice of ours, not a measured one."""
 
+SIGMOID_BAND = 0.2
+"""The same around the middle of a sigmoid whose operating point nobody published: wider, as less is known."""
+
 REVISION_DIGITS = 12
 """Hex digits of the weights' sha256 that a revision carries where nothing was pinned."""
 
@@ -61,6 +64,30 @@ TEXT = Kind(
 """Also what models in workers give, whatever their task."""
 
 KINDS = (
+    Kind(
+        frozenset({Task.CLASSIFY}),
+        ScoreKind.SIGMOID,
+        "The model's own sigmoid or share in [0, 1], as its authors' code gives it; not calibrated, not a probability.",
+        (
+            "No operating points were published with the weights: 0.5 is the middle of the scale, and the uncertain "
+            "band of 0.3 to 0.7 is Hilum's choice.",
+        ),
+    ),
+    Kind(
+        frozenset({Task.SEGMENT}),
+        ScoreKind.MASK_PROBABILITY,
+        "Mean of the model's own sigmoid over the mask's pixels; not a Dice.",
+    ),
+    Kind(
+        frozenset({Task.RECONSTRUCT}),
+        ScoreKind.MEASUREMENT,
+        "Mean absolute difference, over the pixels the network sees, between the film and its reconstruction, both on "
+        "a scale of 0 to 1. 0 is a perfect copy; the more a film differs from those of training, the larger.",
+        (
+            "No threshold is known for it: compare a film's score with those of many films of the same source.",
+            "Noise, collimation and burnt-in text raise it as disease does; a film copied well may still be abnormal.",
+        ),
+    ),
     Kind(
         frozenset({Task.ZERO_SHOT}),
         ScoreKind.SIMILARITY,
@@ -140,6 +167,7 @@ def _of_task(entry: CatalogEntry, presence: Presence) -> ModelCard:
         score_meaning=" ".join(kind.meaning for kind in answers) or "The model's own score; not a probability.",
         limits=[*entry.limits, *dict.fromkeys(limits), UNMEASURED],
         references=[entry.reference],
+        findings=_findings(entry, SIGMOID_BAND) if Task.CLASSIFY in entry.tasks else [],
     )
 
 
@@ -203,16 +231,6 @@ def _of_trait(entry: CatalogEntry, presence: Presence) -> ModelCard:
 def _from_catalog(entry: CatalogEntry, presence: Presence) -> ModelCard:
     source = entry.source
     revision = _revision(entry, presence)
-    findings = [
-        FindingCard(
-            code=code,
-            label=label.replace("_", " "),
-            threshold=OPERATING_POINT,
-            uncertain_low=OPERATING_POINT - OPERATING_BAND,
-            uncertain_high=OPERATING_POINT + OPERATING_BAND,
-        )
-        for code, label in zip(entry.finding_codes(), entry.labels, strict=True)
-    ]
     return ModelCard(
         id=entry.id,
         title=entry.title,
@@ -225,5 +243,19 @@ def _from_catalog(entry: CatalogEntry, presence: Presence) -> ModelCard:
         score_meaning=OPERATING_MEANING,
         limits=[*entry.limits, *OPERATING_LIMITS],
         references=[entry.reference],
-        findings=findings,
+        findings=_findings(entry, OPERATING_BAND),
     )
+
+
+def _findings(entry: CatalogEntry, band: float) -> list[FindingCard]:
+    """A card for each label, with the middle of the scale as threshold and an uncertain band around it."""
+    return [
+        FindingCard(
+            code=code,
+            label=label.replace("_", " "),
+            threshold=OPERATING_POINT,
+            uncertain_low=OPERATING_POINT - band,
+            uncertain_high=OPERATING_POINT + band,
+        )
+        for code, label in zip(entry.finding_codes(), entry.labels, strict=True)
+    ]

@@ -67,10 +67,12 @@ class Scores:
     Attributes:
         codes: n finding codes of tools/knowledge/findings.toml (or the model's own label where none maps).
         values: float32 [n] in [0, 1]; what they mean is the card's `score_kind`.
+        spread: of a mean over models: float32 [n], the largest less the smallest score among them; else None.
     """
 
     codes: tuple[str, ...]
     values: npt.NDArray[np.float32]
+    spread: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -206,10 +208,14 @@ class Picture:
     Attributes:
         pixels: float32 [H, W] in [0, 1], 1 = dense.
         what: in words, for captions ("reconstruction", "generated").
+        extent: (row_min, col_min, row_max, col_max) in the pixels of the film it shows; None where it shows none.
+        score: how far a reconstruction is from its film, by the definition in the card's `score_meaning`; else None.
     """
 
     pixels: npt.NDArray[np.float32]
     what: str
+    extent: tuple[float, float, float, float] | None = None
+    score: float | None = None
 
 
 Output = Scores | Masks | Heatmaps | Attributes | Quality | Embedding | Text | Picture

@@ -98,7 +98,7 @@ def tensors_of(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         Unavailable: the file is no pickled network, is broken, or names something it should not.
     """
-    network = _loaded(path)
+    network = checkpoint_of(path)
     tensors = dict(_walk(network, ""))
     if not tensors:
         raise Unavailable(f"{path} holds no network but a {type(network).__name__}.", "Get the file again.")
@@ -115,22 +115,30 @@ def state_dict_of(path: Path, prefix: str = "") -> dict[str, torch.Tensor]:
     Raises:
         Unavailable: the file is broken, holds no state dict, or names something it should not.
     """
-    found = _loaded(path)
+    found = checkpoint_of(path)
     state = found.get("state_dict", found) if isinstance(found, dict) else found
     if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise Unavailable(f"{path} holds no state dict but a {type(found).__name__}.", "Get the file again.")
     return {str(name).removeprefix(prefix): value for name, value in state.items()}
 
 
-def _loaded(path: Path) -> Any:
-    """What a file of torch.save holds, by the restricted unpickler."""
+def checkpoint_of(source: Path | IO[bytes], name: str = "") -> Any:
+    """What a file of torch.save holds: tensors on the CPU, plain containers, and shells for everything else.
+
+    Args:
+        source: the file, or its bytes as a stream.
+        name: what to call a stream when it is wrong.
+
+    Raises:
+        Unavailable: the file is broken, or names something it should not.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch compares the class's old source with the shell's
-            return torch.load(path, map_location="cpu", pickle_module=_RestrictedPickle(), weights_only=False)
+            return torch.load(source, map_location="cpu", pickle_module=_RestrictedPickle(), weights_only=False)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise Unavailable(
-            f"{path} was not loaded: {first_line(error)}.", "Get the file again from where the catalog says."
+            f"{name or source} was not loaded: {first_line(error)}.", "Get the file again from where the catalog says."
         ) from error
 
 

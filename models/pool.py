@@ -260,9 +260,7 @@ class ModelPool:
         said = []
         for member in entry.members:
             left_s = None if until is None else max(until - time.monotonic(), 0.0)
-            said.append(
-                self.ask(Task.CLASSIFY, requests, model_id=member, timeout_s=left_s, cancelled=cancelled)
-            )
+            said.append(self.ask(Task.CLASSIFY, requests, model_id=member, timeout_s=left_s, cancelled=cancelled))
         return [ensemble.combined(entry, card, one) for one in zip(*said, strict=True)]
 
     def _load(self, task: Task, model_id: str | None) -> None:

@@ -85,6 +85,9 @@ def locate(entry: CatalogEntry, model_dir: Path | None = None) -> Presence:
         return _found(entry, EMBEDDED_DIR)
     if entry.source.kind is SourceKind.PACKAGE:
         return _packaged(entry)
+    if entry.source.kind is SourceKind.MEMBERS:
+        remedy = f"Run: hilum models pull {' '.join(entry.members)}."
+        return Presence(False, None, "it is the mean of other models and has no weights of its own", remedy)
     first = model_directory(model_dir)
     places = [first] if model_dir is not None else [first, PACKAGE_MODEL_DIR.expanduser()]
     found = [_found(entry, place) for place in places]

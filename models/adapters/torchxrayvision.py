@@ -10,23 +10,36 @@ import pickle
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torchvision
+from scipy.sparse import csr_array
+from skimage.transform import resize
 from torch import nn
+from torch.fx.experimental.optimization import fuse
 
 from imaging.failures import Unavailable
 from imaging.radiograph import FilmArray, Radiograph
 from models.card import ModelCard
 from models.catalog import CatalogEntry, code_of
-from models.outputs import Heatmaps, Output, Scores, Task
+from models.device import inference, place
+from models.outputs import Embedding, Heatmaps, Output, Scores, Task
 from models.pickled import first_line, tensors_of
 
 with warnings.catch_warnings():  # torchxrayvision.models silences every warning of the process when imported
     import torchxrayvision as xrv
+
+
+HALF_RANGE = np.float32(1024)
+"""The package's networks see -1024 (black) to 1024 (white): torchxrayvision.utils.normalize."""
+
+RESIZERS = 32
+"""Sizes of films whose resizing matrices are kept; each takes about 0.1 MB."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +63,20 @@ class TorchXRayVision:
     device: str
 
     def predict(self, task: Task, films: Sequence[Radiograph]) -> list[Output]:
-        """Scores (classify) or heatmaps (ground) of each film, in order, from one batch.
+        """Scores (classify), heatmaps (ground) or vectors (embed) of each film, in order, from one batch.
 
-        Both are on the package's scale: 0.5 is the operating point of the finding. A heatmap's cell is the score the
-        film would have if all of it looked like that cell.
+        Scores and heatmaps are on the package's scale: 0.5 is the operating point of the finding. A heatmap's cell is
+        the score the film would have if all of it looked like that cell. A vector is the mean of the last maps (1,024
+        numbers of a DenseNet, features2 of the package), made of length 1; its space carries the weights' revision.
         """
         squares = np.stack([prepare(film.pixels, self.side) for film in films])
-        with torch.inference_mode():
-            maps = self.network.features(torch.from_numpy(squares).to(self.device))
-            scores = self._scaled(self.network.head(maps.mean(dim=(2, 3))))
+        with inference(self.device):
+            maps = self.network.features(torch.from_numpy(squares).to(self.device)).float()
+            means = maps.mean(dim=(2, 3))
+            if task is Task.EMBED:
+                rows = nn.functional.normalize(means, dim=1).cpu().numpy()
+                return [Embedding(row, f"{self.card.id}@{self.card.revision}") for row in rows]
+            scores = self._scaled(self.network.head(means))
             if task is Task.CLASSIFY:
                 return [Scores(self.codes, row) for row in scores]
             cells = self.network.head(maps.movedim(1, -1))
@@ -70,7 +88,7 @@ class TorchXRayVision:
 
     def _scaled(self, logits: torch.Tensor) -> npt.NDArray[np.float32]:
         """Logits [N, all outputs] to scores float32 [N, n] in [0, 1], 0.5 = operating point, by op_norm."""
-        used = torch.sigmoid(logits[:, list(self.used)])
+        used = torch.sigmoid(logits[:, list(self.used)].float())
         scaled: npt.NDArray[np.float32] = xrv.models.op_norm(used, self.thresholds).cpu().numpy()
         return scaled
 
@@ -97,11 +115,12 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Torch
             "Install the release of constraints.txt.",
         )
     network = _resnet(path) if entry.weights.startswith("resnet") else _densenet(path)
+    network.features, network.head = place(fold(network.features), device), place(network.head, device)
     operating = np.asarray(table["op_threshs"], dtype=np.float32)
     used = tuple(i for i, label in enumerate(table["labels"]) if label and not np.isnan(operating[i]))
     return TorchXRayVision(
         card=card,
-        network=network.eval().requires_grad_(False).to(device),
+        network=network,
         used=used,
         codes=tuple(code_of(table["labels"][i]) for i in used),
         thresholds=torch.from_numpy(operating[list(used)]).to(device),
@@ -110,15 +129,37 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Torch
     )
 
 
+def fold(network: nn.Module) -> nn.Module:
+    """The same function with each batch normalisation that follows a convolution folded into its weights."""
+    return fuse(network.eval())
+
+
 def prepare(pixels: FilmArray, side: int) -> FilmArray:
-    """A film as the network sees it, by the package's own three steps.
+    """A film as the network sees it: the package's normalize, XRayCenterCrop and XRayResizer in one.
+
+    XRayResizer smooths and samples rows and columns alike, each a product with one matrix, which is kept for films of
+    the same size. Its smoothing takes what lies outside the film for 0, the middle of the network's range, and its
+    result is cut to the range of the film's own values.
 
     Takes pixels float32 [H, W] in [0, 1], 1 = dense; returns float32 [1, side, side] in [-1024, 1024]: the middle
-    square of the film, resized. The ends of the long side are not seen.
+    square of the film, resized. The ends of the long side are not seen. Equals the package to float32's rounding.
     """
-    wide = xrv.utils.normalize(pixels, maxval=1)[None]
-    square: FilmArray = xrv.datasets.XRayResizer(side)(xrv.datasets.XRayCenterCrop()(wide))
+    top, left, bottom, right = (int(edge) for edge in middle_square(pixels.shape))
+    middle = np.asarray(pixels[top:bottom, left:right], dtype=np.float32)
+    resizer, weight = _resizer(bottom - top, side)
+    mean = resizer @ np.ascontiguousarray((resizer @ middle).T)
+    scaled = (2 * mean.T - np.outer(weight, weight)) * HALF_RANGE
+    low, high = ((2 * value - 1) * HALF_RANGE for value in (middle.min(), middle.max()))
+    square: FilmArray = np.clip(scaled, low, high, dtype=np.float32)[None]
     return square
+
+
+@lru_cache(maxsize=RESIZERS)
+def _resizer(length: int, side: int) -> tuple[Any, FilmArray]:
+    """(matrix, its row sums) of XRayResizer along one axis: float32 [side, length], as a sparse array, and [side]."""
+    resized = resize(np.eye(length, dtype=np.float32), (side, length), mode="constant", preserve_range=True)
+    matrix = resized.astype(np.float32)
+    return csr_array(matrix), matrix.sum(axis=1)
 
 
 def middle_square(shape: tuple[int, int]) -> tuple[float, float, float, float]:

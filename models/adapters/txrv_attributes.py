@@ -87,7 +87,7 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Trait
     return TraitModel(card, family, network, entry.input_size, device)
 
 
-def _normalised(unit: torch.Tensor) -> torch.Tensor:
+def normalised(unit: torch.Tensor) -> torch.Tensor:
     mean = torch.tensor(IMAGENET_MEAN, device=unit.device).view(1, 3, 1, 1)
     std = torch.tensor(IMAGENET_STD, device=unit.device).view(1, 3, 1, 1)
     return (unit - mean) / std
@@ -123,9 +123,9 @@ def _filled(network: nn.Module, path: Path, device: str, prefix: str = "") -> nn
 
 
 FAMILIES = {
-    "view": Family("view", ("FRONTAL", "LATERAL"), _view, _normalised),
-    "age": Family("age_years", ("years",), load_script, _normalised, share=False),
+    "view": Family("view", ("FRONTAL", "LATERAL"), _view, normalised),
+    "age": Family("age_years", ("years",), load_script, normalised, share=False),
     "sex": Family("sex", ("M", "F"), _sex, lambda unit: unit * SEX_SCALE),
-    "race": Family("race", ("Asian", "Black", "White"), _race, _normalised),
+    "race": Family("race", ("Asian", "Black", "White"), _race, normalised),
 }
 """By the entry's `weights`. softmax of the race model's log-softmax is its softmax."""

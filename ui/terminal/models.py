@@ -14,7 +14,7 @@ from rich.table import Table
 
 from agent.settings import Settings
 from imaging.failures import BadArguments, HilumFailure, Unavailable
-from models.catalog import PROFILES, Catalog, CatalogEntry, SourceKind
+from models.catalog import ENSEMBLE, PROFILES, Catalog, CatalogEntry, SourceKind
 from models.fetch import store as pulling
 from models.outputs import Task
 from models.weights import locate, model_directory, pulled
@@ -61,7 +61,8 @@ def chosen(names: Sequence[str]) -> list[CatalogEntry]:
         if name in PROFILES:
             ids |= {entry.id for entry in catalog if entry.allowed_in(name) and not entry.on_request}
         else:
-            ids.add(catalog.get(name).id)
+            entry = catalog.get(name)
+            ids |= set(entry.members) if name.startswith(ENSEMBLE) else {entry.id, *entry.members}
     return [entry for entry in catalog if entry.id in ids]
 
 
