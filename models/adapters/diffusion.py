@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +72,9 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Diffu
     """
     require("diffusers", "full", entry.id)
     from diffusers import StableDiffusionPipeline
+    from diffusers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     index = path / "model_index.json"
     if not index.is_file():
         raise Unavailable(f"{path} has no model_index.json.", "Put a folder there as diffusers writes it.")
@@ -83,7 +86,8 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Diffu
         pipeline = StableDiffusionPipeline.from_pretrained(
             path,
             local_files_only=True,
-            torch_dtype=dtype_on(entry, device),
+            dtype=dtype_on(entry, device),
+            low_cpu_mem_usage=importlib.util.find_spec("accelerate") is not None,
             safety_checker=None,
             feature_extractor=None,
         )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from transformers.utils.logging import disable_progress_bar
 
 from imaging.failures import Unavailable
 from imaging.radiograph import Radiograph
@@ -23,6 +24,9 @@ WHITE = 255
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
 """Nothing is downloaded behind the user's back, and no code of a repository runs."""
+
+
+disable_progress_bar()  # Hilum shows its own
 
 
 def picture(film: Radiograph) -> Image.Image:

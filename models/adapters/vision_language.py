@@ -20,7 +20,10 @@ from models.outputs import Output, Task, Text
 from models.request import Question, Request
 from prompts import prompt
 
-QUANTISED = {"int8": {"load_in_8bit": True}, "int4": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}}
+QUANTISED: dict[str, dict[str, Any]] = {
+    "int8": {"load_in_8bit": True},
+    "int4": {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"},
+}
 """What bitsandbytes is asked for, by our names."""
 
 
