@@ -121,8 +121,18 @@ def batch(
 
 
 @cli.command()
-def doctor(as_json: JsonOption = False, profile: ProfileOption = None) -> None:
+def doctor(
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+    watch: Annotated[bool, typer.Option("--watch", help="show what a running chat's models do, until Ctrl-C")] = False,
+    at: Annotated[str, typer.Option(help="address of the chat to watch")] = "http://127.0.0.1:7860",
+) -> None:
     """Say what is here, what is not and why, and which settings are in force."""
+    if watch:
+        from ui.terminal.watch import watch as show
+
+        show(at, _stdout())
+        return
     from agent import make_pool
     from ui.terminal.doctor import examine, print_report
 

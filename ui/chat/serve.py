@@ -1,11 +1,14 @@
 """Serving the page: this machine only, unless there is a login; nothing is shared, measured or fetched elsewhere."""
 
-from __future__ import annotations
+# No postponed annotations here: FastAPI reads those of the metrics route when it is added.
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from fastapi import Request
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from agent.settings import Settings
 from imaging.failures import BadArguments
@@ -25,6 +28,9 @@ CONCURRENT_TURNS = 4
 WAITING_TURNS = 64
 """Requests that may wait in line; one more is told that the server is busy."""
 
+METRICS_PATH = "/metrics"
+"""Where Prometheus looks by default."""
+
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
 SYSTEM_MONOSPACE = ("ui-monospace", "SFMono-Regular", "Consolas", "DejaVu Sans Mono", "monospace")
 
@@ -32,7 +38,7 @@ Login = Callable[[str, str], bool] | tuple[str, str] | list[tuple[str, str]]
 
 
 def launch(
-    agent: Agent,
+    agent: "Agent",
     settings: Settings,
     host: str = "127.0.0.1",
     port: int = 7860,
@@ -62,7 +68,7 @@ def launch(
         )
     page = build(agent, settings)
     page.queue(default_concurrency_limit=CONCURRENT_TURNS, max_size=WAITING_TURNS)
-    page.launch(
+    server, _, _ = page.launch(
         server_name=host,
         server_port=port or None,
         auth=auth,
@@ -79,9 +85,23 @@ def launch(
         max_file_size=MAX_UPLOAD,
         footer_links=[],
         quiet=quiet,
-        prevent_thread_lock=not block,
+        prevent_thread_lock=True,
     )
+    server.add_api_route(METRICS_PATH, _metrics(agent), include_in_schema=False)
+    if block:
+        page.block_thread()
     return page
+
+
+def _metrics(agent: "Agent") -> Callable[[Request], PlainTextResponse]:
+    """What the pool counted, as Prometheus text, to this machine alone: counts and model ids, nothing of films."""
+
+    def metrics(request: Request) -> PlainTextResponse:
+        if request.client is None or not is_loopback(request.client.host):
+            return PlainTextResponse("Metrics are told to this machine alone.\n", status_code=403)
+        return PlainTextResponse(agent.models.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    return metrics
 
 
 def theme() -> gr.themes.Base:
