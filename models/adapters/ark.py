@@ -1,7 +1,7 @@
 """Ark+, a Swin Transformer with one head per data set, from the checkpoint its authors give out.
 
 The file holds `teacher`, a state dict with the names of timm's Swin Transformer, a `projector` and `omni_heads`; the
-architecture is timm's, its sizes are read from the file. Order of the heads and labels, size and normalisation are those
+architecture is timm's, its sizes are read from the file. Order of heads and labels, size and normalisation are those
 of the authors' notebook (github.com/jlianglab/Ark, Ark_Plus/Zeroshot/Ark+zeroshot-pred.ipynb).
 """
 

@@ -17,6 +17,7 @@ from imaging.failures import Unavailable
 from imaging.radiograph import Radiograph
 from models.card import ModelCard
 from models.catalog import CatalogEntry
+from models.device import inference, place
 from models.networks import FINDINGS, Classifier, load_classifier
 from models.outputs import Heatmaps, Output, Scores, Task
 from models.preprocess import Geometry, prepare
@@ -49,7 +50,7 @@ class EmbeddedClassifier:
         """
         placed = [prepare(film.pixels, self.side) for film in films]
         squares = torch.cat([square for square, _ in placed]).to(self.device)
-        with torch.inference_mode(), torch.device(self.device):  # forward_with_cam makes tensors on the default device
+        with inference(self.device), torch.device(self.device):  # forward_with_cam makes tensors on the default device
             if task is Task.CLASSIFY:
                 return [Scores(FINDINGS, row) for row in self._calibrated(self.network(squares))]
             logits, maps = self.network.forward_with_cam(squares)
@@ -59,7 +60,9 @@ class EmbeddedClassifier:
 
     def _calibrated(self, logits: torch.Tensor) -> npt.NDArray[np.float32]:
         """Probabilities float32 [N, 14] of logits [N, 14]."""
-        probabilities: npt.NDArray[np.float32] = torch.sigmoid(self.slope * logits.cpu() + self.intercept).numpy()
+        probabilities: npt.NDArray[np.float32] = torch.sigmoid(
+            self.slope * logits.float().cpu() + self.intercept
+        ).numpy()
         return probabilities
 
 
@@ -94,7 +97,8 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Embed
         raise Unavailable(
             f"{path} is not the classifier's: {error}", f"Make it again with {entry.reference}."
         ) from error
+    placed: Classifier = place(network, device)  # type: ignore[assignment]
     slope, intercept = (
         torch.tensor([platt[code][key] for code in FINDINGS], dtype=torch.float32) for key in ("slope", "intercept")
     )
-    return EmbeddedClassifier(card, network.to(device), slope, intercept, entry.input_size, device)
+    return EmbeddedClassifier(card, placed, slope, intercept, entry.input_size, device)

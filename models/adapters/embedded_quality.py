@@ -15,6 +15,7 @@ from imaging.failures import Unavailable
 from imaging.radiograph import Radiograph
 from models.card import ModelCard
 from models.catalog import CatalogEntry
+from models.device import inference, place
 from models.outputs import Output, Quality, Task
 from models.preprocess import prepare
 from models.quality import EDGES, VIEWS, QualityNetwork, load_quality
@@ -45,7 +46,7 @@ class EmbeddedQuality:
     def predict(self, task: Task, films: Sequence[Radiograph]) -> list[Output]:
         """The quality of each film, in order, from one batch."""
         squares = torch.cat([prepare(film.pixels, self.side)[0] for film in films])
-        with torch.inference_mode():
+        with inference(self.device):
             raw = {name: value.float().cpu() for name, value in self.network(squares.to(self.device)).items()}
         return [self._verdict({name: value[row] for name, value in raw.items()}) for row in range(len(films))]
 
@@ -110,4 +111,5 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Embed
             f"{path} is not the quality network's: {error}", f"Make it again with {entry.reference}."
         ) from error
     breath: dict[str, Any] = (card.model_extra or {}).get("inspiration", {})
-    return EmbeddedQuality(card, network.to(device), verdicts, bool(breath.get("usable")), entry.input_size, device)
+    placed: QualityNetwork = place(network, device)  # type: ignore[assignment]
+    return EmbeddedQuality(card, placed, verdicts, bool(breath.get("usable")), entry.input_size, device)

@@ -1,4 +1,4 @@
-"""Hilum's embedded segmenter: lungs, heart and clavicles as masks in the film's own geometry."""
+"""Hilum's embedded segmenter: twelve structures as masks in the film's own geometry."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from imaging.failures import Unavailable
 from imaging.radiograph import FilmArray, Radiograph
 from models.card import ModelCard
 from models.catalog import CatalogEntry
-from models.networks import STRUCTURES, Segmenter, clean, load_segmenter
+from models.networks import IN_PIECES, STRUCTURES, Segmenter, clean, load_segmenter
 from models.outputs import Masks, Output, Task
-from models.preprocess import Geometry, prepare, restore
+from models.preprocess import Geometry, prepare, restore_mask
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ class EmbeddedSegmenter:
         """Clean at the network's size and bring back one structure at a time, as `models.networks.segment` does."""
         masks = np.zeros((len(STRUCTURES), geometry.film_height, geometry.film_width), dtype=bool)
         quality = np.zeros(len(STRUCTURES), dtype=np.float32)
-        for index, (probability, threshold) in enumerate(zip(probabilities, self.thresholds, strict=True)):
-            cleaned = clean(probability, threshold)
-            masks[index] = restore(torch.from_numpy(cleaned)[None], geometry)[0] > np.float32(threshold)
+        named = zip(STRUCTURES, probabilities, self.thresholds, strict=True)
+        for index, (name, probability, threshold) in enumerate(named):
+            cleaned = clean(probability, threshold, name in IN_PIECES)
+            masks[index] = restore_mask(cleaned, geometry, threshold)
             quality[index] = certainty(probability, cleaned > threshold)
         return Masks(STRUCTURES, masks, quality)
 

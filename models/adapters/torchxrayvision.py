@@ -21,7 +21,6 @@ import torchvision
 from scipy.sparse import csr_array
 from skimage.transform import resize
 from torch import nn
-from torch.fx.experimental.optimization import fuse
 
 from imaging.failures import Unavailable
 from imaging.radiograph import FilmArray, Radiograph
@@ -115,7 +114,7 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Torch
             "Install the release of constraints.txt.",
         )
     network = _resnet(path) if entry.weights.startswith("resnet") else _densenet(path)
-    network.features, network.head = place(fold(network.features), device), place(network.head, device)
+    network.features, network.head = place(network.features, device), place(network.head, device)
     operating = np.asarray(table["op_threshs"], dtype=np.float32)
     used = tuple(i for i, label in enumerate(table["labels"]) if label and not np.isnan(operating[i]))
     return TorchXRayVision(
@@ -127,11 +126,6 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Torch
         side=table["input_resolution"],
         device=device,
     )
-
-
-def fold(network: nn.Module) -> nn.Module:
-    """The same function with each batch normalisation that follows a convolution folded into its weights."""
-    return fuse(network.eval())
 
 
 def prepare(pixels: FilmArray, side: int) -> FilmArray:

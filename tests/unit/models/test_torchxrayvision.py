@@ -14,7 +14,7 @@ from imaging.failures import Unavailable
 from imaging.radiograph import FilmArray, Radiograph
 from models.adapters import torchxrayvision as adapter
 from models.catalog import Catalog
-from models.outputs import Heatmaps, ScoreKind, Scores, Task
+from models.outputs import Embedding, Heatmaps, ScoreKind, Scores, Task
 from models.pool import ModelPool
 
 xrv = pytest.importorskip("torchxrayvision")
@@ -40,13 +40,16 @@ def scores_of(pool: ModelPool, film: Radiograph) -> Scores:
 @pytest.mark.parametrize("side", [224, 512])
 @pytest.mark.parametrize("shape", [(300, 240), (241, 700), (224, 224), (100, 90), (901, 640)])
 def test_preprocessing_is_the_packages_pixel_for_pixel(shape: tuple[int, int], side: int, make_film: MakeFilm) -> None:
-    """Expected: normalize at 8 bits, XRayCenterCrop and XRayResizer of the package, as its README uses them."""
+    """Expected: normalize at 8 bits, XRayCenterCrop and XRayResizer of the package, as its README uses them.
+
+    To 1e-6 of the range of 2048: float32's rounding, as sums are taken in another order.
+    """
     eight_bit = np.round(make_film(3, shape).pixels * 255).astype(np.uint8)
     image = xrv.utils.normalize(eight_bit, 255)[None]
     expected = xrv.datasets.XRayResizer(side)(xrv.datasets.XRayCenterCrop()(image))
     ours = adapter.prepare(eight_bit.astype(np.float32) / np.float32(255), side)
     assert ours.shape == expected.shape == (1, side, side) and ours.dtype == np.float32
-    np.testing.assert_array_equal(ours, expected)
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=2e-3)
 
 
 def test_preprocessing_spans_minus_to_plus_1024() -> None:
@@ -101,6 +104,18 @@ def test_the_card_names_the_score_and_what_was_not_verified(txrv_dir: Path) -> N
     assert card.score_kind is ScoreKind.OPERATING_POINT and "not a probability" in card.score_meaning
     assert {item.threshold for item in card.findings} == {0.5} and len(card.findings) == 18
     assert card.revision.startswith("v1+sha256.") and any("sha256" in limit for limit in card.limits)
+
+
+def test_vectors_are_the_packages_features(txrv_dir: Path, make_film: MakeFilm) -> None:
+    """Expected: features2 of the package's own model from the same file, made of length 1."""
+    film = make_film(5)
+    with torch.inference_mode():
+        raw = theirs(DENSENET, txrv_dir).features2(torch.from_numpy(package_input(film.pixels, 224)))[0].numpy()
+    [prediction] = loaded(DENSENET, txrv_dir).predict(Task.EMBED, [film], model_id=DENSENET)
+    vector = prediction.output
+    assert isinstance(vector, Embedding) and vector.values.shape == (1024,)
+    np.testing.assert_allclose(vector.values, raw / np.linalg.norm(raw), atol=1e-5)
+    assert vector.space == f"{DENSENET}@{prediction.revision}"
 
 
 @pytest.mark.parametrize("model_id", [DENSENET, RESNET])
