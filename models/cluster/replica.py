@@ -57,8 +57,9 @@ class Replica:
 
     def reconfigure(self, batching: dict[str, float]) -> None:
         """Called by Serve with the sizes of the configuration, at the start and when they change."""
-        self._batched.set_max_batch_size(int(batching["max_batch"]))
-        self._batched.set_batch_wait_timeout_s(batching["max_wait_ms"] / 1000)
+        batched: Any = self._batched  # serve.batch adds the two setters
+        batched.set_max_batch_size(int(batching["max_batch"]))
+        batched.set_batch_wait_timeout_s(batching["max_wait_ms"] / 1000)
 
     async def __call__(self, task: str, revision: str, request: Request) -> Reply:
         """The reply to one request."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import secrets
 import sys
@@ -39,8 +40,6 @@ ATTEMPTS = 5
 
 STATUS_POLL_S = 0.25
 """How often a starting deployment is looked at."""
-
-LOOPBACK = "127.0.0.1"
 
 Known = Callable[[PredictionKey], Output | None]
 Computed = tuple[Output, float]
@@ -258,7 +257,8 @@ class RayServing:
 def connect(config: ClusterConfig) -> bool:
     """Join or start Ray and its Serve, without its dashboard, HTTP server or telemetry; whether Ray was started here.
 
-    A local Ray listens on the loopback address and asks for a token that only this process and its children know.
+    A local Ray listens on the loopback address alone and asks for a token that only this process and its children know,
+    unless the program imported Ray before: then what it set for Ray counts.
 
     Raises:
         Unavailable: Ray is not installed, or the cluster does not answer.
@@ -267,6 +267,8 @@ def connect(config: ClusterConfig) -> bool:
     if config.address == LOCAL and "ray" not in sys.modules:  # Ray reads its variables when it is imported
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        # The only switch of ray 2.60 that keeps its sockets off the network, on Linux too (tests/unit/models/test_ray).
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
         from ray import serve
@@ -283,10 +285,9 @@ def connect(config: ClusterConfig) -> bool:
                 "num_cpus": config.num_cpus,
                 "object_store_memory": config.object_store_mb << 20,
                 "include_dashboard": False,
-                "_node_ip_address": LOOPBACK,
             }
         try:
-            ray.init(log_to_driver=False, logging_level="ERROR", **options)
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise Unavailable(
                 f"Ray at {config.address!r} does not answer: {error}", 'Start it, or set address = "local" in ray.toml.'
