@@ -89,7 +89,9 @@ def open_clip_pair(path: Path, device: str) -> OpenClipPair:
         raise Unavailable(f"{path} resizes films by {mode!r}, which is not known here.", "Use shortest or squash.")
     logging.getLogger("open_clip").setLevel(logging.WARNING)
     with reading(path), tempfile.TemporaryDirectory() as beside:
-        shape = path if (path / "config.json").is_file() else Path(beside)
+        own = path / "config.json"
+        described = own.is_file() and "model_type" in json.loads(own.read_text(encoding="utf-8"))
+        shape = path if described else Path(beside)
         if shape != path:
             BertConfig().save_pretrained(beside)
         text = {**told["model_cfg"]["text_cfg"], "hf_model_name": str(shape), "hf_model_pretrained": False}

@@ -22,6 +22,9 @@ PARALLEL = 4
 SPARE_BYTES = 500_000_000
 """Room that is left on the disk after a pull."""
 
+LEFT_OUT = {SourceKind.EMBEDDED: "part of Hilum", SourceKind.PACKAGE: "a Python package of its own"}
+"""Why a model is not downloaded."""
+
 Progress = Callable[[str, int, int | None], None]
 """progress(model id, bytes so far, bytes in all or None)."""
 
@@ -51,7 +54,7 @@ def plan(entries: Sequence[CatalogEntry], model_dir: Path, present: Callable[[Ca
         Unavailable: the disk has not the room, or the directory cannot be written.
     """
     left_out = {
-        entry.id: "part of Hilum" if entry.source.kind is SourceKind.EMBEDDED else "supplied by you"
+        entry.id: LEFT_OUT.get(entry.source.kind, "supplied by you")
         for entry in entries
         if entry.source.kind not in (SourceKind.URL, SourceKind.HUB)
     }
