@@ -1,4 +1,4 @@
-"""The two embedded networks: a segmenter of five structures and a classifier of fourteen findings.
+"""Two of the embedded networks: a segmenter of twelve structures and a classifier of fourteen findings.
 
 Both are built on EfficientNet-Lite0 (models/lite0.py); weights come from a state dict.
 """
@@ -13,10 +13,25 @@ from torch import nn
 from torch.nn import functional
 
 from models import lite0
-from models.preprocess import FloatImage, prepare, restore
+from models.preprocess import FloatImage, prepare, restore, restore_mask
 
-STRUCTURES = ("left_lung", "right_lung", "heart", "left_clavicle", "right_clavicle")
+STRUCTURES = (
+    "left_lung", "right_lung", "heart", "left_clavicle", "right_clavicle",
+    "mediastinum", "aorta", "trachea", "spine", "ribs", "left_diaphragm", "right_diaphragm",
+)  # fmt: skip
 """Channels of the segmenter, in order. Left and right are the patient's."""
+
+DRAWN_BY_HAND = 5
+"""The first structures, which human readers outlined on real films; the others are known on phantoms only."""
+
+BRANCHES = (DRAWN_BY_HAND, len(STRUCTURES) - DRAWN_BY_HAND)
+"""Structures of the segmenter's two branches, in their order."""
+
+IN_PIECES = frozenset({"ribs"})
+"""Structures of several pieces with gaps between them: cleaning keeps every piece but specks, and fills no holes."""
+
+SPECK_SHARE = 2e-4
+"""Pieces below this share of the network's square are specks (13 of 65,536 pixels)."""
 
 FINDINGS = (
     "atelectasis", "cardiomegaly", "effusion", "infiltration", "mass", "nodule", "pneumonia", "pneumothorax",
@@ -64,28 +79,54 @@ class UpBlock(nn.Module):
         return self.mix(self.reduce(torch.cat((grown, skip), dim=1)))
 
 
-class Segmenter(nn.Module):
-    """U-shaped network: the first five stages of EfficientNet-Lite0 and a light decoder."""
+class Branch(nn.Module):
+    """The encoder's deepest stage and a light decoder, for some of the structures."""
 
-    def __init__(self) -> None:
+    def __init__(self, outputs: int) -> None:
         super().__init__()
-        trunk = lite0.stages()
-        self.stem = lite0.stem()
-        self.stages = nn.ModuleList([trunk[first:last] for first, last in ENCODER_STAGES])
+        first, last = ENCODER_STAGES[-1]
+        self.deep = lite0.stages()[first:last]
         widths = (ENCODER_CHANNELS[-1], *DECODER_CHANNELS)
         skips = ENCODER_CHANNELS[-2::-1]
         self.ups = nn.ModuleList([UpBlock(widths[i], skips[i], widths[i + 1]) for i in range(len(DECODER_CHANNELS))])
-        self.head = nn.Conv2d(DECODER_CHANNELS[-1], len(STRUCTURES), 1)
+        self.head = nn.Conv2d(DECODER_CHANNELS[-1], outputs, 1)
+
+    def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logits [N, outputs, side / 2, side / 2] from the maps of the shared stages, at strides 2, 4 and 8."""
+        grown: torch.Tensor = self.deep(features[-1])
+        for up, skip in zip(self.ups, features[::-1], strict=True):
+            grown = up(grown, skip)
+        logits: torch.Tensor = self.head(grown)
+        return logits
+
+
+class Segmenter(nn.Module):
+    """U-shaped network: the first stages of EfficientNet-Lite0, shared, and one branch per group of structures.
+
+    Two branches are shipped: what was learnt from phantoms would cost the structures drawn by hand some of their Dice
+    on real films, so those keep a branch of their own.
+    """
+
+    def __init__(self, outputs: Sequence[int] = BRANCHES) -> None:
+        super().__init__()
+        trunk = lite0.stages()
+        self.stem = lite0.stem()
+        self.stages = nn.ModuleList([trunk[first:last] for first, last in ENCODER_STAGES[:-1]])
+        self.branches = nn.ModuleList([Branch(number) for number in outputs])
 
     def forward(self, square: torch.Tensor) -> torch.Tensor:
-        """Logits float32 [N, 5, side, side] from squares float32 [N, 1, side, side] of `preprocess.prepare`."""
-        features = [self.stem(square)]
+        """Logits float32 [N, 12, side, side] from squares float32 [N, 1, side, side] of `preprocess.prepare`."""
+        size = square.shape[-2:]
+        return functional.interpolate(self.halved(square), size=size, mode="bilinear", align_corners=False)
+
+    def halved(self, square: torch.Tensor) -> torch.Tensor:
+        """The same logits at half the side, [N, 12, side / 2, side / 2]: what the decoders compute."""
+        features = []
+        deep = self.stem(square)
         for stage in self.stages:
-            features.append(stage(features[-1]))
-        deep = features[-1]
-        for up, skip in zip(self.ups, features[-2:0:-1], strict=True):
-            deep = up(deep, skip)
-        return functional.interpolate(self.head(deep), size=square.shape[-2:], mode="bilinear", align_corners=False)
+            deep = stage(deep)
+            features.append(deep)
+        return torch.cat([branch(features) for branch in self.branches], dim=1)
 
 
 class Classifier(nn.Module):
@@ -139,9 +180,9 @@ def _pooled(maps: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.cat([functional.adaptive_avg_pool2d(level, (BANDS, 1)).flatten(1) for level in maps], dim=1)
 
 
-def load_segmenter(state: Mapping[str, torch.Tensor]) -> Segmenter:
+def load_segmenter(state: Mapping[str, torch.Tensor], outputs: Sequence[int] = BRANCHES) -> Segmenter:
     """Segmenter in evaluation mode from the stored (half precision) state; computes in float32."""
-    network = Segmenter()
+    network = Segmenter(outputs)
     _fill(network, state)
     return network
 
@@ -162,7 +203,7 @@ def _fill(network: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
 def segment(
     network: Segmenter, pixels: FloatImage, thresholds: Sequence[float]
 ) -> tuple[FloatImage, npt.NDArray[np.bool_]]:
-    """Structures of a film: probabilities float32 [5, H, W] and cleaned masks bool [5, H, W], both in its own geometry.
+    """Structures of a film in its own geometry: probabilities float32 [12, H, W] and cleaned masks bool [12, H, W].
 
     Takes pixels float32 [H, W] in [0, 1] with 1 = dense, and one probability threshold per structure. Cleaning (the
     largest component, holes filled) is done at the network's resolution, so that a large film costs little more.
@@ -171,17 +212,25 @@ def segment(
     with torch.inference_mode():
         maps = torch.sigmoid(network(square))[0]
     probabilities = restore(maps, geometry)
-    cleaned = np.stack([clean(one.numpy(), threshold) for one, threshold in zip(maps, thresholds, strict=True)])
-    limits = np.asarray(thresholds, dtype=np.float32)[:, None, None]
-    return probabilities, restore(torch.from_numpy(cleaned), geometry) > limits
+    named = zip(STRUCTURES, maps, thresholds, strict=True)
+    cleaned = [clean(one.numpy(), threshold, name in IN_PIECES) for name, one, threshold in named]
+    masks = [restore_mask(one, geometry, threshold) for one, threshold in zip(cleaned, thresholds, strict=True)]
+    return probabilities, np.stack(masks)
 
 
-def clean(probability: FloatImage, threshold: float) -> FloatImage:
-    """One structure's map [h, w] with everything but its largest component set to 0 and that component's holes to 1."""
+def clean(probability: FloatImage, threshold: float, in_pieces: bool = False) -> FloatImage:
+    """One structure's map [h, w] cleaned: everything but its largest component 0 and that component's holes 1.
+
+    For a structure `in_pieces` only specks become 0.
+    """
     labels, count = ndimage.label(probability > threshold)
     if count == 0:
         return np.zeros_like(probability)
-    largest = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    sizes = np.bincount(labels.ravel())
+    if in_pieces:
+        specks = (sizes < SPECK_SHARE * labels.size)[labels] & (labels > 0)
+        return np.where(specks, 0.0, probability).astype(np.float32)
+    largest = labels == 1 + int(np.argmax(sizes[1:]))
     filled = ndimage.binary_fill_holes(largest)
     near = ndimage.binary_dilation(filled, iterations=KEEP_MARGIN)
     others = (labels > 0) & ~largest

@@ -26,6 +26,7 @@ class Task(StrEnum):
     ANSWER = "answer"
     EMBED_TEXT = "embed_text"
     GENERATE = "generate"
+    ENHANCE = "enhance"
 
     @property
     def asks(self) -> bool:
@@ -207,7 +208,7 @@ class Picture:
 
     Attributes:
         pixels: float32 [H, W] in [0, 1], 1 = dense.
-        what: in words, for captions ("reconstruction", "generated").
+        what: in words, for captions ("reconstruction", "generated", "bone suppressed").
         extent: (row_min, col_min, row_max, col_max) in the pixels of the film it shows; None where it shows none.
         score: how far a reconstruction is from its film, by the definition in the card's `score_meaning`; else None.
     """

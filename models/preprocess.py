@@ -1,11 +1,13 @@
 """From a film's pixels to the square tensor of the embedded networks, and from their maps back to the film."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as functional
+from PIL import Image
 
 FloatImage = npt.NDArray[np.float32]
 
@@ -49,13 +51,17 @@ class Box:
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a film was placed on the network's square: the film's size, the region used, and where it lies."""
+    """How a film was placed on the network's square: the film's size, the region used, and where it lies.
+
+    `tone` holds the film's grey levels that became 0 and 1.
+    """
 
     film_height: int
     film_width: int
     region: Box
     placed: Box
     side: int
+    tone: tuple[float, float] = (0.0, 1.0)
 
 
 def content_box(pixels: FloatImage) -> Box:
@@ -104,7 +110,7 @@ def prepare(pixels: FloatImage, side: int, region: Box | None = None) -> tuple[t
     square = torch.zeros(1, 1, side, side)
     square[:, :, top : top + rows, left : left + columns] = toned
     placed = Box(top, left, top + rows, left + columns)
-    return (square - INPUT_MEAN) / INPUT_SCALE, Geometry(height, width, box, placed, side)
+    return (square - INPUT_MEAN) / INPUT_SCALE, Geometry(height, width, box, placed, side, (low, high))
 
 
 def restore(maps: torch.Tensor, geometry: Geometry) -> FloatImage:
@@ -124,3 +130,26 @@ def restore(maps: torch.Tensor, geometry: Geometry) -> FloatImage:
     film = np.zeros((maps.shape[0], geometry.film_height, geometry.film_width), dtype=np.float32)
     film[:, region.top : region.bottom, region.left : region.right] = grown.numpy()
     return film
+
+
+def restore_mask(cleaned: FloatImage, geometry: Geometry, threshold: float) -> npt.NDArray[np.bool_]:
+    """Where a map [h, w] drawn on the network's square (h = w = side) lies above a threshold: bool [H, W] of the film.
+
+    The same pixels as `restore(...) > threshold`, but only the part of the film that can lie above it is computed.
+    """
+    mask = np.zeros((geometry.film_height, geometry.film_width), dtype=np.bool_)
+    placed, region = geometry.placed, geometry.region
+    inner = cleaned[placed.top : placed.bottom, placed.left : placed.right]
+    rows, columns = np.flatnonzero((inner > 0).any(axis=1)), np.flatnonzero((inner > 0).any(axis=0))
+    if not rows.size:
+        return mask
+    tall, wide = region.height / placed.height, region.width / placed.width
+    top, left = max(0, math.floor((rows[0] - 1) * tall)), max(0, math.floor((columns[0] - 1) * wide))
+    bottom = min(region.height, math.ceil((rows[-1] + 2) * tall))
+    right = min(region.width, math.ceil((columns[-1] + 2) * wide))
+    part = Image.fromarray(np.ascontiguousarray(inner, dtype=np.float32)).resize(
+        (right - left, bottom - top), Image.Resampling.BILINEAR, (left / wide, top / tall, right / wide, bottom / tall)
+    )
+    window = (slice(region.top + top, region.top + bottom), slice(region.left + left, region.left + right))
+    mask[window] = np.asarray(part) > np.float32(threshold)
+    return mask

@@ -1,4 +1,4 @@
-"""segment: where are the lungs, the heart and the clavicles on one frontal film?
+"""segment: where are the lungs, the heart, the bones and the other structures on one frontal film?
 
 Answers outlines in the film's own pixels, the area of each and how certain the outline is. Frontal films only. Areas
 are in pixels; in mm² only where the file gives a pixel spacing, and then in the plane that spacing belongs to. It does
@@ -30,8 +30,9 @@ class SegmentArguments(ToolArguments):
     image_id: str = Field(description="Id of one frontal film of this session.")
     structures: list[str] | None = Field(
         default=None,
-        description="Structure codes (left_lung, right_lung, heart, left_clavicle, right_clavicle; sides are the "
-        "patient's) or the groups lungs, clavicles; leave out for every structure of the model.",
+        description="Structure codes (left_lung, right_lung, heart, left_clavicle, right_clavicle, mediastinum, aorta, "
+        "trachea, spine, ribs, left_diaphragm, right_diaphragm; sides are the patient's) or the groups lungs, "
+        "clavicles, diaphragm; leave out for every structure of the model.",
     )
     model: str | None = Field(
         default=None, description="Catalog id of the segmenter; leave out for the session's own choice."
@@ -110,7 +111,7 @@ def _sentences(data: SegmentData, title: str) -> list[str]:
     arguments=SegmentArguments,
     result=SegmentData,
     needs=(Task.SEGMENT,),
-    answers="Outlines, areas and outline quality of lungs, heart and clavicles on a frontal film (PA or AP).",
+    answers="Outlines, areas and outline quality of lungs, heart, bones and more on a frontal film (PA or AP).",
 )
 def segment(context: ToolContext, arguments: SegmentArguments) -> Result:
     """Masks with areas; see the module."""

@@ -16,6 +16,7 @@ from imaging.failures import Unavailable
 from imaging.radiograph import FilmArray, Radiograph
 from models.card import ModelCard
 from models.catalog import CatalogEntry
+from models.device import inference, place
 from models.networks import IN_PIECES, STRUCTURES, Segmenter, clean, load_segmenter
 from models.outputs import Masks, Output, Task
 from models.preprocess import Geometry, prepare, restore_mask
@@ -40,7 +41,7 @@ class EmbeddedSegmenter:
         """The masks of each film, in order, from one batch."""
         placed = [prepare(film.pixels, self.side) for film in films]
         squares = torch.cat([square for square, _ in placed])
-        with torch.inference_mode():
+        with inference(self.device):
             maps = torch.sigmoid(self.network(squares.to(self.device))).float().cpu()
         return [self._masks(one.numpy(), geometry) for one, (_, geometry) in zip(maps, placed, strict=True)]
 
@@ -79,6 +80,5 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Embed
         raise Unavailable(
             f"{path} is not the segmenter's: {error}", f"Make it again with {entry.reference}."
         ) from error
-    return EmbeddedSegmenter(
-        card, network.to(device), tuple(thresholds[code] for code in STRUCTURES), entry.input_size, device
-    )
+    placed: Segmenter = place(network, device)  # type: ignore[assignment]
+    return EmbeddedSegmenter(card, placed, tuple(thresholds[code] for code in STRUCTURES), entry.input_size, device)

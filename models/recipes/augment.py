@@ -9,7 +9,10 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Strength:
-    """How far each change may go. Angles in degrees, shifts as shares of the side, the rest as factors or chances."""
+    """How far each change may go. Angles in degrees, shifts as shares of the side, the rest as factors or chances.
+
+    `sharpening` is the largest weight of an unsharp mask, `haze` the largest slow change of grey levels over the film.
+    """
 
     rotation: float
     zoom_low: float
@@ -22,6 +25,8 @@ class Strength:
     blur_chance: float
     frame_chance: float
     disease_chance: float
+    sharpening: float = 0.0
+    haze: float = 0.0
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> torch.Tensor:
@@ -59,6 +64,22 @@ def change_tone(grey: torch.Tensor, strength: Strength, generator: torch.Generat
     toned = torch.where(blurred, soft, toned)
     level = _uniform(count, 0.0, strength.noise, generator).view(-1, 1, 1, 1)
     return (toned + level * torch.randn(toned.shape, generator=generator)).clamp(0.0, 1.0)
+
+
+def change_processing(grey: torch.Tensor, strength: Strength, generator: torch.Generator) -> torch.Tensor:
+    """Random unsharp masking and slow drifts of grey, as film scanners, grids and viewing software leave them.
+
+    Takes and returns grey levels [N, C, S, S] in [0, 1]; the C pictures of a film are changed alike.
+    """
+    count, _, side, _ = grey.shape
+    width = max(2, int(side * float(torch.rand((), generator=generator) * 0.06 + 0.02)))
+    coarse = functional.avg_pool2d(grey, width, ceil_mode=True, count_include_pad=False)
+    soft = functional.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=False)
+    weight = _uniform(count, -0.3 * strength.sharpening, strength.sharpening, generator).view(-1, 1, 1, 1)
+    reach = _uniform(count, 0.0, strength.haze, generator).view(-1, 1, 1, 1)
+    drift = reach * torch.randn(count, 1, 3, 3, generator=generator)
+    slow = functional.interpolate(drift, size=(side, side), mode="bicubic", align_corners=False)
+    return (grey + weight * (grey - soft) + slow * (grey > 0)).clamp(0.0, 1.0)
 
 
 def draw_frames(grey: torch.Tensor, strength: Strength, generator: torch.Generator) -> torch.Tensor:

@@ -12,11 +12,11 @@ from PIL import Image
 from rich.progress import track
 from scipy import ndimage
 
-from models.networks import STRUCTURES
+from models.networks import DRAWN_BY_HAND, STRUCTURES
 from models.preprocess import INPUT_MEAN, INPUT_SCALE, FloatImage, Geometry, prepare
 
 SCR_BITS = (1, 2, 4, 8, 16)
-"""Bits of the JSRT/SCR mask files, in the order of STRUCTURES (data README)."""
+"""Bits of the JSRT/SCR mask files, in the order of the structures drawn by hand (data README)."""
 
 FOLDS = 5
 """Patient-wise folds given with the data."""
@@ -36,7 +36,7 @@ NIH_LABELS = (
 
 @dataclass(frozen=True)
 class MaskedFilm:
-    """A film with the outlines that a human drew; `known` marks which of the five structures were drawn at all."""
+    """A film with the outlines that a human drew; `known` marks which structures were drawn at all."""
 
     dataset: str
     name: str
@@ -64,12 +64,13 @@ def read_grey(path: Path) -> FloatImage:
 
 
 def jsrt_films(data: Path) -> Iterator[MaskedFilm]:
-    """JSRT films with all five SCR structures."""
+    """JSRT films with the five SCR structures."""
     for row in pd.read_csv(data / "jsrt.csv").itertuples():
         with Image.open(data / str(row.mask)) as image:
             bits = np.asarray(image, dtype=np.uint8)
-        masks = np.stack([(bits & bit) > 0 for bit in SCR_BITS])
-        known = np.ones(len(STRUCTURES), dtype=np.bool_)
+        masks = np.zeros((len(STRUCTURES), *bits.shape), dtype=np.bool_)
+        masks[:DRAWN_BY_HAND] = [(bits & bit) > 0 for bit in SCR_BITS]
+        known = np.arange(len(STRUCTURES)) < DRAWN_BY_HAND
         yield MaskedFilm("JSRT", str(row.id), int(str(row.fold)), read_grey(data / str(row.file)), masks, known)
 
 
@@ -139,7 +140,7 @@ def square_films(paths: Sequence[Path], side: int) -> torch.Tensor:
 
 
 def square_masked(films: Iterable[MaskedFilm], side: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Masked films on squares: grey uint8 [N, 1, s, s], masks uint8 [N, 5, s, s], and known bool [N, 5]."""
+    """Masked films on squares: grey uint8 [N, 1, s, s], masks uint8 [N, 12, s, s], and known bool [N, 12]."""
     squares, masks, known = [], [], []
     for film in films:
         square, geometry = prepare(film.pixels, side)
@@ -150,11 +151,14 @@ def square_masked(films: Iterable[MaskedFilm], side: int) -> tuple[torch.Tensor,
 
 
 def _placed(masks: npt.NDArray[np.bool_], geometry: Geometry) -> torch.Tensor:
-    """Masks [5, H, W] of a film on the network's square: uint8 [5, side, side]."""
+    """Masks [12, H, W] of a film on the network's square: uint8 [12, side, side]."""
     region, placed = geometry.region, geometry.placed
-    inner = torch.from_numpy(masks[:, region.top : region.bottom, region.left : region.right])[None].float()
-    size = (placed.height, placed.width)
-    resized = torch.nn.functional.interpolate(inner, size=size, mode="bilinear", antialias=True)
     canvas = torch.zeros(len(masks), geometry.side, geometry.side, dtype=torch.uint8)
-    canvas[:, placed.top : placed.bottom, placed.left : placed.right] = (resized[0] * 255).round().to(torch.uint8)
+    drawn = np.flatnonzero(masks.any(axis=(1, 2)))
+    if drawn.size:
+        inner = torch.from_numpy(masks[drawn, region.top : region.bottom, region.left : region.right])[None].float()
+        size = (placed.height, placed.width)
+        resized = torch.nn.functional.interpolate(inner, size=size, mode="bilinear", antialias=True)
+        filled = (resized[0] * 255).round().to(torch.uint8)
+        canvas[drawn, placed.top : placed.bottom, placed.left : placed.right] = filled
     return canvas

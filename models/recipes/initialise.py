@@ -7,9 +7,10 @@ import timm
 import torch
 from timm.models._efficientnet_blocks import DepthwiseSeparableConv, InvertedResidual
 from timm.models.efficientnet import EfficientNet
+from torch import nn
 
 from models import lite0
-from models.networks import Classifier, Segmenter
+from models.networks import STRUCTURES, Classifier, Segmenter
 from models.quality import QualityNetwork
 
 BACKBONE = "tf_efficientnet_lite0"
@@ -43,13 +44,14 @@ def imagenet_backbone() -> EfficientNet:
     return backbone
 
 
-def _pour(network: Classifier | Segmenter | QualityNetwork) -> None:
-    """Fill the stem and every encoder block of a network from the backbone, in order."""
+def _pour(network: Classifier | Segmenter | QualityNetwork, *deeper: nn.Module) -> None:
+    """Fill the stem and every encoder block of a network from the backbone, in order; `deeper` parts come last."""
     backbone: Any = imagenet_backbone()
     stem = backbone.conv_stem.weight.detach().sum(dim=1, keepdim=True)
     network.stem[0].load_state_dict({"weight": stem})
     network.stem[1].load_state_dict(backbone.bn1.state_dict())
-    blocks = [part for part in network.stages.modules() if isinstance(part, BLOCKS)]
+    parts = (part for whole in (network.stages, *deeper) for part in whole.modules())
+    blocks = [part for part in parts if isinstance(part, BLOCKS)]
     origin = [part for part in backbone.blocks.modules() if isinstance(part, BLOCKS)]
     for block, pretrained in zip(blocks, origin[: len(blocks)], strict=True):
         block.load_state_dict(pretrained.state_dict())
@@ -63,9 +65,9 @@ def initialised_classifier() -> Classifier:
 
 
 def initialised_segmenter() -> Segmenter:
-    """A segmenter with an ImageNet encoder and a fresh decoder."""
-    network = Segmenter()
-    _pour(network)
+    """A segmenter of one branch for all structures, with an ImageNet encoder and a fresh decoder."""
+    network = Segmenter((len(STRUCTURES),))
+    _pour(network, *network.branches)
     return network
 
 

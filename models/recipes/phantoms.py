@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from imaging.phantom import FindingSpec, PhantomSpec, make_phantom, parse_finding
+from imaging.phantom import FindingSpec, PhantomFilm, PhantomSpec, make_phantom, parse_finding
 from imaging.radiograph import View
 from models.networks import FINDINGS, STRUCTURES
 
@@ -60,7 +60,7 @@ class Phantoms:
         pixels: uint8 [N, SIZE, SIZE], 255 = dense.
         labels: float64 [N, 14], 1 where the finding was put in, in the order of FINDINGS.
         clear: bool [N, 14], where it was put in at no less than CLEAR.
-        masks: bool [N, 5, SIZE, SIZE] in the order of STRUCTURES; empty when they were not asked for.
+        masks: bool [N, 12, SIZE, SIZE] in the order of STRUCTURES; empty when they were not asked for.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -93,11 +93,25 @@ def draw_spec(seed: int) -> PhantomSpec:
     return PhantomSpec(seed=seed, view=view, size=SIZE, findings=tuple(draw_finding(code, rng) for code in codes))
 
 
+def structure_masks(film: PhantomFilm) -> npt.NDArray[np.bool_]:
+    """A phantom's exact masks, bool [12, H, W] in the order of STRUCTURES.
+
+    The phantom has one diaphragm; it is parted into the patient's sides at the middle of the spine, row by row.
+    """
+    columns = np.arange(film.masks["spine"].shape[1])
+    spine = film.masks["spine"]
+    middle = (spine * columns).sum(axis=1) / np.maximum(spine.sum(axis=1), 1)
+    middle[~spine.any(axis=1)] = np.median(middle[spine.any(axis=1)]) if spine.any() else len(columns) / 2
+    on_left = columns[None, :] > middle[:, None]
+    parts = {"left_diaphragm": film.masks["diaphragm"] & on_left, "right_diaphragm": film.masks["diaphragm"] & ~on_left}
+    return np.stack([parts[name] if name in parts else film.masks[name] for name in STRUCTURES])
+
+
 def _film(seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], PhantomSpec]:
     spec = draw_spec(seed)
     film = make_phantom(spec)
     pixels = np.round(film.radiograph.pixels * 255).astype(np.uint8)
-    return pixels, np.stack([film.masks[name] for name in STRUCTURES]), spec
+    return pixels, structure_masks(film), spec
 
 
 def _truth(specs: Sequence[PhantomSpec]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
@@ -122,7 +136,11 @@ def make_phantoms(first_seed: int, count: int, cache: Path | None = None, *, mas
     with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
         films = list(track(pool.imap(_film, seeds, chunksize=4), total=count, description="phantoms"))
     labels, clear = _truth([spec for _, _, spec in films])
-    drawn = np.stack([mask for _, mask, _ in films]) if masks else np.zeros((0, 5, SIZE, SIZE), dtype=np.bool_)
+    drawn = (
+        np.stack([mask for _, mask, _ in films])
+        if masks
+        else np.zeros((0, len(STRUCTURES), SIZE, SIZE), dtype=np.bool_)
+    )
     made = Phantoms(np.stack([pixels for pixels, _, _ in films]), labels, clear, drawn)
     if stored:
         stored.parent.mkdir(parents=True, exist_ok=True)

@@ -19,9 +19,11 @@ from rich.progress import track
 from imaging.phantom import make_phantom
 from models.networks import STRUCTURES
 from models.recipes.data import MaskedFilm, jsrt_films, tuberculosis_films
+from models.recipes.dice import measure
 from models.recipes.initialise import initialised_segmenter
-from models.recipes.phantoms import draw_spec
-from models.recipes.segmenter import CANVAS, LEARNING_RATE, LUNGS, measure, train
+from models.recipes.phantoms import draw_spec, structure_masks
+from models.recipes.segmenter import CANVAS, LEARNING_RATE, train
+from models.recipes.segmenter_card import LUNGS
 
 FIRST_SEED = 4_000_000
 """Seeds of no other set."""
@@ -33,9 +35,9 @@ THRESHOLD = 0.5
 
 
 def phantom_film(seed: int) -> MaskedFilm:
-    """One drawn phantom (PA or AP, normal or with findings) with its five exact masks, CANVAS pixels a side."""
+    """One drawn phantom (PA or AP, normal or with findings) with its exact masks, CANVAS pixels a side."""
     film = make_phantom(replace(draw_spec(seed), size=CANVAS))
-    masks = np.stack([film.masks[name] for name in STRUCTURES])
+    masks = structure_masks(film)
     return MaskedFilm("phantom", str(seed), 0, film.radiograph.pixels, masks, np.ones(len(STRUCTURES), dtype=np.bool_))
 
 
@@ -47,7 +49,7 @@ def phantom_films(count: int, workers: int) -> list[MaskedFilm]:
 
 
 def summary(table: np.ndarray) -> dict[str, float]:
-    """Mean Dice per structure of measure's table [N, 6], structures that were not drawn left out."""
+    """Mean Dice per structure of measure's table [N, 13], structures that were not drawn left out."""
     names = (*STRUCTURES, LUNGS)
     return {
         name: round(float(np.nanmean(column)), 4)

@@ -1,6 +1,7 @@
 """Trains and measures the embedded segmenter: python -m models.recipes.segmenter [--data DIR] [--out DIR]."""
 
 import argparse
+import copy
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,17 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from rich.progress import Progress
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from models.networks import SEGMENTER_SIDE, STRUCTURES, Segmenter, load_segmenter, segment
-from models.preprocess import INPUT_MEAN, INPUT_SCALE, TONE_PERCENTILES
+from models.networks import DRAWN_BY_HAND, SEGMENTER_SIDE, STRUCTURES, Segmenter, load_segmenter
 from models.recipes import augment
-from models.recipes.cards import INITIALISATION, halved, write_card, write_weights
+from models.recipes.anatomy import (
+    HELD_OUT,
+    HELD_OUT_SEED,
+    TRAINING,
+    TRAINING_SEED,
+    VALIDATION,
+    VALIDATION_SEED,
+    make_anatomy,
+)  # fmt: skip
+from models.recipes.cards import halved, write_card, write_weights
 from models.recipes.data import (
     TEST_FOLD,
     VALIDATION_FOLD,
@@ -30,8 +38,11 @@ from models.recipes.data import (
     square_masked,
     tuberculosis_films,
 )  # fmt: skip
+from models.recipes.dice import choose_thresholds, figures, interval, measure
 from models.recipes.initialise import initialised_segmenter
-from models.recipes.phantoms import SEGMENTER_SEED, make_phantoms
+from models.recipes.outlines import CHECKS, checked
+from models.recipes.segmenter_card import describe
+from models.recipes.surroundings import concluded
 
 NAME = "embedded-segmenter"
 SEED = 20261123
@@ -48,6 +59,18 @@ LEARNING_RATE = 2e-3
 FROZEN_STAGES = 2
 """The stem and this many encoder stages keep their ImageNet weights: edges are edges, and half the time is saved."""
 
+WIDENING_STEPS = 690
+"""Batches from which the structures are learnt that only phantoms have; half of each is hand-drawn films."""
+
+WIDENING_FROZEN = 3
+"""Encoder stages kept meanwhile."""
+
+ONE_BRANCH = (len(STRUCTURES),)
+"""Outputs of the network in training, which learns all structures in one branch."""
+
+RENAMED = {"stages.3.": "branches.0.deep.", "ups.": "branches.0.ups.", "head.": "branches.0.head."}
+"""Names of parameters in weights stored before there were branches, and now."""
+
 WARM_UP = 0.1
 WEIGHT_DECAY = 1e-3
 CANVAS = 320
@@ -58,82 +81,50 @@ AVERAGE_DECAY = 0.99
 
 STRENGTH = augment.Strength(
     rotation=12.0, zoom_low=0.75, zoom_high=1.35, stretch=0.25, shift=0.08, gamma=0.5, contrast=0.35, noise=0.05,
-    blur_chance=0.3, frame_chance=0.25, disease_chance=0.3,
+    blur_chance=0.3, frame_chance=0.25, disease_chance=0.3, sharpening=1.2, haze=0.12,
 )  # fmt: skip
 
-THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
-"""Candidates among which the validation fold chooses, structure by structure."""
-
-RESAMPLES = 2000
-PHANTOMS = 60
-LUNGS = "lungs"
-
-TRAINING_DATA = (
-    "JSRT films with SCR outlines (Shiraishi et al. 2000; van Ginneken et al. 2006; research use with attribution), "
-    "all five structures, and Montgomery County films (US National Library of Medicine; Jaeger et al. 2014, Candemir "
-    "et al. 2014), lungs only: folds 1 to 4 of both, 148 + 90 films. Encoder initialised from " + INITIALISATION + "; "
-    "its stem and first two stages were kept as they were."
-)
-
-MEASURED_ON = (
-    "Held-out patients (fold 0) of JSRT and Montgomery, and all Shenzhen films (external, never trained on; their "
-    "masks may be CC BY-NC-SA and were only measured against). Phantoms are this project's synthetic films, with exact "
-    "masks, PA and AP, normal and with findings; none was trained on. Dice in each film's own pixels after clean-up; "
-    "95% intervals by bootstrap over films. Thresholds were chosen on fold 1. One shorter run with "
-    "larger batches had been measured on these sets before (clavicles 0.80 and 0.78, the rest within 0.003); training "
-    "was lengthened because its clavicles were poor on fold 1 as well (0.73 and 0.59)."
-)
-
-LIMITS = (
-    "Frontal films of adults; lateral films and small children give meaningless outlines.",
-    "Lungs exclude the part behind the heart and the diaphragm (the JSRT/SCR definition).",
-    "Heart and clavicles were learnt and measured on JSRT only: digitised PA films of one era; on AP bedside films, "
-    "with devices, or with large effusions they were not measured.",
-    "On a few of the bedside and bordered films looked at, the heart comes out broken or too small: its width is then "
-    "wrong. Shenzhen lungs on the left side reach Dice as low as 0.47 on single films.",
-    "Dense opacity that reaches the chest wall or the diaphragm may be cut out of the lung, or the lung guessed "
-    "through it: such films are few in the training sets and were imitated by drawn opacities.",
-    "One piece per structure: a lung split by disease loses its smaller part.",
-    "Clavicles are thin on the 256-pixel square (about 1.4 mm each): good for orientation, not for measuring.",
-    "On this project's phantoms hearts and clavicles are outlined worse than on real films (see their Dice).",
-)
-
-REFERENCES = (
-    "Shiraishi J et al. AJR 2000;174:71-74 (JSRT)",
-    "van Ginneken B, Stegmann MB, Loog M. Med Image Anal 2006;10:19-40 (SCR)",
-    "Jaeger S et al. Quant Imaging Med Surg 2014;4:475-477; Candemir S et al. IEEE TMI 2014;33:577-590",
-    "Tan M, Le Q. EfficientNet. ICML 2019 (Lite variants: Google)",
-    "Ronneberger O et al. U-Net. MICCAI 2015",
-)
+REPORT_STEPS = 25
+"""Steps between two lines of progress."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the films are read, the weights and card are written, and (optionally) phantoms are kept between runs."""
+    """Where the films are read, the weights and card are written, and phantoms are kept between runs."""
 
     data: Path
     out: Path
-    cache: Path | None
+    cache: Path
 
 
 def overlap_loss(logits: torch.Tensor, masks: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy plus soft Dice over the structures that were drawn; masks [N, 5, s, s], known [N, 5]."""
+    """Cross-entropy plus soft Dice, averaged over the films that have a structure drawn, then over the structures.
+
+    masks [N, 12, s, s], known [N, 12]. Of the structures not drawn on a film the cross-entropy counts where the lungs
+    drawn on it say what is there (`surroundings.concluded`).
+    """
     weight = known.float()
-    entropy = functional.binary_cross_entropy_with_logits(logits, masks, reduction="none").mean(dim=(2, 3))
+    targets, certain = concluded(masks[:, :2])
+    fully = known[:, :, None, None]
+    targets, certain = torch.where(fully, masks, targets), torch.where(fully, 1.0, certain)
+    entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none") * certain
+    entropy = entropy.sum(dim=(2, 3)) / certain.sum(dim=(2, 3)).clamp(min=1)
     probability = torch.sigmoid(logits)
     shared = (probability * masks).sum(dim=(2, 3))
     dice = 1 - (2 * shared + 1) / (probability.sum(dim=(2, 3)) + masks.sum(dim=(2, 3)) + 1)
-    return ((entropy + dice) * weight).sum() / weight.sum()
+    drawn = (dice * weight).sum(dim=0) / weight.sum(dim=0).clamp(min=1)
+    return (entropy.mean(dim=0) + drawn).sum() / (known.any(dim=0) | (certain.sum(dim=(0, 2, 3)) > 0)).sum()
 
 
 def augmented(
     squares: torch.Tensor, masks: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A training batch: network input [N, 1, side, side] and masks float32 [N, 5, side, side]."""
+    """A training batch: network input [N, 1, side, side] and masks float32 [N, 12, side, side]."""
     grid = augment.random_grid(len(squares), SEGMENTER_SIDE, STRENGTH, generator)
     both = augment.sample(torch.cat((from_bytes(squares), from_bytes(masks)), dim=1), grid)
     grey, drawn = both[:, :1], both[:, 1:]
     grey = augment.draw_disease(grey, drawn[:, :2], STRENGTH, generator)
+    grey = augment.change_processing(grey, STRENGTH, generator)
     grey = augment.change_tone(grey, STRENGTH, generator)
     return normalised(augment.draw_frames(grey, STRENGTH, generator)), drawn
 
@@ -146,150 +137,109 @@ def schedule(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def freeze_early(network: Segmenter) -> None:
+def freeze_early(network: Segmenter, frozen: int = FROZEN_STAGES) -> None:
     """Keep the stem and the first stages, their batch statistics included, as they are."""
-    for part in (network.stem, *network.stages[:FROZEN_STAGES]):
+    for part in (network.stem, *network.stages[:frozen]):
         part.eval().requires_grad_(False)
 
 
+Films = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Films on squares, as `square_masked` gives them: grey, masks, known."""
+
+
+def passes(films: Films, epochs: int, generator: torch.Generator) -> Iterator[Films]:
+    """Batches of so many passes over the films, each in a new order."""
+    batches = len(films[0]) // BATCH
+    for _ in range(epochs):
+        order = torch.randperm(len(films[0]), generator=generator)
+        for chunk in order[: batches * BATCH].split(BATCH):
+            yield films[0][chunk], films[1][chunk], films[2][chunk]
+
+
+def mixed(first: Films, second: Films, steps: int, generator: torch.Generator) -> Iterator[Films]:
+    """So many batches, half of each from either set, drawn at random."""
+    for _ in range(steps):
+        chosen = [torch.randint(len(films[0]), (BATCH // 2,), generator=generator) for films in (first, second)]
+        pairs = zip(first, second, strict=True)
+        yield tuple(torch.cat((one[chosen[0]], other[chosen[1]])) for one, other in pairs)  # type: ignore[misc]
+
+
 def train(network: Segmenter, films: Sequence[MaskedFilm], label: str, epochs: int, rate: float) -> Segmenter:
-    """The moving average of the segmenter's weights after training on the films."""
-    torch.manual_seed(SEED)
+    """The moving average of the segmenter's weights after so many passes over the films."""
     generator = torch.Generator().manual_seed(SEED)
-    squares, masks, known = square_masked(films, CANVAS)
+    squares = square_masked(films, CANVAS)
+    steps = epochs * (len(squares[0]) // BATCH)
+    return fit(network, passes(squares, epochs, generator), steps, label, rate, generator)
+
+
+def fit(
+    network: Segmenter,
+    batches: Iterator[Films],
+    steps: int,
+    label: str,
+    rate: float,
+    generator: torch.Generator,
+    frozen: int = FROZEN_STAGES,
+    keep: Path | None = None,
+) -> Segmenter:
+    """The moving average of the segmenter's weights after the batches, `steps` in number; kept in a file meanwhile."""
+    torch.manual_seed(SEED)
     network = network.train().requires_grad_(True).to(memory_format=torch.channels_last)
-    freeze_early(network)
+    freeze_early(network, frozen)
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True
     )
     learnt = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(learnt, lr=rate, weight_decay=WEIGHT_DECAY)
-    batches = len(squares) // BATCH
-    steps = epochs * batches
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step, steps))
+    total = 0.0
     with Progress() as progress:
         bar = progress.add_task(label, total=steps)
-        for epoch in range(epochs):
-            order = torch.randperm(len(squares), generator=generator)
-            total = 0.0
-            for chunk in order[: batches * BATCH].split(BATCH):
-                pictures, targets = augmented(squares[chunk], masks[chunk], generator)
-                logits = network(pictures.contiguous(memory_format=torch.channels_last))
-                loss = overlap_loss(logits, targets, known[chunk])
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(learnt, 1.0)
-                optimizer.step()
-                scheduler.step()
-                average.update_parameters(network)
-                total += float(loss.detach())
-                progress.advance(bar)
-            progress.console.print(f"{label} epoch {epoch + 1}/{epochs} loss {total / batches:.4f}")
-    return load_segmenter(average.module.state_dict()).requires_grad_(True)
+        for step, (squares, masks, known) in enumerate(batches, start=1):
+            pictures, targets = augmented(squares, masks, generator)
+            logits = network.halved(pictures.contiguous(memory_format=torch.channels_last))
+            loss = overlap_loss(logits, functional.avg_pool2d(targets, 2), known)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(learnt, 1.0)
+            optimizer.step()
+            scheduler.step()
+            average.update_parameters(network)
+            total += float(loss.detach())
+            progress.advance(bar)
+            if step % REPORT_STEPS == 0:
+                progress.console.print(f"{label} step {step}/{steps} loss {total / REPORT_STEPS:.4f}")
+                total = 0.0
+                if keep is not None:
+                    save_file(halved(average.module), keep)
+    return load_segmenter(average.module.state_dict(), ONE_BRANCH).requires_grad_(True)
 
 
-def dice(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
-    """Dice overlap of two masks; 1 when both are empty."""
-    size = int(first.sum()) + int(second.sum())
-    return 1.0 if size == 0 else 2.0 * int((first & second).sum()) / size
-
-
-def measure(network: Segmenter, films: Sequence[MaskedFilm], thresholds: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Dice [N, 6] in the films' own geometry: the five structures, then both lungs together; NaN where not drawn."""
-    table = np.full((len(films), len(STRUCTURES) + 1), np.nan)
-    for row, film in enumerate(films):
-        _, masks = segment(network, film.pixels, thresholds)
-        for column in np.flatnonzero(film.known):
-            table[row, column] = dice(masks[column], film.masks[column])
-        table[row, -1] = dice(masks[0] | masks[1], film.masks[0] | film.masks[1])
-    return table
-
-
-def choose_thresholds(network: Segmenter, films: Sequence[MaskedFilm]) -> list[float]:
-    """Per structure, the candidate threshold with the best mean Dice on the validation films."""
-    scores = np.stack(
-        [np.nanmean(measure(network, films, [threshold] * len(STRUCTURES)), axis=0) for threshold in THRESHOLDS]
-    )
-    return [THRESHOLDS[int(best)] for best in scores[:, : len(STRUCTURES)].argmax(axis=0)]
-
-
-def interval(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    """Mean with its 95% bootstrap interval over films."""
-    kept = values[~np.isnan(values)]
-    draws = np.random.default_rng(SEED).integers(0, len(kept), (RESAMPLES, len(kept)))
-    low, high = np.percentile(kept[draws].mean(axis=1), (2.5, 97.5))
-    return float(kept.mean()), float(low), float(high)
-
-
-def figures(table: npt.NDArray[np.float64], dataset: str) -> dict[str, dict[str, Any]]:
-    """Per structure (and `lungs`, both together) the films measured, mean Dice, its interval, and the worst film."""
-    rows: dict[str, dict[str, Any]] = {}
-    for column, name in enumerate((*STRUCTURES, LUNGS)):
-        values = table[:, column]
-        if np.isnan(values).all():
-            continue
-        value, low, high = interval(values)
-        rows[name] = {
-            "dataset": dataset,
-            "films": int((~np.isnan(values)).sum()),
-            "value": value,
-            "low": low,
-            "high": high,
-            "worst": float(np.nanmin(values)),
-        }
-    return rows
-
-
-def phantom_films(cache: Path | None) -> list[MaskedFilm]:
-    """Synthetic films with exact masks of all five structures."""
-    made = make_phantoms(SEGMENTER_SEED, PHANTOMS, cache, masks=True)
-    known = np.ones(len(STRUCTURES), dtype=np.bool_)
-    return [
-        MaskedFilm("phantoms", str(SEGMENTER_SEED + row), TEST_FOLD, pixels.astype(np.float32) / 255.0, masks, known)
-        for row, (pixels, masks) in enumerate(zip(made.pixels, made.masks, strict=True))
-    ]
+def held_out(data: Path) -> Iterator[tuple[str, list[MaskedFilm]]]:
+    """The real films of the patients of fold 0, which no choice was made on."""
+    for name, films in (("JSRT", jsrt_films(data)), ("Montgomery", tuberculosis_films(data, "Montgomery"))):
+        yield f"{name}, held-out patients (fold 0)", [film for film in films if film.fold == TEST_FOLD]
 
 
 def test_sets(places: Places) -> Iterator[tuple[str, list[MaskedFilm]]]:
     """The sets the card reports on, none of which a choice was made on."""
-    data = places.data
-    for name, films in (("JSRT", jsrt_films(data)), ("Montgomery", tuberculosis_films(data, "Montgomery"))):
-        yield f"{name}, held-out patients (fold 0)", [film for film in films if film.fold == TEST_FOLD]
-    yield "Shenzhen, all films (external: never trained on)", list(tuberculosis_films(data, "Shenzhen"))
-    yield f"phantoms (synthetic), {PHANTOMS} films", phantom_films(places.cache)
+    yield from held_out(places.data)
+    yield "Shenzhen, all films (external: never trained on)", list(tuberculosis_films(places.data, "Shenzhen"))
+    phantoms = make_anatomy(HELD_OUT_SEED, HELD_OUT, places.cache)
+    yield f"phantoms (synthetic), {HELD_OUT} held-out films", list(phantoms.masked(HELD_OUT_SEED, TEST_FOLD))
 
 
-def describe(
-    identity: Mapping[str, Any], thresholds: Sequence[float], measured: Sequence[Mapping[str, dict[str, Any]]]
-) -> dict[str, Any]:
-    """The whole card; `measured` holds the figures of each set."""
-    return {
-        **identity,
-        "task": "segment",
-        "title": "Embedded segmenter of lungs, heart and clavicles (EfficientNet-Lite0, light U-shaped decoder)",
-        "licence": "Apache-2.0",
-        "source": "trained by this project's recipe; shipped in the repository",
-        "training_data": TRAINING_DATA,
-        "intended_use": "Research and teaching on frontal chest radiographs of adults; not a medical device.",
-        "score_kind": "mask_probability",
-        "score_meaning": "Per-pixel probability of each structure, not calibrated; masks cut it at `threshold`.",
-        "limits": list(LIMITS),
-        "references": list(REFERENCES),
-        "reproduce": "python -m models.recipes.segmenter",
-        "measured_on": MEASURED_ON,
-        "input": {
-            "size_px": SEGMENTER_SIDE,
-            "channels": 1,
-            "mean": INPUT_MEAN,
-            "scale": INPUT_SCALE,
-            "tone_percentiles": list(TONE_PERCENTILES),
-        },
-        "structures": [
-            {"code": name, "threshold": threshold, "dice": [rows[name] for rows in measured if name in rows]}
-            for name, threshold in zip(STRUCTURES, thresholds, strict=True)
-        ],
-        "lungs_together": [rows[LUNGS] for rows in measured if LUNGS in rows],
-    }
+def check_figures(network: Segmenter, thresholds: Sequence[float], places: Places) -> list[dict[str, Any]]:
+    """What hand-drawn lungs say of the structures nobody drew, on the held-out real films and on phantoms."""
+    phantoms = make_anatomy(HELD_OUT_SEED, HELD_OUT, places.cache).masked(HELD_OUT_SEED, TEST_FOLD)
+    rows = []
+    for dataset, films in (*held_out(places.data), ("phantoms (synthetic), held out", phantoms)):
+        for name, values in checked(network, films, list(thresholds)).items():
+            value, low, high = interval(values)
+            number = int((~np.isnan(values)).sum())
+            facts = {"check": name, "meaning": CHECKS[name], "dataset": dataset, "films": number}
+            rows.append({**facts, "value": value, "low": low, "high": high})
+    return rows
 
 
 def write_measured(
@@ -297,22 +247,94 @@ def write_measured(
 ) -> None:
     """Measure stored weights on every test set and write their card."""
     measured = [figures(measure(network, films, thresholds), name) for name, films in test_sets(places)]
-    card = describe(identity, thresholds, measured)
+    card = describe(identity, thresholds, measured, check_figures(network, thresholds, places))
     write_card(card, places.out)
-    for row in (*card["structures"], {"code": LUNGS, "dice": card["lungs_together"]}):
-        print(row["code"], row["dice"])
+    for row in (*card["structures"], {"code": "lungs", "dice": card["lungs_together"]}, *card["checks"]):
+        print(row)
 
 
-def fitted(data: Path) -> tuple[Segmenter, list[float]]:
-    """The segmenter and its thresholds: chosen on fold 1, then trained on folds 1 to 4 as well."""
+def drawn_by_hand(data: Path) -> tuple[Segmenter, list[float]]:
+    """The segmenter of the hand-drawn structures and its thresholds: chosen on fold 1, then trained on it as well."""
     films = [*jsrt_films(data), *tuberculosis_films(data, "Montgomery")]
     validation = [film for film in films if film.fold == VALIDATION_FOLD]
     fewer = [film for film in films if film.fold not in (TEST_FOLD, VALIDATION_FOLD)]
     network = train(initialised_segmenter(), fewer, "choose", EPOCHS, LEARNING_RATE)
-    thresholds = choose_thresholds(network, validation)
-    print("validation", thresholds, figures(measure(network, validation, thresholds), "validation"))
+    thresholds = choose_thresholds(network, validation)[:DRAWN_BY_HAND]
     more = [film for film in films if film.fold != TEST_FOLD]
     return train(network, more, "final", MORE_EPOCHS, LEARNING_RATE / 2), thresholds
+
+
+def widened(state: Mapping[str, torch.Tensor]) -> Segmenter:
+    """One branch for all structures from weights of the first few, as they were stored before there were branches."""
+    network = Segmenter(ONE_BRANCH)
+    own = network.state_dict()
+    for name, value in state.items():
+        whole = value.float() if value.is_floating_point() else value
+        for before, now in RENAMED.items():
+            name = now + name.removeprefix(before) if name.startswith(before) else name
+        own[name] = whole if ".head." not in name else torch.cat((whole, own[name][len(whole) :]))
+    network.load_state_dict(own)
+    return network
+
+
+def joined(drawn: Segmenter, widened: Segmenter) -> Segmenter:
+    """The shipped network: the structures drawn by hand as the first network has them, the others as the second.
+
+    Raises:
+        ValueError: the two do not share the stages before the branches.
+    """
+    network = Segmenter()
+    state = network.state_dict()
+    first, second = drawn.state_dict(), widened.state_dict()
+    for name in state:
+        if not name.startswith("branches."):
+            if not torch.equal(first[name], second[name]):
+                raise ValueError(f"{name} differs between the networks; keep the shared stages while widening")
+            state[name] = first[name]
+            continue
+        _, number, rest = name.split(".", 2)
+        origin = (first, second)[int(number)][f"branches.0.{rest}"]
+        rows = slice(0, DRAWN_BY_HAND) if number == "0" else slice(DRAWN_BY_HAND, None)
+        state[name] = origin[rows] if rest.startswith("head.") else origin
+    network.load_state_dict(state)
+    return network
+
+
+def started(folder: Path) -> tuple[Segmenter, list[float]]:
+    """Earlier weights, widened, and the thresholds of their card, from a folder that holds both."""
+    card = tomllib.loads((folder / f"{NAME}.toml").read_text(encoding="utf-8"))
+    thresholds = [float(row["threshold"]) for row in card["structures"][:DRAWN_BY_HAND]]
+    return widened(load_file(folder / f"{NAME}.safetensors")), thresholds
+
+
+def fitted(places: Places, start: tuple[Segmenter, list[float]]) -> tuple[Segmenter, list[float]]:
+    """All structures, learnt from phantoms and from hand-drawn films in equal parts; thresholds of the new ones are
+    chosen on phantoms of another set."""
+    drawn, thresholds = start
+    generator = torch.Generator().manual_seed(SEED)
+    films = [*jsrt_films(places.data), *tuberculosis_films(places.data, "Montgomery")]
+    real = square_masked([film for film in films if film.fold != TEST_FOLD], CANVAS)
+    made = make_anatomy(TRAINING_SEED, TRAINING, places.cache)
+    synthetic = square_masked(made.masked(TRAINING_SEED, VALIDATION_FOLD + 1), CANVAS)
+    batches = mixed(real, synthetic, WIDENING_STEPS, generator)
+    wide = fit(
+        copy.deepcopy(drawn),
+        batches,
+        WIDENING_STEPS,
+        "widen",
+        LEARNING_RATE,
+        generator,
+        WIDENING_FROZEN,
+        places.out / "part",
+    )
+    network = joined(drawn, wide)
+    return network, [*thresholds, *new_thresholds(network, places.cache)]
+
+
+def new_thresholds(network: Segmenter, cache: Path) -> list[float]:
+    """Thresholds of the structures that only phantoms have, chosen on validation phantoms."""
+    films = make_anatomy(VALIDATION_SEED, VALIDATION, cache).masked(VALIDATION_SEED, VALIDATION_FOLD)
+    return choose_thresholds(network, list(films))[DRAWN_BY_HAND:]
 
 
 def main() -> None:
@@ -320,17 +342,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("models/embedded"))
-    parser.add_argument("--cache", type=Path, help="folder that keeps the phantoms between runs")
+    parser.add_argument("--cache", type=Path, required=True, help="folder that keeps the phantoms between runs")
+    parser.add_argument("--start", type=Path, help="folder with the five-structure weights and card to start from")
+    parser.add_argument("--weights", type=Path, help="take these weights; only choose thresholds and measure")
     parser.add_argument("--measure-only", action="store_true", help="measure the stored weights again")
+    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(arguments.threads)
     places = Places(arguments.data, arguments.out, arguments.cache)
     if arguments.measure_only:
         card = tomllib.loads((places.out / f"{NAME}.toml").read_text(encoding="utf-8"))
         identity = {key: card[key] for key in ("id", "revision", "sha256", "date")}
         thresholds = [float(row["threshold"]) for row in card["structures"]]
     else:
-        network, thresholds = fitted(places.data)
+        start = started(arguments.start) if arguments.start else drawn_by_hand(places.data)
+        if arguments.weights:
+            network = joined(start[0], widened(load_file(arguments.weights)))
+            thresholds = [*start[1], *new_thresholds(network, places.cache)]
+        else:
+            network, thresholds = fitted(places, start)
         identity = write_weights(halved(network), places.out, NAME)
     stored = load_segmenter(load_file(places.out / f"{NAME}.safetensors"))
     write_measured(stored, identity, thresholds, places)

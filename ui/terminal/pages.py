@@ -77,9 +77,27 @@ def _card_section(card: ModelCard) -> str:
     ]
     lines = [f"- **{name}.** {text}" for name, text in facts]
     limits = "\n".join(f"- {limit}" for limit in card.limits)
-    measured = (card.model_extra or {}).get("measured")
-    figures = findings_table(card) if card.findings else shares_tables(measured) if measured else structures_table(card)
-    return f"## {card.id}\n\n{card.title}\n\n" + "\n".join(lines) + f"\n\nLimits:\n\n{limits}\n\n{figures}"
+    return f"## {card.id}\n\n{card.title}\n\n" + "\n".join(lines) + f"\n\nLimits:\n\n{limits}\n\n{_figures_of(card)}"
+
+
+def _figures_of(card: ModelCard) -> str:
+    """Every table of figures that a card holds."""
+    more = card.model_extra or {}
+    tables = [findings_table(card)] if card.findings else []
+    tables += [structures_table(card)] if card.structures else []
+    tables += [shares_tables(more["measured"])] if "measured" in more else []
+    tables += [measures_table(more[name]) for name in ("checks", "figures") if name in more]
+    return "\n\n".join(tables)
+
+
+def measures_table(rows: list[dict[str, Any]]) -> str:
+    """Markdown: what was measured on what, how many, mean with interval."""
+    body = [
+        f"| {row['meaning']} | {row['dataset']} | {row.get('films', row.get('number'))} "
+        f"| {row['value']:.3f} ({row['low']:.3f}–{row['high']:.3f}) |"
+        for row in rows
+    ]
+    return "\n".join(["| measure | on | films or nodules | mean (95 %) |", "|---|---|---|---|", *body])
 
 
 def findings_table(card: ModelCard) -> str:

@@ -25,11 +25,12 @@ from models.networks import (
     load_segmenter,
     segment,
 )
-from models.outputs import Heatmaps, Masks, Output, ScoreKind, Scores, Task
+from models.outputs import Heatmaps, Masks, Output, Picture, ScoreKind, Scores, Task
 from models.pool import ModelPool
 from models.preprocess import content_box, prepare
+from models.suppression import SUPPRESSOR_SIDE, load_suppressor, suppress
 
-CLASSIFIER, SEGMENTER = "embedded-classifier", "embedded-segmenter"
+CLASSIFIER, SEGMENTER, SUPPRESSOR = "embedded-classifier", "embedded-segmenter", "embedded-bone-suppressor"
 SHAPES = [(300, 240), (260, 420)]
 
 
@@ -42,16 +43,19 @@ def test_the_catalog_says_what_the_networks_see_and_draw() -> None:
     catalog = Catalog.read()
     assert catalog.get(CLASSIFIER).labels == FINDINGS and catalog.get(CLASSIFIER).input_size == CLASSIFIER_SIDE
     assert catalog.get(SEGMENTER).labels == STRUCTURES and catalog.get(SEGMENTER).input_size == SEGMENTER_SIDE
+    suppressor = catalog.get(SUPPRESSOR)
+    assert suppressor.labels == ("bone_suppressed",) and suppressor.input_size == SUPPRESSOR_SIDE
 
 
 def test_the_embedded_profile_is_served_from_the_repository() -> None:
     pool = ModelPool(device="cpu", profile="embedded")
-    served = (Task.CLASSIFY, Task.SEGMENT, Task.GROUND)
+    served = (Task.CLASSIFY, Task.SEGMENT, Task.GROUND, Task.QUALITY, Task.ENHANCE)
     assert {task: pool.resolve(task).id for task in served} == {
         Task.CLASSIFY: CLASSIFIER,
         Task.SEGMENT: SEGMENTER,
         Task.GROUND: CLASSIFIER,
         Task.QUALITY: "embedded-quality",
+        Task.ENHANCE: SUPPRESSOR,
     }
     assert pool.card(CLASSIFIER).score_kind is ScoreKind.CALIBRATED_PROBABILITY
 
@@ -112,6 +116,17 @@ def test_a_batch_gives_each_film_what_it_gets_alone(make_film: MakeFilm) -> None
             np.testing.assert_allclose(prediction.output.values, output_of(task, film).values, atol=1e-5)
 
 
+def test_a_batch_of_films_without_bone_is_what_each_gets_alone(make_film: MakeFilm) -> None:
+    """Expected: models.suppression.suppress, with which the card's figures were measured."""
+    films = [make_film(seed, shape) for seed, shape in enumerate(SHAPES)]
+    network = load_suppressor(load_file(weights.EMBEDDED_DIR / f"{SUPPRESSOR}.safetensors"))
+    for film, prediction in zip(films, ModelPool(device="cpu").predict(Task.ENHANCE, films), strict=True):
+        made = prediction.output
+        assert isinstance(made, Picture) and made.what == "bone suppressed"
+        assert made.pixels.dtype == np.float32 and made.pixels.shape == film.pixels.shape
+        np.testing.assert_allclose(made.pixels, suppress(network, film.pixels), atol=1e-5)
+
+
 @pytest.fixture
 def own_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the embedded folder that a test may spoil."""
@@ -131,7 +146,9 @@ def test_one_flipped_byte_of_the_shipped_weights_is_refused_raises(own_weights: 
     assert "git checkout" in caught.value.hint
 
 
-@pytest.mark.parametrize(("model_id", "task"), [(CLASSIFIER, Task.CLASSIFY), (SEGMENTER, Task.SEGMENT)])
+@pytest.mark.parametrize(
+    ("model_id", "task"), [(CLASSIFIER, Task.CLASSIFY), (SEGMENTER, Task.SEGMENT), (SUPPRESSOR, Task.ENHANCE)]
+)
 def test_weights_of_another_network_are_refused_raises(
     model_id: str, task: Task, own_weights: Path, make_film: MakeFilm
 ) -> None:
@@ -161,3 +178,13 @@ def test_a_gpu_draws_the_masks_of_the_processor(make_film: MakeFilm) -> None:
     ours, theirs = output_of(Task.SEGMENT, film, "cuda"), output_of(Task.SEGMENT, film)
     assert isinstance(ours, Masks) and isinstance(theirs, Masks)
     assert (ours.masks != theirs.masks).mean() < 1e-3
+
+
+@pytest.mark.gpu
+def test_a_gpu_takes_the_bone_away_as_the_processor_does(make_film: MakeFilm) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    film = make_film(4)
+    ours, theirs = output_of(Task.ENHANCE, film, "cuda"), output_of(Task.ENHANCE, film)
+    assert isinstance(ours, Picture) and isinstance(theirs, Picture)
+    np.testing.assert_allclose(ours.pixels, theirs.pixels, atol=5e-3)

@@ -14,7 +14,7 @@ from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom, parse_findin
 from imaging.radiograph import Radiograph, View
 from imaging.store import ImageStore
 from models.card import FindingCard, Interval, ModelCard
-from models.outputs import Heatmaps, Masks, Output, Quality, ScoreKind, Scores, Task
+from models.outputs import Heatmaps, Masks, Output, Picture, Quality, ScoreKind, Scores, Task
 from models.pool import ModelPool
 from models.predictions import Prediction
 from tools.contract import ToolContext
@@ -109,6 +109,7 @@ def context_of(
     lesion = film.masks.get("effusion_left", film.masks["left_lung"])
     outputs[Task.QUALITY] = quality or quality_of_picture()
     outputs[Task.GROUND] = heat or heat_of(film, "effusion", lesion)
+    outputs[Task.ENHANCE] = Picture(film.bone_free, "bone suppressed")
     pool = StubPool(outputs, {task: (cards or {}).get(task, card(task)) for task in Task}, [])
     films = ImageStore()
     shown = films.add(radiograph or film.radiograph)
