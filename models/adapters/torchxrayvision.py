@@ -95,7 +95,7 @@ class TorchXRayVision:
 class _Convolutional(nn.Module):
     """A network cut in two at its average pooling, so that the class activation maps are exact."""
 
-    def __init__(self, features: nn.Module, head: nn.Linear) -> None:
+    def __init__(self, features: nn.Module, head: nn.Module) -> None:
         super().__init__()
         self.features = features
         self.head = head

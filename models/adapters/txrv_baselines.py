@@ -127,6 +127,7 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Basel
     Raises:
         Unavailable: the file is not that network's weights, or the entry names no model of this module.
     """
+    network: Callable[[torch.Tensor], torch.Tensor]
     ensemble = re.fullmatch(r"chexpert-(\d+)", entry.weights)
     if ensemble:
         targets, network = chexpert.DenseNet.targets, _chexpert(path, int(ensemble.group(1)), device)
