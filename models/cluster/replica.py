@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from models.pool import ModelPool
 from models.request import Request
 
 Reply = dict[str, Any]
-"""An output as {"header", "arrays" (models.wire), "elapsed_ms", "pid"}, or a failure as {"failed": its JSON}."""
+"""An output {"header", "arrays" (models.wire), "elapsed_ms"}, a failure {"failed": its JSON} or a bug {"fault": text}."""
 
 Asked = tuple[str, str, Request]
 """(task, revision that the caller's card shows, request)."""
@@ -88,12 +88,14 @@ class Replica:
                     "Give every machine of the cluster the same weights and the same Hilum.",
                 )
             predictions = self._pool.ask(task, requests, model_id=self._id)
-        except HilumFailure as failure:
+        except Exception as error:  # noqa: BLE001 - the caller gets it; raised here it would fail the whole batch
             if len(requests) > 1:  # each answers for itself
                 return [reply for request in requests for reply in self._of_one_task(task, revision, [request])]
-            return [{"failed": {"class": type(failure).__name__, **failure.to_json()}}]
+            if isinstance(error, HilumFailure):
+                return [{"failed": {"class": type(error).__name__, **error.to_json()}}]
+            return [{"fault": traceback.format_exc()}]
         replies = []
         for item in predictions:
             header, arrays = wire.encode(item.output)
-            replies.append({"header": header, "arrays": arrays, "elapsed_ms": item.elapsed_ms, "pid": os.getpid()})
+            replies.append({"header": header, "arrays": arrays, "elapsed_ms": item.elapsed_ms})
         return replies

@@ -64,7 +64,6 @@ class RayServing:
         config: what each model gets.
         model_dir, profile, trust_remote_code, device: the user's settings, as ModelPool has them.
         keep: called with every new output.
-        replica_pids: model id -> process ids that answered so far, on whichever machine.
     """
 
     config: ClusterConfig
@@ -74,7 +73,6 @@ class RayServing:
     profile: str = "standard"
     trust_remote_code: str = ""
     device: str = "auto"
-    replica_pids: dict[str, set[int]] = field(default_factory=dict)
     _applications: dict[str, tuple[str, Any, ModelCard]] = field(default_factory=dict)
     _going: dict[PredictionKey, _Job] = field(default_factory=dict)
     _started_ray: bool = False
@@ -164,9 +162,10 @@ class RayServing:
             reply = self._asked(entry, card, key, request)
             if "failed" in reply:
                 raise _failure(reply["failed"])
+            if "fault" in reply:
+                raise RuntimeError(f"{entry.id} failed in a replica:\n{reply['fault']}")
             output = wire.decode(reply["header"], reply["arrays"])
             self.keep(key, output)
-            self.replica_pids.setdefault(entry.id, set()).add(reply["pid"])
             self.metrics.busy_s.labels(entry.id, "ray").inc(reply["elapsed_ms"] / 1000)
             return output, reply["elapsed_ms"]
         finally:
