@@ -95,7 +95,7 @@ def nih(data: Path, count: int) -> list[Film]:
     from safetensors.torch import load_file
 
     import models
-    from models.networks import load_segmenter, segment
+    from models.networks import STRUCTURES, load_segmenter, segment
 
     table = pd.read_csv(data / "nih.csv")
     labels = table.loc[:, "Atelectasis":"Hernia"].sum(axis=1)
@@ -105,7 +105,7 @@ def nih(data: Path, count: int) -> list[Film]:
     films = []
     for name in table["file"].iloc[_spread(len(table), count)]:
         grey = _read(data / str(name))
-        _, masks = segment(network, grey, [0.5] * network.head.out_channels)
+        _, masks = segment(network, grey, [0.5] * len(STRUCTURES))
         films.append(squared(grey, list(masks[:3])))
     return films
 

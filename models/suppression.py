@@ -37,8 +37,8 @@ class BoneSuppressor(nn.Module):
         pairs = list(zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True))
         self.up = nn.ModuleList([_block(deep + skip, skip) for deep, skip in pairs])
         self.head = nn.Conv2d(WIDTHS[0], FOLD * FOLD, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        for start in self.head.parameters():
+            nn.init.zeros_(start)
 
     def forward(self, square: torch.Tensor) -> torch.Tensor:
         """Bone shadow [N, 1, S, S] in grey levels (0 to 1) from squares float32 [N, 1, S, S] of `preprocess.prepare`.

@@ -37,10 +37,10 @@ def edge_distance(diaphragm: Mask, lung: Mask, patients_left: bool) -> float:
     both = inner.any(axis=0) & dome.any(axis=0)
     if not both.any():
         return float("nan")
-    bottom = height - 1 - np.argmax(inner[::-1], axis=0)
-    top = np.argmax(dome, axis=0)
+    bottom: npt.NDArray[np.intp] = height - 1 - np.argmax(inner[::-1], axis=0)
+    top: npt.NDArray[np.intp] = np.argmax(dome, axis=0)
     rows = np.flatnonzero(lung.any(axis=1))
-    return float(np.abs(top - bottom)[both].mean() / (rows[-1] - rows[0] + 1))
+    return float(np.abs(top[both] - bottom[both]).mean() / (rows[-1] - rows[0] + 1))
 
 
 def checks(masks: dict[str, Mask], left: Mask, right: Mask) -> dict[str, float]:
@@ -49,7 +49,8 @@ def checks(masks: dict[str, Mask], left: Mask, right: Mask) -> dict[str, float]:
     diaphragm = masks["left_diaphragm"] | masks["right_diaphragm"]
     columns = np.arange(lungs.shape[1])
     inner = [float((mask * columns).sum() / max(mask.sum(), 1)) for mask in (left, right)]
-    spine = masks["spine"] & lungs.any(axis=1)[:, None]
+    beside: Mask = np.any(lungs, axis=1, keepdims=True)
+    spine = masks["spine"] & beside
     across = np.flatnonzero(lungs.any(axis=0))
 
     def inside(mask: Mask) -> float:
