@@ -18,7 +18,7 @@ from models.pool import ModelPool
 from models.request import Request
 
 Reply = dict[str, Any]
-"""An output {"header", "arrays" (models.wire), "elapsed_ms"}, a failure {"failed": its JSON} or a bug {"fault": text}."""
+"""An output {"header", "arrays" (models.wire), "elapsed_ms"}, a failure {"failed": JSON} or a bug {"fault": text}."""
 
 Asked = tuple[str, str, Request]
 """(task, revision that the caller's card shows, request)."""
