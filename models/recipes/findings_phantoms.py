@@ -212,7 +212,7 @@ def make_findings_phantoms(first_seed: int, count: int, cache: Path | None = Non
             whole = gathered(track(pool.imap(_film, seeds, chunksize=4), total=count, description="phantoms"))
         if stored:
             stored.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(stored, **whole)
+            np.savez(stored, allow_pickle=False, **whole)
     arrays = {name: torch.from_numpy(values) for name, values in whole.items()}
     return FindingsPhantoms(**{**arrays, "regions": arrays["regions"].float() / 255.0})
 

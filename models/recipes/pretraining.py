@@ -162,7 +162,8 @@ class Heads(nn.Module):
         self.film = nn.Linear(BANDS * sum(LEVEL_CHANNELS), len(OUTPUTS))
         for layer in (self.cells, self.film):
             nn.init.zeros_(layer.weight)
-            nn.init.constant_(layer.bias, -2.5)
+            if layer.bias is not None:
+                nn.init.constant_(layer.bias, -2.5)
 
     def forward(self, levels: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Cell logits [N, 15, GRID, GRID] and film logits [N, 15] of four level maps."""
@@ -230,7 +231,8 @@ def pretrained(lessons: Lessons, epochs: int = EPOCHS, seed: int = 7) -> Classif
         order = torch.randperm(len(lessons.labels), generator=generator)
         for first in track(range(0, len(order) - BATCH + 1, BATCH), description=f"pretraining {epoch + 1}/{epochs}"):
             grey, batch = changed(lessons, order[first : first + BATCH], generator)
-            loss = loss_of(*heads(late(network, early(network, grey))), batch)
+            cells, whole = heads(late(network, early(network, grey)))
+            loss = loss_of(cells, whole, batch)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
