@@ -27,8 +27,8 @@ PICTURE_SIDE = 1024
 """Longest side in pixels of the picture in a result: enough for a screen, half a megabyte at most."""
 
 COMPUTED = (
-    "The picture without bone was computed by a network trained on synthetic films. It may leave bone, remove what is "
-    "no bone (vessels, edges, small nodules) or add edges: judge only what the film itself shows too."
+    "The picture without bone was computed by a network trained on synthetic films. It leaves some bone and fades what "
+    "is no bone (nodules, vessels, lines, edges): judge only what the film itself shows, and take nothing for absent."
 )
 
 

@@ -86,7 +86,7 @@ def describe(
         "score_meaning": "Per-pixel probability of each structure, not calibrated; masks cut it at `threshold`.",
         "limits": list(LIMITS),
         "references": list(REFERENCES),
-        "reproduce": "python -m models.recipes.segmenter",
+        "reproduce": "python -m models.recipes.segmenter --cache FOLDER",
         "measured_on": MEASURED_ON,
         "input": {
             "size_px": SEGMENTER_SIDE,
