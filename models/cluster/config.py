@@ -27,7 +27,7 @@ class ModelShare(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     replicas: int = Field(default=1, ge=1)
-    num_cpus: float = Field(default=0.5, ge=0)
+    num_cpus: float = Field(default=0.1, ge=0)
     num_gpus: float = Field(default=0.0, ge=0)
     max_batch: int = Field(default=8, ge=1)
     max_wait_ms: float = Field(default=10.0, ge=0)
@@ -39,7 +39,7 @@ class FilmShare(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     actors: int = Field(default=2, ge=1)
-    num_cpus: float = Field(default=0.25, ge=0)
+    num_cpus: float = Field(default=0.1, ge=0)
 
 
 class ClusterConfig(BaseModel):
