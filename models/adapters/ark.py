@@ -86,6 +86,7 @@ class _Network(nn.Module):
         self.omni_heads = nn.ModuleList(nn.Linear(width, count) for count in HEADS)
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Normalised pictures [N, 3, side, side] -> (vectors [N, d], logits [N, 52])."""
         vectors = self.projector(self.encoder.forward_features(pictures).mean(dim=(1, 2)))
         return vectors, torch.cat([head(vectors) for head in self.omni_heads], dim=1)
 

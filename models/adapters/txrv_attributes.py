@@ -88,6 +88,7 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Trait
 
 
 def normalised(unit: torch.Tensor) -> torch.Tensor:
+    """Pixels [N, 3, h, w] in [0, 1] less ImageNet's mean, by its deviation."""
     mean = torch.tensor(IMAGENET_MEAN, device=unit.device).view(1, 3, 1, 1)
     std = torch.tensor(IMAGENET_STD, device=unit.device).view(1, 3, 1, 1)
     return (unit - mean) / std

@@ -105,6 +105,7 @@ class _Shares(nn.Module):
         self.network = network
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Pictures [N, 3, side, side] in [-2, 2] -> shares float32 [N, tasks] in [0, 1]."""
         shares: torch.Tensor = self.network.get_probs(self.network(pictures).float())
         return shares
 
@@ -117,6 +118,7 @@ class _Sigmoids(nn.Module):
         self.network = network
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Pictures [N, 3, side, side] in [-2, 2] -> sigmoids float32 [N, 5]."""
         logits, _ = self.network(pictures)
         return torch.sigmoid(torch.cat(logits, dim=1).float())
 

@@ -144,6 +144,7 @@ class _Logits(nn.Module):
         self.network = network
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Normalised pictures [N, 3, side, side] -> logits [N, 159, side, side]."""
         logits: torch.Tensor = self.network._forward(pictures)["logits"]
         return logits
 
