@@ -292,6 +292,7 @@ def connect(config: ClusterConfig) -> bool:
                 f"Ray at {config.address!r} does not answer: {error}", 'Start it, or set address = "local" in ray.toml.'
             ) from error
     serve.start(http_options={"location": "NoServer"})
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)  # its warnings on slow replicas go to stderr
     return started
 
 
