@@ -1,5 +1,6 @@
 # Every target sets up first: a .venv from constraints.txt, by uv when it is there, by pip otherwise. Safe to repeat.
 PYTHON ?= python3
+WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -22,8 +23,8 @@ demo: setup  ## two questions about a synthetic film with known truth; writes to
 chat: setup  ## the chat on http://127.0.0.1:7860
 	$(BIN)/hilum chat
 
-test: setup  ## the whole suite; what it leaves out is listed with the reason
-	$(BIN)/python -m pytest
+test: setup  ## the whole suite, by WORKERS processes of one thread each; what it leaves out is listed with the reason
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
