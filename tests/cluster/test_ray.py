@@ -31,6 +31,8 @@ from tools.cohort import Journal, run_cohort
 from tools.contract.tool import installed
 from tools.ray_cohort import run_cohort_on_ray
 
+pytestmark = pytest.mark.timeout(600)  # a cluster starts and ends in it
+
 MODEL = "embedded-classifier"
 CONFIG = f"""
 address = "local"

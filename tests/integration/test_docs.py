@@ -52,6 +52,7 @@ def test_pages_have_blocks() -> None:
     assert len(blocks()) >= MIN_BLOCKS
 
 
+@pytest.mark.timeout(900)  # a block may start a dozen processes, each of which imports torch
 @pytest.mark.parametrize(("page", "kind", "body"), blocks(), ids=lambda x: x.stem if isinstance(x, Path) else "")
 def test_block_runs(page: Path, kind: str, body: str, folder: Path) -> None:
     if kind == "python":
