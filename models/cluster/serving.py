@@ -266,7 +266,7 @@ def connect(config: ClusterConfig) -> bool:
     if config.address == LOCAL and "ray" not in sys.modules:  # Ray reads its variables when it is imported
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        # The only switch of ray 2.60 that keeps its sockets off the network, on Linux too (tests/cluster/test_ray).
+        # The only switch of ray 2.60 that keeps its sockets off the network, on Linux too (tests/unit/models/test_ray).
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray

@@ -215,7 +215,7 @@ def test_the_cluster_file_on_the_page_is_one(pool: ModelPool) -> None:
     import yaml
     from ray.autoscaler._private.util import prepare_config, validate_config
 
-    page = (Path(__file__).resolve().parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[3] / "docs" / "scale.md").read_text(encoding="utf-8")
     found = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
     validate_config(prepare_config(found))
     with pytest.raises(Exception, match="no_such_key"):
