@@ -28,6 +28,7 @@ from agent.answer import Evidence
 from agent.events import Planned, ToolFinished, ToolStarted
 from agent.faults import AgentFault
 from agent.ledger import EvidenceLedger, run_title
+from agent.planner.offers import ASKED_BY
 from tools.contract import Registry, Result, Tool, ToolContext
 
 CAVEATS_TOLD = 3
@@ -87,6 +88,7 @@ def as_langchain(item: Tool, context: ToolContext) -> BaseTool:
         description=item.description,
         args_schema=item.arguments,
         response_format="content_and_artifact",
+        metadata={ASKED_BY: list(item.asked_by)},
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -91,6 +92,12 @@ def has_any(words: list[str], cues: list[str]) -> bool:
     """Whether one of the cue phrases stands in the words."""
     line = f" {' '.join(words)} "
     return any(f" {cue} " in line for cue in cues)
+
+
+def longest(words: list[str], cues: Iterable[str]) -> int:
+    """Length in words of the longest cue phrase that stands in the words; 0 if none does."""
+    line = f" {' '.join(words)} "
+    return max((cue.count(" ") + 1 for cue in cues if f" {cue} " in line), default=0)
 
 
 def _match_at(words: list[str], start: int) -> Mention | None:

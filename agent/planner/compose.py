@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from agent.mentions import name_of
@@ -10,6 +11,7 @@ from agent.planner.choice import compose_choice
 from agent.planner.facts import Facts, cite
 from agent.planner.focus import film_list, focus
 from agent.planner.naming import frontals
+from agent.planner.offers import Offers
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from agent.planner.scope import compose_out_of_scope
 from agent.planner.sentences import Teller
@@ -19,7 +21,7 @@ from tools.contract.wording import listed, sentence_case
 
 
 def compose(
-    questions: list[Question], facts: Facts, films: list[dict[str, Any]], tools: set[str]
+    questions: list[Question], facts: Facts, films: list[dict[str, Any]], tools: Offers
 ) -> tuple[str, list[str]]:
     """The text, and what was asked and could not be assessed."""
     teller = Teller(facts, films, tools)
@@ -27,15 +29,27 @@ def compose(
     for question in questions:
         if question.kind in OUT_OF_SCOPE | {Kind.NO_SUCH_FILM}:
             lines = compose_out_of_scope(question, teller)
+        elif question.kind is Kind.TOOL and not tools[question.tool].reads_films:
+            lines = _asked_tool(question, teller, None)
         elif not films:
             lines = [say("scope.no_film")]
-        elif question.kind is Kind.CHOICE:
-            lines = compose_choice(question, teller)
         else:
-            lines = _compose(question, teller)
+            lines = _about_films(question, teller)
         paragraphs.append("\n".join(line for line in lines if line))
     paragraphs.append("\n".join(focus(questions, films)))
     return "\n\n".join(dict.fromkeys(p for p in paragraphs if p)), teller.not_assessed
+
+
+def _about_films(question: Question, teller: Teller) -> list[str]:
+    """Why some of the films cannot be read, then what the others show."""
+    if question.tool == "quality":
+        return _compose(question, teller)
+    lines = [line for film in question.films if (line := teller.unusable(film))]
+    readable = tuple(film for film in question.films if not teller.facts.unusable(film))
+    if lines and not readable:
+        return lines
+    rest = replace(question, films=readable)
+    return [*lines, *(compose_choice(rest, teller) if rest.kind is Kind.CHOICE else _compose(rest, teller))]
 
 
 def _compose(question: Question, teller: Teller) -> list[str]:
@@ -47,6 +61,8 @@ def _compose(question: Question, teller: Teller) -> list[str]:
         return [*(teller.film_facts(film) for film in question.films), say("film.modality")]
     if question.kind in {Kind.CONFIDENCE, Kind.WHY} and not question.findings:
         return [say("confidence.none")]
+    if question.kind is Kind.TOOL and "image_ids" in teller.tools[question.tool].arguments:
+        return _asked_tool(question, teller, None)
     per_film = {
         Kind.OVERVIEW: _overview,
         Kind.NORMAL: _normal,
@@ -57,6 +73,7 @@ def _compose(question: Question, teller: Teller) -> list[str]:
         Kind.WHY: _confidence,
         Kind.WHERE: _where,
         Kind.SIDE: _where,
+        Kind.TOOL: _asked_tool,
     }.get(question.kind, _presence)
     lines: list[str] = []
     for film in question.films:
@@ -178,14 +195,26 @@ def _by_tool(teller: Teller, tool: str, film: str) -> list[str]:
     """A tool's own summary, or why there is none."""
     good, failed = teller.facts.good(tool, film), teller.facts.failed(tool, film)
     if good is not None:
-        return [
-            teller.quoted(good),
-            *(say("confidence.caveat", caveat=c.rstrip("."), cite=cite([good.id])) for c in good.caveats[:2]),
-        ]
+        return teller.told(good)
     if failed is not None and failed.failure is not None:
         return [say(f"{tool}.failed", reason=failed.failure.message, cite=cite([failed.id]))]
     teller.miss(say(f"{tool}.no_tool"))
     return [say(f"{tool}.no_tool")]
+
+
+def _asked_tool(question: Question, teller: Teller, film: str | None) -> list[str]:
+    """What every run of a tool that was asked for by its own words says, or that it could not be called."""
+    runs = teller.facts.of(question.tool, film)
+    lines = [line for run in runs for line in teller.told(run)]
+    if not runs:
+        lines = [say("scope.needs_more", tool=question.tool.replace("_", " "), missing=_missing(question, teller))]
+        teller.miss(lines[0])
+    return lines
+
+
+def _missing(question: Question, teller: Teller) -> str:
+    given = {"image_id", "image_ids", "text"} if question.films else {"text"}
+    return listed(name.replace("_", " ") for name in sorted(teller.tools[question.tool].required - given))
 
 
 def _confidence(question: Question, teller: Teller, film: str) -> list[str]:

@@ -13,18 +13,18 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_core.messages.tool import ToolCall, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from agent.answer import Evidence
 from agent.films import FILMS_KEY
 from agent.planner.compose import compose
 from agent.planner.facts import Facts
-from agent.planner.plan import Call, first_round, merged_calls, second_round
+from agent.planner.offers import Offers, bound, offers
+from agent.planner.plan import Call, merged_calls, wanted
 from agent.planner.reading import Question, read
 
 
 class EmbeddedPlanner(BaseChatModel):
-    """Plans in at most two rounds of tool calls and then answers; equal conversations get equal replies."""
+    """Plans in rounds of tool calls and then answers; equal conversations get equal replies."""
 
     @property
     def _llm_type(self) -> str:
@@ -32,7 +32,7 @@ class EmbeddedPlanner(BaseChatModel):
 
     def bind_tools(self, tools: Any, *, tool_choice: Any = None, **kwargs: Any) -> Runnable[Any, AIMessage]:
         """The planner with these tools; it calls no other."""
-        return self.bind(tools=[convert_to_openai_tool(item) for item in tools], **kwargs)
+        return self.bind(tools=[bound(item) for item in tools], **kwargs)
 
     def _generate(
         self,
@@ -66,8 +66,8 @@ class EmbeddedPlanner(BaseChatModel):
 
 def reply(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> AIMessage:
     """The next message: tool calls while something is needed, then the answer."""
-    offered = {item["function"]["name"] for item in tools}
-    questions, about = _read_conversation(messages)
+    offered = offers(tools)
+    questions, about = _read_conversation(messages, offered)
     since = _this_turn(messages)
     facts = Facts(
         Evidence.model_validate(m.artifact)
@@ -75,20 +75,18 @@ def reply(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> AIMessage
         if isinstance(m, ToolMessage) and isinstance(m.artifact, dict)
     )
     asked = [Call(c["name"], c["args"]) for m in since if isinstance(m, AIMessage) for c in m.tool_calls]
-    wanted = merged_calls([call for question in questions for call in first_round(question, offered)])
-    if asked:
-        wanted += merged_calls([call for question in questions for call in second_round(question, facts, offered)])
-    wanted = [call for call in wanted if call not in asked]
-    if wanted and about["films"]:
-        calls = [
-            ToolCall(name=call.tool, args=call.args, id=f"call_{len(messages)}_{n}") for n, call in enumerate(wanted)
-        ]
+    planned = merged_calls([call for question in questions for call in wanted(question, facts, offered)])
+    calls = [
+        ToolCall(name=call.tool, args=call.args, id=f"call_{len(messages)}_{n}")
+        for n, call in enumerate(call for call in planned if call not in asked)
+    ]
+    if calls:
         return AIMessage(content="", tool_calls=calls)
     text, not_assessed = compose(questions, facts, about["films"], offered)
     return AIMessage(content=text, additional_kwargs={"scripted": True, "not_assessed": not_assessed})
 
 
-def _read_conversation(messages: list[BaseMessage]) -> tuple[list[Question], dict[str, Any]]:
+def _read_conversation(messages: list[BaseMessage], offered: Offers) -> tuple[list[Question], dict[str, Any]]:
     """The questions of this turn, read after those of the turns before, and what came with them about the films."""
     previous: Question | None = None
     questions: list[Question] = []
@@ -96,7 +94,7 @@ def _read_conversation(messages: list[BaseMessage]) -> tuple[list[Question], dic
     for message in messages:
         if isinstance(message, HumanMessage):
             about = message.additional_kwargs.get(FILMS_KEY, about)
-            questions = read(message.text, about["films"], about["added"], previous)
+            questions = read(message.text, about["films"], about["added"], previous, offered)
             previous = questions[-1]
     return questions, about
 

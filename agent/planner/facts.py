@@ -27,6 +27,10 @@ class Facts:
         """The last record of a tool that failed."""
         return next((r for r in reversed(self.of(tool, film)) if r.failure is not None), None)
 
+    def unusable(self, film: str) -> Evidence | None:
+        """The check of a film that found that no tool should read it; its `data["unusable"]` is the reason."""
+        return next((r for r in self.of("quality", film) if r.data.get("unusable")), None)
+
     def basis(self, tools: Iterable[str], code: str | None, film: str) -> list[str]:
         """Evidence numbers of those tools' last good runs; of runs about one finding each, the one about this code."""
         ids = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.planner.facts import Facts
+from agent.planner.offers import Offer, Offers
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from tools.contract import Status
 
@@ -14,7 +15,8 @@ LOCATED_MAX = 3
 SIDELESS = {"cardiomegaly", "enlarged_cardiomediastinum"}
 """Findings that have no side and whose place goes without saying."""
 
-LOOKS_FOR = {Kind.PRESENCE, Kind.WHERE, Kind.SIDE, Kind.COMPARE, Kind.WHICH_FILM, Kind.CONFIDENCE, Kind.WHY}
+UNTOOLED = OUT_OF_SCOPE | {Kind.NO_SUCH_FILM}
+"""Kinds that are answered without a tool."""
 LOOKS_AT_ALL = {Kind.OVERVIEW, Kind.NORMAL, Kind.CHOICE, Kind.REPORT}
 
 
@@ -26,30 +28,60 @@ class Call:
     args: dict[str, Any] = field(default_factory=dict)
 
 
-def first_round(question: Question, tools: set[str]) -> list[Call]:
-    """What a question needs before anything is known."""
-    if question.kind in OUT_OF_SCOPE | {Kind.NO_SUCH_FILM, Kind.FILM_FACTS}:
+def wanted(question: Question, facts: Facts, tools: Offers) -> list[Call]:
+    """Everything the question needs, as far as what is known tells: first whether its films can be read at all."""
+    if question.kind in UNTOOLED or (question.kind is Kind.COMPARE and len(question.films) < 2):
         return []
-    if question.kind is Kind.COMPARE and len(question.films) < 2:
-        return []
-    calls = []
-    for film in question.films:
-        calls += [call for call in _for_film(question, film) if call.tool in tools]
-    return calls
+    if question.kind is Kind.TOOL and not tools[question.tool].reads_films:
+        return _by_words(question, tools[question.tool])
+    unchecked = [film for film in question.films if not facts.of("quality", film)]
+    if "quality" in tools and unchecked:
+        return [Call("quality", {"image_id": film}) for film in unchecked]
+    readable = replace(question, films=tuple(film for film in question.films if not facts.unusable(film)))
+    return [*first_round(readable, tools), *second_round(readable, facts, tools)] if readable.films else []
 
 
-def second_round(question: Question, facts: Facts, tools: set[str]) -> list[Call]:
+def first_round(question: Question, tools: Offers) -> list[Call]:
+    """What a question needs before anything is known of its films but that they can be read."""
+    if question.kind is Kind.FILM_FACTS:
+        return []
+    if question.kind is Kind.TOOL:
+        return _by_words(question, tools[question.tool])
+    return [call for film in question.films for call in _for_film(question, film) if call.tool in tools]
+
+
+def second_round(question: Question, facts: Facts, tools: Offers) -> list[Call]:
     """What is worth asking once the findings are known: where they are.
 
     No side is passed on: the tool is to say where a finding is, not to confirm where it was asked for.
     """
-    if "ground" not in tools:
+    if "ground" not in tools or question.kind in {Kind.FILM_FACTS, Kind.TOOL}:
         return []
     calls = []
     for film in question.films:
         codes = _to_locate(question, facts, film)
         calls += [Call("ground", {"image_id": film, "finding": code}) for code in codes]
     return calls
+
+
+def _by_words(question: Question, offer: Offer) -> list[Call]:
+    """Calls of a tool that was asked for by its own words: one for each film and finding where it takes one each.
+
+    Arguments are filled by their names, see Tool.asked_by; none where a required one is not known.
+    """
+    known: dict[str, Any] = {
+        "image_ids": list(question.films),
+        "findings": list(question.findings),
+        "structures": list(question.structures),
+        "side": question.side,
+        "text": question.text,
+    }
+    given = {name: value for name, value in known.items() if name in offer.arguments and value}
+    each = [given]
+    for name, values in (("image_id", question.films), ("finding", question.findings)):
+        if name in offer.arguments and (values or name in offer.required):
+            each = [{name: value, **args} for value in values for args in each]
+    return [Call(offer.name, args) for args in each if offer.required <= set(args)]
 
 
 def merged_calls(calls: list[Call]) -> list[Call]:

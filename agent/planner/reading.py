@@ -10,8 +10,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from agent.mentions import Mention, has_any, mentions, side_of, tokens
+from agent.mentions import Mention, has_any, longest, mentions, side_of, tokens
 from agent.planner.naming import Films, comparable, role_named, with_role
+from agent.planner.offers import Offers, asked_for
 from tools.knowledge import structures
 
 
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     WHY = "why"
     CHOICE = "choice"
     FILM_FACTS = "film_facts"
+    TOOL = "tool"
     HELP = "help"
     ADVICE = "advice"
     OTHER_BODY = "other_body"
@@ -45,6 +47,15 @@ OUT_OF_SCOPE = {Kind.HELP, Kind.ADVICE, Kind.OTHER_BODY, Kind.CHIT_CHAT, Kind.UN
 """Kinds that are answered without a film and without a tool."""
 ABOUT_A_FINDING = {Kind.PRESENCE, Kind.WHERE, Kind.SIDE, Kind.COMPARE, Kind.WHICH_FILM, Kind.CONFIDENCE, Kind.WHY}
 """Kinds that say nothing without a finding of their own, and take the last question's."""
+BESIDE_A_FINDING = {
+    Kind.NORMAL,
+    Kind.OVERVIEW,
+    Kind.CHIT_CHAT,
+    Kind.HELP,
+    Kind.FILM_FACTS,
+    Kind.OTHER_BODY,
+}
+"""Kinds whose words mean little beside a finding's name: that is asked for then."""
 
 OPTION = re.compile(r"(?:^|(?<=[\s?.,;:]))\(?([A-H])\s*[).:]\s+", re.MULTILINE)
 PARTS = re.compile(
@@ -85,6 +96,7 @@ class Question:
         topic: what an out-of-scope question is about.
         degree: asks how severe or large.
         by_default: names no film; `films` are those it is about then.
+        tool: of kind TOOL, the tool whose own words it uses.
     """
 
     kind: Kind
@@ -98,6 +110,7 @@ class Question:
     topic: str = ""
     degree: bool = False
     by_default: bool = False
+    tool: str = ""
 
 
 @cache
@@ -106,7 +119,9 @@ def vocabulary() -> dict[str, Any]:
     return tomllib.loads((resources.files("agent.planner") / "vocabulary.toml").read_text(encoding="utf-8"))
 
 
-def read(text: str, films: Films, added: list[str], previous: Question | None = None) -> list[Question]:
+def read(
+    text: str, films: Films, added: list[str], previous: Question | None = None, tools: Offers | None = None
+) -> list[Question]:
     """The questions in one message, each read after the one before it.
 
     Args:
@@ -114,30 +129,34 @@ def read(text: str, films: Films, added: list[str], previous: Question | None = 
         films: facts of the session's films, in order.
         added: ids of the films that came with this message and that it is about when it names none.
         previous: the last question of the turn before.
+        tools: those that may be called; a question that uses a tool's own words is of kind TOOL.
     """
+    offered = tools or {}
     stem, options = _options(text)
     if options:
-        question = _read_one(stem or text, films, added, previous)
+        question = _read_one(stem or text, films, added, previous, {})
         about = tuple(m for option in options for m in option.mentions)
         findings = _codes([*mentions(stem), *about], "finding")
         return [replace(question, kind=Kind.CHOICE, options=options, findings=findings)]
     questions: list[Question] = []
     for part in PARTS.split(text.strip()):
         if tokens(part):
-            previous = _read_one(part, films, added, previous)
+            previous = _read_one(part, films, added, previous, offered)
             questions.append(previous)
     if len(questions) > 1:
         questions = [q for q in questions if q.kind is not Kind.UNCLEAR] or questions[:1]
     return questions or [Question(Kind.UNCLEAR, text)]
 
 
-def _read_one(text: str, films: Films, added: list[str], previous: Question | None) -> Question:
+def _read_one(text: str, films: Films, added: list[str], previous: Question | None, tools: Offers) -> Question:
     role, text = role_named(text)
     words = [word for word in tokens(text) if word[0].isalnum()]
     named = mentions(text)
     findings = _codes(named, "finding")
+    kind, tool = _kind(words, findings, tools)
     question = Question(
-        kind=_kind(words, findings),
+        kind=kind,
+        tool=tool,
         text=text,
         findings=findings,
         structures=_structures(named),
@@ -159,21 +178,16 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     return _about_films(question, words, films, added, previous)
 
 
-def _kind(words: list[str], findings: tuple[str, ...]) -> Kind:
-    for intent in vocabulary()["intent"]:
-        if has_any(words, intent["phrases"]):
-            kind = Kind(intent["kind"])
-            if findings and kind in {
-                Kind.NORMAL,
-                Kind.OVERVIEW,
-                Kind.CHIT_CHAT,
-                Kind.HELP,
-                Kind.FILM_FACTS,
-                Kind.OTHER_BODY,
-            }:
-                return Kind.PRESENCE
-            return kind
-    return Kind.PRESENCE if findings else Kind.UNCLEAR
+def _kind(words: list[str], findings: tuple[str, ...], tools: Offers) -> tuple[Kind, str]:
+    """What is asked, and the tool whose words were used if those say more than the words of every other intent."""
+    tool, length = asked_for(words, tools)
+    intents = vocabulary()["intent"]
+    if length > max(longest(words, intent["phrases"]) for intent in intents):
+        return Kind.TOOL, tool
+    found = next((Kind(intent["kind"]) for intent in intents if has_any(words, intent["phrases"])), None)
+    if findings and found in {None, *BESIDE_A_FINDING}:
+        return Kind.PRESENCE, ""
+    return found or Kind.UNCLEAR, ""
 
 
 def _heart(question: Question, words: list[str]) -> Question:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from agent.mentions import name_of
 from agent.planner.reading import Kind, Question
 from agent.planner.sentences import Teller
@@ -31,7 +33,7 @@ def compose_out_of_scope(question: Question, teller: Teller) -> list[str]:
     return [lead, what_can_be_asked(teller.tools)]
 
 
-def what_can_be_asked(tools: set[str]) -> str:
+def what_can_be_asked(tools: Collection[str]) -> str:
     """One sentence or two on what the tools here answer."""
     abilities = [say(f"scope.ability_{tool}") for tool in ("measure", "ground", "segment", "report") if tool in tools]
     known = listed(name_of(code) for code in list(findings())[:ASSESSED_NAMED])

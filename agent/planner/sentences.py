@@ -8,6 +8,7 @@ from typing import Any
 from agent.answer import Evidence
 from agent.mentions import name_of
 from agent.planner.facts import Facts, cite
+from agent.planner.offers import Offers
 from agent.planner.wording import say
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status
@@ -23,7 +24,7 @@ EVEN_ODDS = 0.5
 class Teller:
     """Writes about the facts of one turn, and keeps what had to be left unassessed."""
 
-    def __init__(self, facts: Facts, films: list[dict[str, Any]], tools: set[str]) -> None:
+    def __init__(self, facts: Facts, films: list[dict[str, Any]], tools: Offers) -> None:
         self.facts = facts
         self.films = films
         self.tools = tools
@@ -198,6 +199,25 @@ class Teller:
         """Nothing ran, or all of it failed."""
         self.miss(say("overview.nothing_ran"))
         return "\n".join([say("overview.nothing_ran"), *self.failures(film)])
+
+    def unusable(self, film: str) -> str:
+        """Why no tool should read a film, noted as not assessed; empty if it can be read."""
+        check = self.facts.unusable(film)
+        if check is None:
+            return ""
+        reason = str(check.data["unusable"])
+        self.miss(reason)
+        return say("scope.unusable", reason=reason.rstrip("."), cite=cite([check.id]))
+
+    def told(self, record: Evidence, caveats: int = CAVEATS_MAX) -> list[str]:
+        """One run of a tool in its own words with its first caveats, or why it failed."""
+        if record.failure is not None:
+            return [say("scope.failed", title=record.title, reason=record.failure.message, cite=cite([record.id]))]
+        first = [c for c in record.caveats if c not in record.summary][:caveats]
+        return [
+            self.quoted(record),
+            *(say("confidence.caveat", caveat=c.rstrip("."), cite=cite([record.id])) for c in first),
+        ]
 
     def quoted(self, record: Evidence) -> str:
         """A tool's own summary, cited sentence by sentence."""

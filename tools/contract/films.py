@@ -47,7 +47,9 @@ def frontal_film(context: ToolContext, image_id: str, purpose: str) -> Radiograp
         )
     quality = quality_of(film_quality(context.models, film))
     if quality is not None:
-        _require_upright_chest(film, quality, purpose)
+        refusal = unreadable(film, quality, purpose) or _not_frontal(film, quality, purpose)
+        if refusal is not None:
+            raise refusal
         film = replace(film, warnings=(*film.warnings, *quality_warnings(film, quality)))
     share = lung_share(context, film)
     if share is not None and share < LUNGS_LEAST_SHARE:
@@ -59,31 +61,40 @@ def frontal_film(context: ToolContext, image_id: str, purpose: str) -> Radiograp
     return film
 
 
-def _require_upright_chest(film: Radiograph, quality: Quality, purpose: str) -> None:
-    """Raise NotApplicable where the quality model is sure that the tools' models would be misled.
+def unreadable(film: Radiograph, quality: Quality, purpose: str) -> NotApplicable | None:
+    """Why no model should read the film, where the quality model is sure that they would be misled; else None.
 
-    A header that names the view outweighs the picture there: the disagreement is warned of instead.
+    Args:
+        film: the film.
+        quality: what the quality model says of it.
+        purpose: who needs it otherwise, to complete the sentence "... needs an upright film".
     """
     if not quality.is_chest:
-        raise NotApplicable(not_chest(film, quality), "Give an upright frontal chest film (PA or AP).")
-    if quality.view == View.LATERAL and film.view is View.UNKNOWN:
-        raise NotApplicable(
-            f"Film {film.id} looks like a lateral view (score {quality.view_scores[2]:.2f}); {purpose} needs a frontal "
-            "film (PA or AP).",
-            "Give a frontal film of the same study, or a file whose header names the view.",
-        )
+        return NotApplicable(not_chest(film, quality), "Give an upright frontal chest film (PA or AP).")
     if quality.turned_deg and quality.turned_score >= SURE:
-        raise NotApplicable(
+        return NotApplicable(
             f"Film {film.id} looks turned by {quality.turned_deg}° clockwise (score {quality.turned_score:.2f}); "
             f"{purpose} needs an upright film.",
             "Turn it back and try again.",
         )
     if quality.inverted and quality.inverted_score >= SURE:
-        raise NotApplicable(
+        return NotApplicable(
             f"Film {film.id} looks inverted: dense parts are black (score {quality.inverted_score:.2f}); {purpose} "
             "needs dense parts white.",
             "Invert it and try again.",
         )
+    return None
+
+
+def _not_frontal(film: Radiograph, quality: Quality, purpose: str) -> NotApplicable | None:
+    """A header that names the view outweighs the picture: the disagreement is warned of instead."""
+    if quality.view != View.LATERAL or film.view is not View.UNKNOWN:
+        return None
+    return NotApplicable(
+        f"Film {film.id} looks like a lateral view (score {quality.view_scores[2]:.2f}); {purpose} needs a frontal "
+        "film (PA or AP).",
+        "Give a frontal film of the same study, or a file whose header names the view.",
+    )
 
 
 def lung_share(context: ToolContext, film: Radiograph) -> float | None:

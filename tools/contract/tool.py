@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from models.outputs import Task
 from models.pool import ModelPool
 from prompts import tool_prompt
 from tools.contract.results import Result
+
+PHRASE = re.compile(r"[a-z0-9]+( [a-z0-9]+)*")
+"""A phrase as questions are read: hyphens part words, apostrophes vanish."""
 
 ENTRY_POINT_GROUP = "hilum.tools"
 """Entry-point group through which another package adds its tools."""
@@ -53,6 +57,10 @@ class Tool:
         answers: one line on what it answers and for which views, for docs.
         run_function: (context, arguments) -> Result.
         prompt: what the planner reads, for a tool of another package; ours is prompts/tools/NAME.md.
+        asked_by: lower-case phrases without punctuation by which people ask for it, e.g. "similar cases". The embedded
+            planner calls the tool when one stands in the question, and fills the arguments it knows by name:
+            image_id, image_ids, finding, findings, structures, side, text (the question). A tool it plans in a way of
+            its own, such as classify, needs none.
     """
 
     name: str
@@ -63,6 +71,7 @@ class Tool:
     answers: str
     run_function: RunFunction = field(repr=False)
     prompt: str = ""
+    asked_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or self.name != self.name.lower():
@@ -73,6 +82,9 @@ class Tool:
         authority = [key for key in self.arguments.model_fields if "path" in key or "url" in key]
         if authority:
             raise ValueError(f"tool {self.name}: {authority} — tools take film ids, never paths or addresses")
+        misspelt = [phrase for phrase in self.asked_by if not PHRASE.fullmatch(phrase)]
+        if misspelt:
+            raise ValueError(f"tool {self.name}: asked_by {misspelt}: lower-case words and numbers, single spaces")
 
     @property
     def description(self) -> str:
@@ -158,11 +170,12 @@ def tool(
     answers: str,
     needs: tuple[Task, ...] = (),
     prompt: str = "",
+    asked_by: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Result]], Tool]:
     """Declare the decorated run(context, arguments) as a Tool."""
 
     def declare(run: Callable[..., Result]) -> Tool:
-        return Tool(name, title, arguments, result, needs, answers, run, prompt)
+        return Tool(name, title, arguments, result, needs, answers, run, prompt, asked_by)
 
     return declare
 

@@ -20,9 +20,13 @@ EFFUSION = "effusion:left:800ml"
 ANY_PICTURE = {"quality"}
 """Tools that take any picture, so refuse none."""
 
+FILM_TOOLS = [tool for tool in TOOLS if "image_id" in tool.arguments.model_fields]
+"""Tools that read one film at a time; what the others take, their own tests give them."""
+
 each_tool = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+each_film_tool = pytest.mark.parametrize("tool", FILM_TOOLS, ids=lambda tool: tool.name)
 each_frontal_tool = pytest.mark.parametrize(
-    "tool", [tool for tool in TOOLS if tool.name not in ANY_PICTURE], ids=lambda tool: tool.name
+    "tool", [tool for tool in FILM_TOOLS if tool.name not in ANY_PICTURE], ids=lambda tool: tool.name
 )
 
 
@@ -37,7 +41,16 @@ def test_schema_describes_every_argument_and_names_no_path(tool: Tool) -> None:
     for name, field in schema["properties"].items():
         assert field.get("description"), name
         assert not any(word in name for word in ("path", "file", "url")), name
-    assert schema["properties"]["image_id"]["type"] == "string"
+    if "image_id" in schema["properties"]:
+        assert schema["properties"]["image_id"]["type"] == "string"
+
+
+@each_tool
+def test_phrases_reach_the_tool_and_no_other(tool: Tool) -> None:
+    mine = set(tool.asked_by)
+    assert len(mine) == len(tool.asked_by)
+    for other in TOOLS:
+        assert other is tool or not mine & set(other.asked_by), f"{tool.name} and {other.name} are asked by the same"
 
 
 @each_tool
@@ -48,7 +61,7 @@ def test_prompt_is_two_to_five_sentences(tool: Tool) -> None:
     assert len(text) < 1200
 
 
-@each_tool
+@each_film_tool
 def test_result_has_card_model_summary_and_typed_data(tool: Tool) -> None:
     context, image_id, _ = context_of(phantom(3, EFFUSION))
     result = tool.run(context, {"image_id": image_id, **MORE.get(tool.name, {})})
@@ -63,7 +76,7 @@ def test_result_has_card_model_summary_and_typed_data(tool: Tool) -> None:
     result.model_validate_json(result.model_copy(update={"data": None}).model_dump_json())
 
 
-@each_tool
+@each_film_tool
 def test_unknown_film_is_bad_arguments_and_runs_no_model(tool: Tool) -> None:
     context, _, pool = context_of(phantom())
     result = tool.run(context, {"image_id": "/etc/passwd", **MORE.get(tool.name, {})})
@@ -71,7 +84,7 @@ def test_unknown_film_is_bad_arguments_and_runs_no_model(tool: Tool) -> None:
     assert pool.calls == []
 
 
-@each_tool
+@each_film_tool
 def test_unknown_argument_is_bad_arguments(tool: Tool) -> None:
     context, image_id, pool = context_of(phantom())
     result = tool.run(context, {"image_id": image_id, "image_path": "x", **MORE.get(tool.name, {})})
@@ -99,7 +112,7 @@ def test_lateral_film_is_not_applicable(tool: Tool) -> None:
     assert pool.calls == []
 
 
-@each_tool
+@each_film_tool
 def test_same_film_twice_gives_the_same_result(tool: Tool) -> None:
     context, image_id, _ = context_of(phantom(3, EFFUSION))
     arguments = {"image_id": image_id, **MORE.get(tool.name, {})}

@@ -1,0 +1,73 @@
+"""The tools offered to the embedded planner: what arguments they take and by which words people ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from agent.mentions import longest
+
+ASKED_BY = "hilum_asked_by"
+"""Key of a LangChain tool's metadata, and of what is bound to the planner, that holds Tool.asked_by."""
+
+FILM_ARGUMENTS = {"image_id", "image_ids"}
+"""Arguments that make a tool one that reads films."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One tool that may be called.
+
+    Attributes:
+        name: what to call.
+        arguments, required: names of all its arguments, and of those that it cannot do without.
+        asked_by: phrases by which people ask for it; see Tool.asked_by.
+    """
+
+    name: str
+    arguments: frozenset[str]
+    required: frozenset[str]
+    asked_by: tuple[str, ...] = ()
+
+    @property
+    def reads_films(self) -> bool:
+        """Whether it needs a film to be called."""
+        return bool(self.required & FILM_ARGUMENTS)
+
+
+Offers = Mapping[str, Offer]
+"""Tools by name."""
+
+
+def bound(item: Any) -> dict[str, Any]:
+    """One tool as it is bound to the embedded planner: OpenAI's format, and the phrases beside it."""
+    metadata = getattr(item, "metadata", None) or {}
+    return {**convert_to_openai_tool(item), ASKED_BY: metadata.get(ASKED_BY, [])}
+
+
+def offers(tools: Iterable[Mapping[str, Any]]) -> Offers:
+    """What was bound, as offers by name."""
+    made = {}
+    for item in tools:
+        function = item["function"]
+        schema = function.get("parameters", {})
+        made[function["name"]] = Offer(
+            function["name"],
+            frozenset(schema.get("properties", {})),
+            frozenset(schema.get("required", [])),
+            tuple(item.get(ASKED_BY, ())),
+        )
+    return made
+
+
+def asked_for(words: list[str], tools: Offers) -> tuple[str, int]:
+    """The tool whose longest phrase stands in the words, and that phrase's length in words; ("", 0) if none does."""
+    found = [(longest(words, offer.asked_by), name) for name, offer in tools.items()]
+    length, name = max(found, key=lambda item: item[0], default=(0, ""))
+    return (name, length) if length else ("", 0)
+
+
+__all__ = ["ASKED_BY", "Offer", "Offers", "asked_for", "bound", "offers"]
