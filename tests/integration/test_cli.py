@@ -66,7 +66,7 @@ def test_ask_json_is_one_answer_and_nothing_else(hilum, film: Path, tmp_path: Pa
 def test_ask_text_cites_and_says_who_answered(hilum, film: Path) -> None:
     done = hilum("ask", film, "Is the heart enlarged?")
     assert done.code == 0
-    assert "[E1]" in done.out and "planner embedded" in done.out and "not a medical device" in done.out
+    assert "[E2" in done.out and "planner embedded" in done.out and "not a medical device" in done.out
 
 
 @pytest.mark.parametrize(
