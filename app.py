@@ -231,7 +231,7 @@ def chat(
 
 @cli.command("eval")
 def evaluate(
-    task: Annotated[str, typer.Argument(help="benchmark, e.g. chestagentbench")],
+    task: Annotated[str, typer.Argument(help="phantom, or a benchmark, e.g. chestagentbench")],
     data: Annotated[Path | None, typer.Option(help="folder of the benchmark")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="first N questions only")] = None,
     log_dir: Annotated[Path, typer.Option(help="logs; an interrupted run resumes from them")] = Path("logs"),
@@ -246,10 +246,26 @@ def evaluate(
     from evals.summary import print_summary
 
     settings = _settings(planner=planner, profile=profile)
+    if task == "phantom":
+        raise typer.Exit(_evaluate_phantom(settings, seed, limit, as_json))
     summary = run_task(task, data=data, limit=limit, settings=settings, log_dir=log_dir, seed=seed, workers=workers)
     if not as_json:
         print_summary(summary, _stderr())
     typer.echo(summary.to_json_line())
+
+
+def _evaluate_phantom(settings: Settings, seed: int | None, limit: int | None, as_json: bool) -> int:
+    """Phantom cases make their own films and score open answers, so they need neither --data nor a letter."""
+    from agent import Agent
+    from evals.phantom import run_phantom
+    from evals.progress import Terminal
+
+    with Terminal() as progress:
+        summary = run_phantom(Agent(settings), seed or 0, limit, progress)
+    if not as_json:
+        summary.show(_stderr())
+    typer.echo(summary.to_json_line())
+    return 0
 
 
 @cli.command()
