@@ -164,6 +164,8 @@ def phantom(
     size: Annotated[int, typer.Option(help="rows and columns in pixels, 64 to 4096")] = 1024,
     age: Annotated[float | None, typer.Option(help="years; else the seed's")] = None,
     sex: Annotated[str | None, typer.Option(help="M or F; else the seed's")] = None,
+    habitus: Annotated[float | None, typer.Option(help="-1 slim to 1 obese; else the seed's")] = None,
+    inspiration: Annotated[float | None, typer.Option(help="0 shallow to 1 full breath; else the seed's")] = None,
     date: Annotated[str | None, typer.Option(help="day of the film, YYYY-MM-DD")] = None,
     position: Annotated[str | None, typer.Option(help="erect or supine")] = None,
     processing: Annotated[str | None, typer.Option(help="film or digital; else the seed's")] = None,
@@ -177,20 +179,20 @@ def phantom(
     text: Annotated[list[str] | None, typer.Option(help="line burned into the picture; repeatable")] = None,
     name_block: Annotated[bool, typer.Option("--name-block", help="burn in the invented patient's name")] = False,
     bits: Annotated[int | None, typer.Option(help="8 or 16 in a PNG, 8 to 16 in a DICOM file")] = None,
-    monochrome: Annotated[int, typer.Option(help="1 or 2: DICOM's MONOCHROME1 or 2")] = 2,
-    modality: Annotated[str, typer.Option(help="DX or CR, of a DICOM file")] = "DX",
+    monochrome: Annotated[int | None, typer.Option(help="1 or 2: DICOM's MONOCHROME1 or 2; else 2")] = None,
+    modality: Annotated[str | None, typer.Option(help="DX or CR, of a DICOM file; else DX")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a synthetic film; its truth goes to stdout, with --truth also into a folder."""
     from ui.terminal.phantom import write_phantom_film
 
     told = {
-        "findings": finding, "view": view, "seed": seed, "size": size, "age_years": age, "sex": sex, "date": date,
-        "position": position, "processing": processing, "exposure_stops": exposure, "rotation_deg": rotation,
-        "tilt_deg": tilt, "clip": clip, "turned_deg": turned, "mirrored": mirrored, "inverted": inverted,
-        "texts": text, "name_block": name_block,
+        "findings": finding, "view": view, "seed": seed, "size": size, "age_years": age, "sex": sex,
+        "habitus": habitus, "inspiration": inspiration, "date": date, "position": position,
+        "processing": processing, "exposure_stops": exposure, "rotation_deg": rotation, "tilt_deg": tilt, "clip": clip,
+        "turned_deg": turned, "mirrored": mirrored, "inverted": inverted, "texts": text, "name_block": name_block,
     }  # fmt: skip
-    file = {"bits": bits, "monochrome": monochrome, "modality": modality.upper()}
+    file = {"bits": bits, "monochrome": monochrome, "modality": modality and modality.upper()}
     write_phantom_film(out, told, file, truth, as_json, _stdout())
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class HilumFailure(Exception):
     """A failure with a kind, one sentence on what was wrong, and one on what to do next.
@@ -57,3 +61,19 @@ class FilmRefused(HilumFailure):
 
     kind = "film_refused"
     exit_code = 3
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """While a place that the user named is written to: an operating system's refusal becomes BadArguments.
+
+    Raises:
+        BadArguments: it cannot be written, with the reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise BadArguments(
+            f"{path} cannot be written: {error.strerror or type(error).__name__}.",
+            "Give a place in a folder that exists and that you may write to.",
+        ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
 from imaging.failures import BadArguments
 from imaging.phantom.masks import box
@@ -22,6 +23,12 @@ MARKER_WHITE, TEXT_WHITE = 0.96, 1.0
 
 TEXT_HEIGHT, MIN_TEXT_PX = 0.022, 8
 """Height of burned-in text as a share of the film's side, and the least height in pixels that can be read."""
+
+TEXT_RIM = 1 / 512
+"""Width of the black edge around text as a share of the film's side: without it, white on white is not there."""
+
+NO_LETTER = "\uffff"
+"""No font has this one: what is drawn for it is drawn for every letter that is lacking."""
 
 DENSE_CONTRAST = {"film": (0.40, 0.5), "digital": (0.30, 0.5)}
 """Behind the heart and below the diaphragm, beyond this many decades less signal than the lungs', contrast falls to
@@ -102,9 +109,16 @@ def side_marker(size: int, rng: np.random.Generator, lateral: bool = False) -> t
     return letter, blur((np.asarray(canvas) / 255).astype(np.float32), 0.6)
 
 
-def burn(picture: Array, ink: Array, white: float = MARKER_WHITE) -> Array:
-    """The picture [H, W] with ink [H, W] in 0..1 shown at grey `white`."""
-    result: Array = np.maximum(picture, ink * np.float32(white))
+def burn(picture: Array, ink: Array) -> Array:
+    """The picture [H, W] with the ink [H, W] in 0..1 of a lead marker."""
+    result: Array = np.maximum(picture, ink * np.float32(MARKER_WHITE))
+    return result
+
+
+def burn_text(picture: Array, ink: Array) -> Array:
+    """The picture [H, W] with the ink [H, W] in 0..1 of text: white, edged in black as viewers write it."""
+    rim = ndimage.grey_dilation(ink, size=1 + 2 * max(round(len(picture) * TEXT_RIM), 1))
+    result: Array = np.maximum(picture * (1 - rim), ink * np.float32(TEXT_WHITE))
     return result
 
 
@@ -120,10 +134,13 @@ def write_text(size: int, lines: tuple[str, ...], taken: list[Box]) -> Array:
     """Ink [size, size] in 0..1 of lines of text, one under another, in the first corner where nothing lies.
 
     Raises:
-        BadArguments: the text does not fit beside what is there.
+        BadArguments: the font lacks a letter, or the text does not fit beside what is there.
     """
     height = max(round(size * TEXT_HEIGHT), MIN_TEXT_PX)
     font, text = ImageFont.load_default(height), "\n".join(lines)
+    nothing = bytes(font.getmask(NO_LETTER))
+    if lacking := sorted({letter for letter in text if letter > "~" and bytes(font.getmask(letter)) == nothing}):
+        raise BadArguments(f"the font has no {' '.join(lacking)} to burn in.", "Give plain Latin letters.")
     pen = ImageDraw.Draw(Image.new("L", (1, 1)))
     left, top, right, bottom = pen.multiline_textbbox((0, 0), text, font=font, spacing=height // 4)
     wide, tall, gap = int(right - left) + 1, int(bottom - top) + 1, max(size // 50, 2)

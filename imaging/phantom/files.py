@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
-from imaging.failures import BadArguments
+from imaging.failures import BadArguments, writing
 from imaging.phantom.facts import exposure
 from imaging.phantom.faults import orientation
 from imaging.phantom.person import person
@@ -35,6 +35,9 @@ VIEW_CODES = {
 }
 """SNOMED CT codes of View Code Sequence (PS3.16 CID 4010)."""
 
+SERIES_NUMBERS = {"PA": 1, "AP": 2, "LATERAL": 3}
+"""Each view of a study is a series of its own."""
+
 VIEW_POSITIONS = {"PA": "PA", "AP": "AP", "LATERAL": "LL"}
 """View Position (0018,5101), PS3.3 C.8.1.3: a left lateral has the left side against the detector."""
 
@@ -57,11 +60,14 @@ def write_png(film: PhantomFilm, path: str | Path, bits: int = 8) -> None:
     image.save(path, format="PNG", pnginfo=note, dpi=(dpi, dpi))
 
 
-def _uid(film: PhantomFilm, what: str) -> str:
-    """A reproducible UID from the film's id."""
+def _uid(film: PhantomFilm, *within: str) -> str:
+    """A reproducible UID (PS3.5 B.2, from a version 5 UUID): of the study, which is one for all views of a patient on
+    a visit, or of what `within` names in it."""
     import uuid
 
-    return UID_ROOT + str(uuid.uuid5(uuid.NAMESPACE_OID, f"hilum-phantom:{film.radiograph.id}:{what}").int)
+    who = person(film.spec)
+    names = ("hilum-phantom", who.identifier, who.day.isoformat(), str(film.spec.visit), *within)
+    return UID_ROOT + str(uuid.uuid5(uuid.NAMESPACE_OID, ":".join(names)).int)
 
 
 def _code(value: str, scheme: str, meaning: str) -> Dataset:
@@ -97,7 +103,7 @@ def dataset(film: PhantomFilm, bits: int = 12, monochrome: int = 2, modality: st
     ds = Dataset()
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(STORAGE[modality])
-    meta.MediaStorageSOPInstanceUID = UID(_uid(film, f"instance:{modality}:{bits}:{monochrome}"))
+    meta.MediaStorageSOPInstanceUID = UID(_uid(film, film.radiograph.id, modality, str(bits), str(monochrome)))
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = UID(UID_ROOT + "119212030511437")
     ds.file_meta = meta
@@ -119,13 +125,13 @@ def _patient_and_study(ds: Dataset, film: PhantomFilm, modality: str) -> None:
     ds.PatientBirthDate, ds.PatientSex = who.born.strftime("%Y%m%d"), who.sex
     ds.PatientAge = f"{who.age_years:03d}Y"
     ds.PatientComments = "Synthetic film; no real patient"
-    ds.StudyInstanceUID, ds.SeriesInstanceUID = _uid(film, "study"), _uid(film, f"series:{modality}")
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = _uid(film), _uid(film, film.radiograph.id, modality)
     ds.StudyDate = ds.SeriesDate = ds.ContentDate = ds.AcquisitionDate = day
     ds.StudyTime = ds.SeriesTime = ds.ContentTime = ds.AcquisitionTime = "120000"
     ds.AccessionNumber, ds.ReferringPhysicianName, ds.StudyID = "", "", "1"
     ds.StudyDescription, ds.SeriesDescription = "Synthetic chest", f"Chest {film.spec.view.value}"
     ds.Modality = modality
-    ds.SeriesNumber = ds.InstanceNumber = 1
+    ds.SeriesNumber, ds.InstanceNumber = SERIES_NUMBERS[film.spec.view.value], 1
     ds.Manufacturer, ds.ManufacturerModelName = "Hilum", "phantom"
     ds.DeviceSerialNumber, ds.SoftwareVersions = "0", "1"
 
@@ -211,8 +217,8 @@ def write_phantom(
     spec: PhantomSpec,
     out_path: str | Path,
     bits: int | None = None,
-    monochrome: int = 2,
-    modality: str = "DX",
+    monochrome: int | None = None,
+    modality: str | None = None,
     truth: str | Path | None = None,
 ) -> PhantomFilm:
     """Make a film and write it; the suffix says how.
@@ -221,22 +227,28 @@ def write_phantom(
         spec: what is made.
         out_path: .png or .dcm.
         bits: of the file; 8 in a PNG and 12 in a DICOM file when None.
-        monochrome, modality: of a DICOM file, see `dataset`.
+        monochrome, modality: of a DICOM file, see `dataset`; 2 and 'DX' when None.
         truth: folder for facts, report and masks, see `write_truth`; not written when None.
 
     Raises:
-        BadArguments: any other suffix, or what `write_png` and `dataset` refuse.
+        BadArguments: any other suffix, a place that cannot be written, monochrome or modality for a PNG file, or what
+            `write_png` and `dataset` refuse.
     """
     from imaging.phantom.film import make_phantom
 
     suffix = Path(out_path).suffix.lower()
     if suffix not in (".png", ".dcm"):
         raise BadArguments(f"cannot write a film as {suffix or 'a file without suffix'!r}.", "Allowed: .png, .dcm.")
+    if suffix == ".png" and (monochrome, modality) != (None, None):
+        raise BadArguments("a PNG file has neither modality nor MONOCHROME1 or 2.", "Leave them out, or write .dcm.")
     film = make_phantom(spec)
-    if suffix == ".png":
-        write_png(film, out_path, bits or 8)
-    else:
-        write_dicom(film, out_path, bits or 12, monochrome, modality)
+    with writing(out_path):
+        if suffix == ".png":
+            write_png(film, out_path, 8 if bits is None else bits)
+        else:
+            stored_as = (12 if bits is None else bits, 2 if monochrome is None else monochrome, modality or "DX")
+            write_dicom(film, out_path, *stored_as)
     if truth is not None:
-        write_truth(film, truth)
+        with writing(truth):
+            write_truth(film, truth)
     return film

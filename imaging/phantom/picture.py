@@ -127,7 +127,7 @@ class Scene:
         blocks = [("patient", name_block(spec))] if spec.name_block else []
         for kind, lines in blocks + [("text", (text,)) for text in spec.texts]:
             ink = display.write_text(len(picture), lines, [entry["box"] for entry in written])
-            picture = display.burn(picture, ink, display.TEXT_WHITE)
+            picture = display.burn_text(picture, ink)
             entry = {"kind": kind, "text": "\n".join(lines), "box": display.burned_box(ink)}
             written.append({**entry, "identifying": kind == "patient"})
         return (np.round(picture * DEPTH_16) / DEPTH_16).astype(np.float32), tuple(written)

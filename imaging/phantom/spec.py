@@ -19,6 +19,9 @@ CLIP_EDGES = ("left", "right", "apex", "base")
 MAX_CLIP = 0.6
 """Largest share of a lung that may be cut off: with less than that left there is no chest film."""
 
+MAX_SEED = 2**53
+"""Seeds count from 0; up to here every number of JSON is exact."""
+
 MAX_TEXT = 40
 """Letters in one burned-in line."""
 
@@ -84,6 +87,7 @@ class PhantomSpec:
     def __post_init__(self) -> None:
         if self.view is View.UNKNOWN:
             raise BadArguments(f"the phantom has no {self.view} view.", "Allowed: PA, AP, LATERAL.")
+        _check("seed", self.seed, 0, MAX_SEED)
         _check("size", self.size, 64, 4096)
         _check("field_mm", self.field_mm, 250, 500)
         _check("age_years", self.age_years, 16, 100)

@@ -74,6 +74,34 @@ def test_march_on_torch_agrees_with_numpy(spec: PhantomSpec) -> None:
         assert np.abs(film.radiograph.pixels - plain.radiograph.pixels).max() < 1e-3
 
 
+@pytest.mark.parametrize(("spec", "anything"), [(SPECS[0], True), (SPECS[1], False), (SPECS[2], True)])
+def test_march_keeps_to_a_cuda_device_in_float32(
+    spec: PhantomSpec, anything: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch's fake tensors hold shape, type and device without a GPU: a tensor left on the host raises."""
+    import torch
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    from imaging.phantom import device
+
+    landed, lift = set(), torch.from_numpy
+
+    def march(*patient: object) -> Maps:
+        with FakeTensorMode() as mode:
+            monkeypatch.setattr(torch, "from_numpy", lambda values: mode.from_tensor(lift(values)))
+            return device.expose_on(torch.device("cuda", 0), *patient)  # type: ignore[arg-type]
+
+    def host(values: torch.Tensor) -> np.ndarray:
+        landed.add((str(values.device), values.dtype))
+        raise StopIteration
+
+    monkeypatch.setattr(device, "_host", host)
+    monkeypatch.setattr(device.DeviceArray, "any", lambda self: anything)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(StopIteration):
+        compose(spec, pool, march)
+    assert landed == {("cuda:0", torch.float32)}
+
+
 @pytest.mark.skipif(not gpu(), reason="no CUDA device")
 def test_march_on_cuda_agrees_with_numpy() -> None:
     hold_together(SPECS[0], "cuda")

@@ -19,6 +19,8 @@ from imaging import open_film
 from imaging.failures import BadArguments
 from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom, parse_finding, write_phantom
 from imaging.phantom.files import VIEW_CODES
+from imaging.radiograph import View
+from imaging.studies import read_input
 
 DAY = dt.date(2026, 1, 5)
 
@@ -116,6 +118,46 @@ def test_truth_folder_holds_facts_report_and_masks(tmp_path: Path) -> None:
     assert {path.stem for path in (tmp_path / "truth" / "masks").iterdir()} == set(film.masks)
     with Image.open(tmp_path / "truth" / "masks" / "effusion_left.png") as mask:
         assert np.array_equal(np.asarray(mask) > 127, film.masks["effusion_left"])
+
+
+def test_views_of_one_visit_are_series_of_one_study(film: PhantomFilm, tmp_path: Path) -> None:
+    later = film.spec.date or DAY
+    spec = replace(film.spec, size=64, date=DAY)
+    for name, made in {
+        "pa": spec,
+        "lateral": replace(spec, view=View.LATERAL),
+        "next": replace(spec, date=later + dt.timedelta(days=400)),
+        "again": replace(spec, visit=1),
+        "other": replace(spec, seed=10),
+    }.items():
+        write_phantom(made, tmp_path / f"{name}.dcm")
+    read = {path.stem: pydicom.dcmread(path) for path in tmp_path.iterdir()}
+    assert read["pa"].StudyInstanceUID == read["lateral"].StudyInstanceUID
+    assert len({ds.StudyInstanceUID for ds in read.values()}) == 4
+    assert len({(ds.StudyInstanceUID, ds.SeriesNumber) for ds in read.values()}) == 5
+    assert len({ds.SeriesInstanceUID for ds in read.values()}) == 5
+    [frontal], [lateral] = (
+        [each.source for each in pair]
+        for study in read_input([tmp_path / "pa.dcm", tmp_path / "lateral.dcm"]).studies
+        for pair in (study.frontals, study.laterals)
+    )
+    assert frontal.endswith("pa.dcm") and lateral.endswith("lateral.dcm")
+    assert "Error" not in said_by("dcentvfy", tmp_path / "pa.dcm", tmp_path / "lateral.dcm")
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    spec = PhantomSpec(seed=9, size=64)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadArguments, match=r"none.a\.png cannot be written: No such file"):
+        write_phantom(spec, tmp_path / "none" / "a.png")
+    with pytest.raises(BadArguments, match="file.truth cannot be written"):
+        write_phantom(spec, tmp_path / "a.png", truth=tmp_path / "file" / "truth")
+
+
+@pytest.mark.parametrize("words", [{"monochrome": 1}, {"modality": "DX"}])
+def test_what_only_dicom_has_is_refused_for_a_png(tmp_path: Path, words: dict) -> None:
+    with pytest.raises(BadArguments, match=r"write \.dcm"):
+        write_phantom(PhantomSpec(seed=9, size=64), tmp_path / "a.png", **words)
 
 
 def test_write_phantom_chooses_by_suffix(tmp_path: Path) -> None:
