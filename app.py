@@ -83,8 +83,19 @@ def ask(
 
 
 @cli.command()
-def film(films: FilmsArgument, as_json: JsonOption = False, profile: ProfileOption = None) -> None:
+def film(
+    films: Annotated[
+        list[Path], typer.Argument(help="DICOM, PNG, JPEG or TIFF; folders, zip archives", show_default=False)
+    ],
+    as_json: JsonOption = False,
+    studies: Annotated[bool, typer.Option("--studies", help="how the films belong together instead")] = False,
+    profile: ProfileOption = None,
+) -> None:
     """Say what Hilum sees in each file: its header's facts, and what kind of picture it is and how it lies."""
+    if studies:
+        from ui.terminal.studies import tell_studies
+
+        raise typer.Exit(tell_studies(films, as_json, _stdout()))
     from ui.terminal.films import describe
 
     raise typer.Exit(describe(films, as_json, _settings(profile=profile), _stdout()))

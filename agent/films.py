@@ -100,7 +100,11 @@ def input_notes(found: StudyInput) -> list[str]:
     """
     doubles = [f"{each.source} was not used: it holds the same picture as {each.same_as}." for each in found.duplicates]
     refused = [f"{each.source} was not opened. {each.reason.message} {each.reason.hint}" for each in found.refused]
-    return [*(note.strip() for note in refused), *doubles, *found.warnings()]
+    alike = [
+        f"{first.source} and {second.source} look like one picture stored twice, not like two films."
+        for first, second in found.alike()
+    ]
+    return [*(note.strip() for note in refused), *doubles, *alike, *found.warnings()]
 
 
 def _told_age(age_years: float | None) -> str | None:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imaging.failures import FilmRefused
-from imaging.files import read_bytes
+from imaging.files import open_film, read_bytes
 from imaging.limits import MAX_FILE_BYTES
+from imaging.radiograph import Radiograph
 from imaging.refusals import refusal
 
 MAX_FILES = 10_000
@@ -67,6 +68,16 @@ class Content:
     name: str
     data: bytes | None = None
     refused: FilmRefused | None = None
+
+    def film(self) -> Radiograph:
+        """The film in it.
+
+        Raises:
+            FilmRefused: there is none, with the reason.
+        """
+        if self.data is None:
+            raise self.refused or refusal("empty", "There is nothing in it.")
+        return open_film(self.data)
 
 
 def contents(given: Sequence[str | Path | bytes]) -> Iterator[Content]:

@@ -15,10 +15,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from imaging.alike import alike
 from imaging.codecs import Quiet
 from imaging.elements import number, text
 from imaging.failures import FilmRefused
-from imaging.files import open_film
 from imaging.identity import pseudonym
 from imaging.part10 import read_dataset
 from imaging.radiograph import Radiograph, View
@@ -203,6 +203,11 @@ class StudyInput:
         ]
         return earlier[-1] if earlier else None
 
+    def alike(self) -> list[tuple[StudyFilm, StudyFilm]]:
+        """Films with other pixels that look like one picture stored twice (imaging.alike), each pair once."""
+        films = self.films
+        return [(films[a], films[b]) for a, b in alike([each.film.pixels for each in films])]
+
     def warnings(self) -> list[str]:
         """What a careful reader should know about the films as a set."""
         found = []
@@ -219,23 +224,29 @@ class StudyInput:
     def to_json(self) -> dict[str, Any]:
         """Studies, duplicates and refusals as JSON-ready values, without pixels. Holds the names of files."""
         return {
-            "studies": [
-                {
-                    "key": study.key,
-                    "patient_key": study.patient_key,
-                    "acquired": study.acquired.isoformat() if study.acquired else None,
-                    "films": [
-                        {"source": each.source, "series": each.series, "view": each.film.view.value, "id": each.film.id}
-                        for each in study.films
-                    ],
-                }
-                for study in self.studies
-            ],
+            "studies": [self._study_json(study) for study in self.studies],
             "duplicates": [
                 {"source": each.source, "same_as": each.same_as, "id": each.film_id} for each in self.duplicates
             ],
+            "alike": [[each.source for each in pair] for pair in self.alike()],
             "refused": [{"source": each.source, **each.reason.to_json()} for each in self.refused],
             "warnings": self.warnings(),
+        }
+
+    def _study_json(self, study: Study) -> dict[str, Any]:
+        """One study: its films, which frontal and lateral are read together, its place in time."""
+        prior, roles = self.prior_of(study), self.roles()
+        return {
+            "key": study.key,
+            "patient_key": study.patient_key,
+            "acquired": study.acquired.isoformat() if study.acquired else None,
+            "role": roles.get(study.films[0].film.id),
+            "prior": prior.key if prior else None,
+            "pair": dict(zip(("frontal", "lateral"), (each and each.film.id for each in study.pair), strict=True)),
+            "films": [
+                {"source": each.source, "series": each.series, "view": each.film.view.value, "id": each.film.id}
+                for each in study.films
+            ],
         }
 
 
@@ -276,7 +287,7 @@ def group(found: Iterable[Content | Radiograph], max_bytes: int | None = None, h
     for each in found:
         name = f"film {each.id}" if isinstance(each, Radiograph) else each.name
         try:
-            film = each if isinstance(each, Radiograph) else _film(each)
+            film = each if isinstance(each, Radiograph) else each.film()
             cost = 0 if film.id in seen or film.id in held else film.pixels.nbytes
             if max_bytes is not None and used + cost > max_bytes:
                 raise refusal("store_full", f"The films before it fill the {max_bytes >> 20:,} MiB there are.")
@@ -292,13 +303,6 @@ def group(found: Iterable[Content | Radiograph], max_bytes: int | None = None, h
         seen[film.id] = StudyFilm(film, name) if isinstance(each, Radiograph) else _study_film(film, each)
     result.studies = arrange(seen.values())
     return result
-
-
-def _film(content: Content) -> Radiograph:
-    """The film of a content; FilmRefused with its reason when there is none."""
-    if content.data is None:
-        raise content.refused or refusal("empty", "There is nothing in it.")
-    return open_film(content.data)
 
 
 def _study_film(film: Radiograph, content: Content) -> StudyFilm:

@@ -195,4 +195,8 @@ def find_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
         raise Unavailable(f"device {name!r} is not there: torch finds {found} CUDA devices.", "Take device 'cpu'.")
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (AssertionError, NotImplementedError, RuntimeError) as error:  # torch has no one error for a missing device
+        raise Unavailable(f"device {name!r} cannot be used: {str(error)[:120]}", "Take device 'cpu'.") from error
     return device

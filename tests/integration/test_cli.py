@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import sys
-from dataclasses import dataclass
+import zipfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from PIL import Image
 import app
 from agent.answer import Answer
 from imaging.phantom import PhantomSpec, parse_finding, write_phantom
+from imaging.radiograph import View
 
 QUESTION = "Is there a pleural effusion?"
 
@@ -120,6 +123,39 @@ def test_film_json_is_one_line_per_file_in_order(hilum, film: Path, text_file: P
     assert done.code == 3
     assert set(refused["error"]) == {"kind", "message", "hint"} and refused["error"]["kind"] == "not_an_image"
     assert (opened["rows"], opened["columns"], opened["bits"], opened["format"]) == (384, 384, 8, "PNG")
+
+
+def test_film_goes_through_folders_and_archives(hilum, film: Path, text_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "in" / "a.zip", "w") as archive:
+        archive.write(film, "inner/x.png")
+    (tmp_path / "in" / "b.txt").write_text("not a picture")
+    done = hilum("film", tmp_path / "in", tmp_path / "in" / "a.zip", "--json")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 3
+    assert [line["file"] for line in lines] == ["in/a.zip!inner/x.png", "in/b.txt", "a.zip!inner/x.png"]
+    assert lines[0]["id"] == lines[2]["id"] and "error" not in lines[0] and lines[1]["error"]["kind"] == "not_an_image"
+
+
+def test_film_tells_how_films_belong_together(hilum, tmp_path: Path) -> None:
+    new = PhantomSpec(seed=5, size=64, date=dt.date(2026, 2, 1), findings=(parse_finding("effusion:left:700ml"),))
+    write_phantom(replace(new, date=dt.date(2025, 1, 1), findings=()), tmp_path / "old.dcm")
+    write_phantom(new, tmp_path / "new.dcm")
+    write_phantom(new, tmp_path / "new_again.dcm", bits=16)
+    write_phantom(replace(new, view=View.LATERAL), tmp_path / "side.dcm")
+    (tmp_path / "copy.dcm").write_bytes((tmp_path / "new.dcm").read_bytes())
+    done = hilum("film", "--studies", tmp_path, "--json")
+    told = json.loads(done.out)
+    prior, current = told["studies"]
+    assert (prior["acquired"], prior["role"], current["role"]) == ("2025-01-01", "prior", "current")
+    assert current["prior"] == prior["key"] and current["patient_key"] == prior["patient_key"]
+    views = {Path(each["source"]).stem: (each["id"], each["view"]) for each in current["films"]}
+    assert {name: view for name, (_, view) in views.items()} == {"copy": "PA", "new_again": "PA", "side": "LATERAL"}
+    assert current["pair"] == {"frontal": views["new_again"][0], "lateral": views["side"][0]}
+    assert [Path(each["source"]).name for each in told["duplicates"]] == ["new.dcm"]
+    said = hilum("film", "--studies", tmp_path).out
+    assert "Study 2: 2026-02-01, 3 films in 2 series, read together: " in said and "prior: study 1" in said
+    assert "holds the same picture" in said
 
 
 def test_tool_saves_masks_in_the_films_own_geometry(hilum, film: Path, tmp_path: Path) -> None:

@@ -87,11 +87,14 @@ def _told(each: Refused, files: Sequence[Path]) -> str:
 
 
 def _remarks(found: StudyInput, files: Sequence[Path]) -> list[str]:
-    """Duplicates and warnings, a notice each kind."""
+    """Duplicates, look-alikes and warnings."""
     told = []
     if found.duplicates:
         names = ", ".join(f"{_short(e.source, files)} (as {_short(e.same_as, files)})" for e in found.duplicates)
         told.append(markup.notice("note", "The same picture came more than once and was opened once:", names))
+    for first, second in found.alike():
+        names = f"{_short(first.source, files)} and {_short(second.source, files)}"
+        told.append(markup.notice("note", "These look like one picture stored twice, not like two films:", names))
     told += [markup.notice("conflict", "Take care.", warning) for warning in found.warnings()]
     return told
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,8 @@ from rich.console import Console
 
 from agent import make_pool
 from agent.settings import Settings
-from imaging import open_film
 from imaging.failures import BadArguments, FilmRefused, Unavailable
+from imaging.sources import Content, contents
 from imaging.store import ImageStore
 from models.outputs import Task
 from models.pool import ModelPool
@@ -26,14 +28,19 @@ SHOWN_VERDICTS = ("view", "rotation", "mirrored", "inverted", "clipped", "inspir
 
 
 def describe(paths: list[Path], as_json: bool, settings: Settings, console: Console) -> int:
-    """Print what Hilum sees in each file, or why one is refused, in order; returns the exit code."""
+    """Print what Hilum sees in each file, folders and archives gone through, or why one is refused, in order.
+
+    Returns:
+        The exit code.
+    """
     models = make_pool(settings)
     refused = False
-    for path in paths:
+    for name, content in _files(paths):
+        facts: dict[str, Any] = {"file": name}
         try:
-            facts = film_facts(path, models)
+            facts |= film_facts(content, models)
         except FilmRefused as refusal:
-            facts, refused = {"file": path.name, "error": refusal.to_json()}, True
+            facts["error"], refused = refusal.to_json(), True
         if as_json:
             typer.echo(json.dumps(facts, ensure_ascii=False))
             continue
@@ -43,14 +50,21 @@ def describe(paths: list[Path], as_json: bool, settings: Settings, console: Cons
     return FilmRefused.exit_code if refused else 0
 
 
-def film_facts(path: Path, models: ModelPool) -> dict[str, Any]:
+def _files(paths: list[Path]) -> Iterator[tuple[str, Content]]:
+    """Each file under the paths and its name without the folders above what was given."""
+    for path in paths:
+        for content in contents([path]):
+            yield content.name.removeprefix(f"{path.parent}{os.sep}"), content
+
+
+def film_facts(content: Content, models: ModelPool) -> dict[str, Any]:
     """The film's own facts, and under `quality` what the quality model sees in the picture; without it, why not.
 
     Raises:
         FilmRefused: the file cannot be used.
     """
-    film = open_film(path)
-    facts: dict[str, Any] = {"file": path.name, **film.facts()}
+    film = content.film()
+    facts = film.facts()
     try:
         [prediction] = models.predict(Task.QUALITY, [film])
     except Unavailable as failure:

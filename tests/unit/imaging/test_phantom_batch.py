@@ -167,5 +167,6 @@ def test_batch_names_what_is_wrong() -> None:
         make_phantoms([], workers=0)
     with pytest.raises(BadArguments, match="abacus"):
         make_phantoms([], device="abacus")
-    with pytest.raises(Unavailable, match="cuda:99"):
-        make_phantoms([], device="cuda:99")
+    for absent in ("cuda:99", "meta"):
+        with pytest.raises(Unavailable, match=absent):
+            make_phantoms([], device=absent)

@@ -9,10 +9,12 @@ from pathlib import Path
 import films
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from imaging import sources
+from imaging import open_film, sources
+from imaging.alike import alike
 from imaging.failures import FilmRefused
 from imaging.phantom import PhantomSpec, make_phantom
 from imaging.radiograph import View
@@ -91,6 +93,27 @@ def test_same_picture_of_two_patients_is_warned_of(tmp_path: Path) -> None:
     (tmp_path / "2").write_bytes(film(1, PatientID="2"))
     found = read_input([tmp_path])
     assert found.duplicates[0].other_patient and any("different patients" in warning for warning in found.warnings())
+
+
+def test_one_picture_stored_twice_is_told_and_two_films_are_not(tmp_path: Path) -> None:
+    made = [make_phantom(PhantomSpec(seed=seed, size=256)) for seed in (1, 2)]
+    made[0].write_dicom(tmp_path / "a.dcm")
+    made[0].write_png(tmp_path / "b.png")
+    made[1].write_dicom(tmp_path / "c.dcm", bits=8)
+    with Image.open(tmp_path / "b.png") as picture:
+        picture.resize((171, 171)).save(tmp_path / "d.jpg", quality=60)
+    found = read_input([tmp_path])
+    assert len(found.films) == 4 and not found.duplicates
+    pairs = {tuple(sorted(Path(each.source).name for each in pair)) for pair in found.alike()}
+    assert pairs == {("a.dcm", "b.png"), ("a.dcm", "d.jpg"), ("b.png", "d.jpg")}
+    assert len(found.to_json()["alike"]) == 3
+
+
+@pytest.mark.films
+def test_real_films_of_one_patient_are_not_alike(real_films: Path) -> None:
+    # Patient 1684 was filmed eleven times; the correlations of all are in imaging.alike.
+    visits = [open_film(path).pixels for path in sorted((real_films / "nih").glob("00001684_*.jpg"))]
+    assert len(visits) == 11 and alike(visits) == []
 
 
 def test_phantom_visits_keep_their_order(tmp_path: Path) -> None:
