@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imaging.radiograph import Radiograph
+from imaging.radiograph import DerivedKind, Radiograph
 from imaging.studies import StudyInput
 
 FILMS_KEY = "hilum_films"
@@ -18,7 +18,8 @@ def listed(films: list[Radiograph], studies: StudyInput) -> list[dict[str, Any]]
     """One JSON-ready dict of facts per film, in the order of `films`.
 
     `day` counts from the earliest film, `patient` numbers the patients as they were met (None: not known), `role` is
-    "current", "prior", "older" or None: not known.
+    "current", "prior", "older" or None: not known. `derived` is None for a film as acquired, else its `kind`, `what`
+    was done, and the number `of` and id (`parent`) of the film it was computed from, as far as known.
 
     Args:
         films: all films of a session.
@@ -44,6 +45,7 @@ def listed(films: list[Radiograph], studies: StudyInput) -> list[dict[str, Any]]
             "age_years": _told_age(film.age_years),
             "sex": film.sex,
             "warnings": list(film.warnings),
+            "derived": _told_derived(film, films),
         }
         for number, film in enumerate(films, start=1)
     ]
@@ -62,9 +64,11 @@ def told_films(films: list[Radiograph], studies: StudyInput) -> str:
         ]
         parts += [f"patient {facts['patient'] or 'unknown'}"] if several else []
         parts += [f"day {facts['day']}"] if several and facts["day"] is not None else []
-        parts += [f"{facts['role'] or 'neither current nor prior: date or patient unknown'}"] if several else []
+        unknown = "neither current nor prior: date or patient unknown"
+        parts += [facts["role"] or unknown] if several and not facts["derived"] else []
         parts += [f"age {facts['age_years']}"] if facts["age_years"] is not None else []
         parts += [f"sex {facts['sex']}"] if facts["sex"] else []
+        parts += [f"NOT ACQUIRED: {derived_words(facts['derived'])}"] if facts["derived"] else []
         parts += [f"warning: {warning}" for warning in facts["warnings"]]
         lines.append(f"- film {facts['number']}: image_id `{facts['id']}`; {'; '.join(parts)}")
     return "\n".join(lines) or "(none yet)"
@@ -87,10 +91,13 @@ def places(studies: StudyInput) -> dict[str, str]:
 
 
 def brief(film: Radiograph, place: str) -> str:
-    """The few words by which the user knows a film, e.g. "PA, 2021-05-03, prior"; `place` as of `places`."""
+    """The few words by which the user knows a film, e.g. "PA, 2021-05-03, prior"; `place` as of `places`.
+
+    A picture that nobody acquired is called what it is: "processed, PA, no date".
+    """
     view = film.view.value if film.view_origin != "none" else "view not stated"
     date = film.acquired.isoformat() if film.acquired else "no date"
-    return ", ".join([view, date, *([place] if place else [])])
+    return ", ".join([*([film.derived.kind] if film.derived else []), view, date, *([place] if place else [])])
 
 
 def input_notes(found: StudyInput) -> list[str]:
@@ -105,6 +112,21 @@ def input_notes(found: StudyInput) -> list[str]:
         for first, second in found.alike()
     ]
     return [*(note.strip() for note in refused), *doubles, *alike, *found.warnings()]
+
+
+def derived_words(derived: dict[str, Any]) -> str:
+    """ "processed: bone suppressed, from film 1"; of a synthetic film "synthetic, shows no patient"."""
+    if derived["kind"] == DerivedKind.SYNTHETIC:
+        return "synthetic, shows no patient"
+    return f"processed: {derived['what']}" + (f", from film {derived['of']}" if derived["of"] else "")
+
+
+def _told_derived(film: Radiograph, films: list[Radiograph]) -> dict[str, Any] | None:
+    if film.derived is None:
+        return None
+    ids = [each.id for each in films]
+    of = ids.index(film.derived.parent) + 1 if film.derived.parent in ids else None
+    return {"kind": film.derived.kind.value, "what": film.derived.what, "of": of, "parent": film.derived.parent}
 
 
 def _told_age(age_years: float | None) -> str | None:

@@ -86,8 +86,9 @@ class Session:
 
     @property
     def studies(self) -> StudyInput:
-        """All films of the session as studies."""
-        return StudyInput(arrange(self._taken.get(film.id) or StudyFilm(film, "") for film in self._radiographs()))
+        """The films of the session that were acquired, as studies."""
+        acquired = (film for film in self._radiographs() if film.derived is None)
+        return StudyInput(arrange(self._taken.get(film.id) or StudyFilm(film, "") for film in acquired))
 
     def ask(self, question: str, films: Sequence[Film] = ()) -> Answer:
         """The answer to one question, about the films given now or before.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from imaging.codecs import Quiet, jpeg2000_size, jpeg_size
+from imaging.derived import known_again
 from imaging.elements import DECODER_ERRORS
 from imaging.intensity import luminance
 from imaging.limits import MAX_PIXELS, check_size
@@ -92,6 +93,7 @@ def film_from_picture(data: bytes, kind: str) -> Radiograph:
             rows, columns, mode = picture.height, picture.width, picture.mode
             upright = ImageOps.exif_transpose(picture)
             grey, bits, warnings = _grey(upright, white_is_zero)
+            info = dict(picture.info)
     except Image.DecompressionBombError:
         limit = MAX_PIXELS // 1_000_000
         raise refusal("too_large", f"The {kind} file declares more than {limit} megapixels.") from None
@@ -107,7 +109,8 @@ def film_from_picture(data: bytes, kind: str) -> Radiograph:
     if float(pixels.max()) == float(pixels.min()):
         warnings.append("All pixels have the same value.")
     source = Source(format=kind, rows=rows, columns=columns, bits_stored=bits, photometric=mode)
-    return Radiograph(id=film_id(pixels), pixels=pixels, source=source, warnings=tuple(warnings))
+    film = Radiograph(id=film_id(pixels), pixels=pixels, source=source, warnings=tuple(warnings))
+    return known_again(film, info)
 
 
 def _white_is_zero(picture: Image.Image) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -72,6 +72,32 @@ class Source:
     magnification: float | None = None
 
 
+class DerivedKind(StrEnum):
+    """What a picture that nobody acquired is."""
+
+    PROCESSED = "processed"
+    """Computed from an acquired film of a patient, pixel for pixel in its place."""
+    SYNTHETIC = "synthetic"
+    """Made from words or a model of the body, or computed from such a film: it shows nobody."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Where a picture that nobody acquired came from.
+
+    Attributes:
+        kind: processed or synthetic.
+        what: what was done, in a few words ("bone suppressed", "window 0.30 to 0.80").
+        by: the model with its revision, or the tool, that made it.
+        parent: id of the film it was computed from, whose pixel grid it shares; None where there was none.
+    """
+
+    kind: DerivedKind
+    what: str
+    by: str
+    parent: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Radiograph:
     """One film, decoded, upright as acquired, with the patient's identity left behind.
@@ -87,6 +113,8 @@ class Radiograph:
         age_years, sex: as in the header ("M", "F", "O"), if known.
         patient_key, study_key: keyed hashes, never the identifiers.
         warnings: what a careful reader should know about this film, in sentences.
+        derived: None for a film as acquired; else what the picture is and where it came from (imaging.derived). Such a
+            picture is never taken for a patient's film where none was named.
     """
 
     id: str
@@ -102,6 +130,7 @@ class Radiograph:
     patient_key: str | None = None
     study_key: str | None = None
     warnings: tuple[str, ...] = ()
+    derived: Derived | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -140,6 +169,7 @@ class Radiograph:
             "patient_key": self.patient_key,
             "study_key": self.study_key,
             "warnings": list(self.warnings),
+            "derived": asdict(self.derived) if self.derived else None,
         }
 
 

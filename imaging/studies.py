@@ -92,6 +92,11 @@ class Study:
         return tuple(each for each in self.films if each.film.view is View.LATERAL)
 
     @property
+    def derived(self) -> bool:
+        """Whether nobody acquired any of its films (Radiograph.derived)."""
+        return all(each.film.derived for each in self.films)
+
+    @property
     def series(self) -> dict[str | None, tuple[StudyFilm, ...]]:
         """Films by series, in order of the first film of each."""
         found: dict[str | None, tuple[StudyFilm, ...]] = {}
@@ -178,10 +183,12 @@ class StudyInput:
         """The films a question is about that names none and compares none.
 
         The newest dated frontal film of each patient; where no date says which is newest, the frontal film of each
-        study; where there is no frontal film, the last lateral one.
+        study; where there is no frontal film, the last lateral one. Processed and synthetic pictures only where
+        nothing else is there.
         """
         chosen: list[StudyFilm] = []
-        for patient, studies in self.patients().items():
+        acquired = StudyInput([study for study in self.studies if not study.derived] or self.studies)
+        for patient, studies in acquired.patients().items():
             frontals = [(study.acquired, frontal) for study in studies if (frontal := study.pair[0])]
             dated = [frontal for acquired, frontal in frontals if acquired]
             if patient is not None and dated:

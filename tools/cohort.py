@@ -165,6 +165,8 @@ def row_of(content: Content, tools: Sequence[Tool], models: ModelPool) -> Row:
         film = context.films.add(content.data)
     except FilmRefused as refusal:
         return refused_row(content.name, refusal)
+    if film.derived is not None:
+        return row | {"film_id": film.id, "error": f"not_acquired: {film.warnings[0]}"}
     facts = film.facts()
     row |= {"film_id": film.id} | {name: facts[name] for name in FILM_COLUMNS}
     row["warnings"] = "; ".join(film.warnings) or None

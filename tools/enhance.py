@@ -1,105 +1,194 @@
-"""enhance: how would one frontal film look without its bones?
+"""enhance: how does a film look with other contrast?
 
-Answers a picture of the film with the shadow of ribs and clavicles taken away as far as a small network sees it, and a
-map of what was taken away. Frontal films only. The picture was computed: it is for the eye, beside the film and never
-instead of it, and no other tool reads it.
+Answers a new film of the session: contrast evened out locally (CLAHE), greys between two limits stretched over the
+whole range (window), or the grey scale turned upside down (invert). Any view. The new film has the same pixel grid and
+is marked as processed: other tools read it when it is named, and its results stand beside those of the film itself.
 """
 
 from __future__ import annotations
 
-import base64
-import io
+import re
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
-from pydantic import BaseModel, Field
+from pydantic import Field
+from skimage.exposure import equalize_adapthist
 
-from imaging.overlays import Overlay
-from models.outputs import Picture, Task
-from tools.anatomy import outline
+from imaging.derived import processed
+from imaging.failures import BadArguments
+from imaging.radiograph import FilmArray, Radiograph
 from tools.contract import Result, ToolArguments, ToolContext, tool
-from tools.contract.cards import card_facts
-from tools.contract.films import film_caveats, frontal_film
-from tools.contract.wording import summarise
+from tools.contract.films import film_caveats
+from tools.contract.made import STAYS_BESIDE, MadeFilm, described, keep
+from tools.contract.wording import sentence_case, summarise
 
-PICTURE_SIDE = 1024
-"""Longest side in pixels of the picture in a result: enough for a screen, half a megabyte at most."""
+Method = Literal["clahe", "window", "invert"]
 
-COMPUTED = (
-    "The picture without bone was computed by a network trained on synthetic films. It leaves some bone and fades what "
-    "is no bone (nodules, vessels, lines, edges): judge only what the film itself shows, and take nothing for absent."
+BY = "enhance"
+
+CLIP_LIMIT = 0.01
+"""Of scikit-image's equalize_adapthist, its default: the share of a tile's pixels one grey may hold before the rest is
+spread (Zuiderveld, Graphics Gems IV, 1994). More brings out noise."""
+
+WINDOW_PERCENTILES = (2.0, 98.0)
+"""Limits of a window that nobody named: what lies beyond are markers, borders and burnt ends."""
+
+NARROWEST = 0.01
+"""Narrower windows show two or three grey levels of an 8-bit film."""
+
+METHOD_WORDS: tuple[tuple[Method, str], ...] = (
+    ("invert", r"\b(invert|negative|reverse)"),
+    ("window", r"\b(window|level|width|brighten|brighter|darken|darker|brightness)"),
 )
+"""What the words of a request ask for, tried in order; anything else is CLAHE."""
+
+NUMBER = r"(?:\s+(?:of|to|at|=))?\s*[:=]?\s*(\d+(?:\.\d+)?)\s*(%?)"
+CENTRE_WORDS, WIDTH_WORDS = rf"\b(?:cent(?:re|er)|level){NUMBER}", rf"\bwidth{NUMBER}"
+
+CAVEAT = "Changed contrast brings out noise and borders as well as disease, and can hide what was visible before."
 
 
 class EnhanceArguments(ToolArguments):
-    """Which film, and by which model."""
+    """Which film, and what to do with its greys."""
 
-    image_id: str = Field(description="Id of one frontal film of this session.")
-    model: str | None = Field(
-        default=None, description="Catalog id of the model; leave out for the session's own choice."
+    image_id: str = Field(description="Id of one film of this session; any view.")
+    method: Method | None = Field(
+        default=None,
+        description="clahe evens contrast out locally, window stretches the greys between two limits, invert turns the "
+        "grey scale upside down; left out, `text` tells, else clahe.",
     )
+    centre: float | None = Field(
+        default=None, ge=0, le=1, description="Middle of the window, 0 (black) to 1 (white); needs `width`."
+    )
+    width: float | None = Field(
+        default=None,
+        ge=NARROWEST,
+        le=1,
+        description="Width of the window in the same units; where both are left out, they are chosen.",
+    )
+    text: str = Field(default="", description="The request in the user's words, where method is left out.")
 
 
-class EnhanceData(BaseModel):
-    """The picture and how much of the film it took away."""
+class EnhanceData(MadeFilm):
+    """The new film, and for a window its limits."""
 
-    code: str = Field(description="what was done: bone_suppressed")
-    picture: str = Field(description="base64 of an 8-bit grey PNG, white = dense")
-    size: tuple[int, int] = Field(description="[H, W] of the picture; the film's own, or smaller")
-    removed_in_lungs: float = Field(description="mean grey level taken away in the lungs, share of the film's range")
-    largest_removed_in_lungs: float = Field(description="99th percentile of the same")
-
-
-def encode_picture(pixels: npt.NDArray[np.float32]) -> tuple[str, tuple[int, int]]:
-    """(base64 PNG, its [H, W]) of pixels [H, W] in [0, 1], made smaller where a side exceeds PICTURE_SIDE."""
-    picture = Image.fromarray(np.rint(pixels.clip(0, 1) * 255).astype(np.uint8))
-    picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.BILINEAR)
-    stream = io.BytesIO()
-    picture.save(stream, "PNG", optimize=True)
-    return base64.b64encode(stream.getvalue()).decode("ascii"), (picture.height, picture.width)
+    low: float | None = Field(default=None, description="grey that became black, 0 to 1")
+    high: float | None = Field(default=None, description="grey that became white, 0 to 1")
 
 
 @tool(
     name="enhance",
-    title="Suppress bone",
+    title="Change contrast",
     arguments=EnhanceArguments,
     result=EnhanceData,
-    needs=(Task.ENHANCE, Task.SEGMENT),
-    answers="A picture of a frontal film (PA or AP) with ribs and clavicles faded, and a map of what was taken away.",
+    answers="A film with other contrast (CLAHE, window or inverted) as a further film of the session marked as "
+    "processed; any view.",
+    asked_by=(
+        "enhance",
+        "enhance the film",
+        "enhance this film",
+        "enhance the image",
+        "enhance this image",
+        "enhance contrast",
+        "enhance the contrast",
+        "enhanced version",
+        "clahe",
+        "contrast",
+        "more contrast",
+        "better contrast",
+        "increase the contrast",
+        "increase contrast",
+        "improve the contrast",
+        "change the contrast",
+        "histogram equalisation",
+        "histogram equalization",
+        "equalise",
+        "equalize",
+        "window the film",
+        "window centre",
+        "window center",
+        "window level",
+        "window width",
+        "change the window",
+        "set the window",
+        "narrow window",
+        "wide window",
+        "windowing",
+        "brighten",
+        "make it brighter",
+        "make it darker",
+        "darken",
+        "invert the film",
+        "invert this film",
+        "invert the image",
+        "invert this image",
+        "invert it",
+        "invert",
+        "invert the grey scale",
+        "invert the greyscale",
+        "negative of the film",
+        "negative image",
+    ),
 )
 def enhance(context: ToolContext, arguments: EnhanceArguments) -> Result:
-    """The film without bone as a picture; see the module."""
-    film = frontal_film(context, arguments.image_id, "bone suppression")
-    [prediction] = context.models.predict(Task.ENHANCE, [film], model_id=arguments.model)
-    made = prediction.output
-    if not isinstance(made, Picture):
-        raise TypeError(f"{prediction.model_id} serves enhance but returned {type(made).__name__}")
-    masks = outline(context, film).masks
-    lungs = masks.get("left_lung") | masks.get("right_lung")
-    removed = film.pixels - made.pixels
-    taken = np.abs(removed[lungs]) if lungs.any() else np.zeros(1, dtype=np.float32)
-    picture, size = encode_picture(made.pixels)
-    data = EnhanceData(
-        code=made.what.replace(" ", "_"),
-        picture=picture,
-        size=size,
-        removed_in_lungs=round(float(taken.mean()), 4),
-        largest_removed_in_lungs=round(float(np.percentile(taken, 99)), 4),
-    )
+    """The film with other contrast as a film of the session; see the module."""
+    film = context.films.get(arguments.image_id)
+    method = arguments.method or _method(arguments.text)
+    pixels, what, limits = _changed(film, method, arguments)
+    made = keep(context, processed(film, pixels, what, BY))
+    code = "inverted" if method == "invert" else method
+    data = EnhanceData(**described(context, made, code), low=limits and limits[0], high=limits and limits[1])
+    done = {
+        "clahe": "with its contrast evened out locally (CLAHE)",
+        "window": f"with the greys from {what.removeprefix('window ')} of its range stretched over the whole range",
+        "invert": "with its grey scale turned upside down",
+    }[method]
     sentences = [
-        f"{prediction.card.title}: a picture of the film with ribs and clavicles faded was made ({size[1]} x {size[0]} "
-        "pixels).",
-        f"In the lungs it takes away {data.removed_in_lungs:.1%} of the film's grey range on average.",
-        "No finding may be read from this picture alone.",
+        f"{sentence_case(data.film_name)} is {context.films.name(film.id)} {done}.",
+        STAYS_BESIDE,
+        f"Ask about {data.film_name} by its number to have both read.",
     ]
     return Result(
-        image_ids=[film.id],
-        summary=summarise(sentences),
-        data=data,
-        overlays=[Overlay.heatmap(film.id, removed.clip(0), film.pixels.shape, "bone shadow taken away")],
-        caveats=[*film_caveats(film), COMPUTED],
-        model=prediction.model_id,
-        revision=prediction.revision,
-        card=card_facts(prediction.card),
+        image_ids=[film.id, made.id], summary=summarise(sentences), data=data, caveats=[CAVEAT, *film_caveats(film)]
     )
+
+
+def _changed(
+    film: Radiograph, method: Method, arguments: EnhanceArguments
+) -> tuple[FilmArray, str, tuple[float, float] | None]:
+    """The pixels, what was done in words, and a window's limits."""
+    if method == "invert":
+        return 1 - film.pixels, "inverted", None
+    if method == "clahe":
+        evened = equalize_adapthist(film.pixels.astype(np.float64), clip_limit=CLIP_LIMIT)
+        return np.asarray(evened, dtype=np.float32).clip(0, 1), "CLAHE", None
+    low, high = _limits(film, arguments)
+    stretched = ((film.pixels - np.float32(low)) / np.float32(high - low)).clip(0, 1)
+    return stretched, f"window {low:.2f} to {high:.2f}", (round(low, 4), round(high, 4))
+
+
+def _limits(film: Radiograph, arguments: EnhanceArguments) -> tuple[float, float]:
+    """Limits of the window: as given, as the words say, or by the film's own greys."""
+    centre = arguments.centre if arguments.centre is not None else _told(CENTRE_WORDS, arguments.text)
+    width = arguments.width if arguments.width is not None else _told(WIDTH_WORDS, arguments.text)
+    if (centre is None) != (width is None):
+        raise BadArguments("A window has a centre and a width; one of them is missing.", "Give both, each 0 to 1.")
+    if centre is None or width is None:
+        low, high = (float(value) for value in np.percentile(film.pixels, WINDOW_PERCENTILES))
+        return (low, high) if high - low >= NARROWEST else (0.0, 1.0)
+    if not 0 <= centre <= 1 or not NARROWEST <= width <= 1:
+        raise BadArguments(
+            f"A window of centre {centre:g} and width {width:g} lies outside the film's greys.",
+            f"Give a centre of 0 (black) to 1 (white) and a width of {NARROWEST:g} to 1, or percentages.",
+        )
+    return centre - width / 2, centre + width / 2
+
+
+def _method(text: str) -> Method:
+    return next((method for method, words in METHOD_WORDS if re.search(words, text.lower())), "clahe")
+
+
+def _told(pattern: str, text: str) -> float | None:
+    """A number after its word, "60 %" as 0.6; None where there is none."""
+    match = re.search(pattern, text.lower())
+    return None if match is None else float(match[1]) / (100 if match[2] else 1)

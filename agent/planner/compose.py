@@ -9,8 +9,8 @@ from typing import Any
 from agent.mentions import name_of
 from agent.planner.choice import compose_choice
 from agent.planner.facts import Facts, cite
-from agent.planner.focus import film_list, focus
-from agent.planner.naming import frontals
+from agent.planner.focus import beside_originals, film_list, focus
+from agent.planner.naming import acquired, frontals
 from agent.planner.offers import Offers
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from agent.planner.scope import compose_out_of_scope
@@ -31,8 +31,8 @@ def compose(
             lines = compose_out_of_scope(question, teller)
         elif question.kind is Kind.TOOL and not tools[question.tool].reads_films:
             lines = _asked_tool(question, teller, None)
-        elif not films:
-            lines = [say("scope.no_film")]
+        elif not question.films and not acquired(films):
+            lines = [say("scope.none_acquired" if films else "scope.no_film")]
         else:
             lines = _about_films(question, teller)
         paragraphs.append("\n".join(line for line in lines if line))
@@ -45,6 +45,7 @@ def _about_films(question: Question, teller: Teller) -> list[str]:
     if question.tool == "quality":
         return _compose(question, teller)
     lines = [line for film in question.films if (line := teller.unusable(film))]
+    lines += beside_originals(question.films, teller.films)
     readable = tuple(film for film in question.films if not teller.facts.unusable(film))
     if lines and not readable:
         return lines

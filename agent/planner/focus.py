@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from agent.planner.naming import Films
+from agent.films import derived_words
+from agent.planner.naming import Films, acquired
 from agent.planner.reading import Kind, Question
 from agent.planner.wording import say
-from imaging.radiograph import View
-from tools.contract.wording import listed
+from imaging.radiograph import DerivedKind, View
+from tools.contract.wording import listed, sentence_case
 
 NO_FILM_READ = {Kind.HELP, Kind.ADVICE, Kind.OTHER_BODY, Kind.CHIT_CHAT, Kind.UNKNOWN_FINDING, Kind.UNCLEAR}
 """Kinds whose answer is about no film."""
@@ -22,7 +24,7 @@ def focus(questions: list[Question], films: Films) -> list[str]:
         return []
     about = [film for film in films if film["id"] in read]
     patients = {film["patient"] for film in about} - {None}
-    rest = [film for film in films if film["id"] not in read]
+    rest = [film for film in acquired(films) if film["id"] not in read]
     current = {film["patient"] for film in about if film["role"] == "current"}
     earlier = [film for film in rest if film["role"] in {"prior", "older"} and film["patient"] in current]
     others = [film for film in rest if film not in earlier]
@@ -34,6 +36,23 @@ def focus(questions: list[Question], films: Films) -> list[str]:
     ]
 
 
+def beside_originals(read: Collection[str], films: Films) -> list[str]:
+    """What to know of the answer where pictures that nobody acquired are among the films that were read."""
+    about = [film for film in films if film["id"] in read and film["derived"]]
+    synthetic = [film for film in about if film["derived"]["kind"] == DerivedKind.SYNTHETIC]
+    processed = [film for film in about if film not in synthetic]
+    return [
+        *([say("derived.beside", films=_numbers(processed))] if processed else []),
+        *([say("derived.nobody", films=_numbers(synthetic))] if synthetic else []),
+    ]
+
+
+def _numbers(films: Films) -> str:
+    """ "film 2 and film 3"."""
+    told = sentence_case(listed(f"film {film['number']}" for film in films))
+    return f"{told} {'is' if len(films) == 1 else 'are'}"
+
+
 def film_list(films: Films) -> str:
     """ "film 1 (PA, prior) and film 2 (PA, current)"."""
     return listed(say("focus.film", film=f"film {film['number']}", what=_what(film)) for film in films)
@@ -43,4 +62,5 @@ def _what(film: dict[str, Any]) -> str:
     """ "PA, current"."""
     view = film["view"] if film["view"] != View.UNKNOWN else "view not stated"
     view = "lateral" if view == View.LATERAL else view
-    return ", ".join([view, *([film["role"]] if film["role"] else [])])
+    derived = [derived_words(film["derived"])] if film["derived"] else []
+    return ", ".join([view, *([film["role"]] if film["role"] else []), *derived])

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from imaging.radiograph import View
+from imaging.radiograph import DerivedKind, View
 
 Films = list[dict[str, Any]]
 """Facts of the session's films in order, as `agent.films.listed` gives them."""
@@ -33,7 +33,7 @@ def _pattern() -> re.Pattern[str]:
 def role_named(text: str) -> tuple[str, str]:
     """("prior", the text without that) for "Is there a mass on the prior film?"; ("", the text) where none is named.
 
-    Roles are "current", "prior" and "lateral".
+    Roles are "current", "prior", "lateral", "processed" and "synthetic".
     """
     match = _pattern().search(text)
     if match is None:
@@ -45,8 +45,10 @@ def role_named(text: str) -> tuple[str, str]:
 
 def with_role(role: str, films: Films) -> tuple[str, ...]:
     """Ids of the films of a role; a current or prior film is a frontal one."""
+    if role in list(DerivedKind):
+        return tuple(film["id"] for film in films if film["derived"] and film["derived"]["kind"] == role)
     if role == "lateral":
-        laterals = [film for film in films if film["view"] == View.LATERAL]
+        laterals = [film for film in acquired(films) if film["view"] == View.LATERAL]
         current = [film["id"] for film in laterals if film["role"] == "current"]
         return tuple(current or [film["id"] for film in laterals])
     return tuple(film["id"] for film in frontals(films) if film["role"] == role)
@@ -64,6 +66,36 @@ def comparable(films: Films) -> tuple[str, ...]:
     return tuple(pair) if len(pair) == 2 else tuple(film["id"] for film in there)
 
 
+def acquired(films: Films) -> Films:
+    """The films of patients: without pictures that were processed or are synthetic."""
+    return [film for film in films if not film["derived"]]
+
+
 def frontals(films: Films) -> Films:
-    """The films that are not lateral."""
-    return [film for film in films if film["view"] != View.LATERAL]
+    """The acquired films that are not lateral."""
+    return [film for film in acquired(films) if film["view"] != View.LATERAL]
+
+
+def with_originals(chosen: tuple[str, ...], films: Films) -> tuple[str, ...]:
+    """The chosen films, each processed one behind the film it was computed from: both are read."""
+    derived = {film["id"]: film["derived"] for film in films}
+    beside: list[str] = []
+    for film in chosen:
+        line = [film]
+        while (of := derived[line[0]]) and of["parent"] in derived:
+            line.insert(0, of["parent"])
+        beside += [*line[:1], film] if len(line) > 1 else line
+    return tuple(dict.fromkeys(beside))
+
+
+def compares_processed(chosen: tuple[str, ...], films: Films) -> tuple[str, ...]:
+    """What "compare both" means where it is no comparison over time: a processed film and its original; else nothing.
+
+    Args:
+        chosen: films that the question names; none where it says "both".
+        films: all of the session.
+    """
+    processed = with_role(DerivedKind.PROCESSED, films)
+    if chosen:
+        return with_originals(tuple(film for film in chosen if film in processed), films)
+    return with_originals(processed[-1:], films) if len(frontals(films)) < 2 else ()

@@ -11,8 +11,17 @@ from importlib import resources
 from typing import Any
 
 from agent.mentions import Mention, has_any, longest, mentions, side_of, tokens
-from agent.planner.naming import Films, comparable, role_named, with_role
+from agent.planner.naming import (
+    Films,
+    acquired,
+    comparable,
+    compares_processed,
+    role_named,
+    with_originals,
+    with_role,
+)
 from agent.planner.offers import Offers, asked_for
+from imaging.radiograph import DerivedKind
 from tools.knowledge import structures
 
 
@@ -56,6 +65,8 @@ BESIDE_A_FINDING = {
     Kind.OTHER_BODY,
 }
 """Kinds whose words mean little beside a finding's name: that is asked for then."""
+NOT_DOUBLED = {Kind.TOOL, Kind.FILM_FACTS, Kind.SEGMENT, Kind.REPORT}
+"""Kinds that are about a processed film alone where one is named; the others are about its original, too."""
 
 OPTION = re.compile(r"(?:^|(?<=[\s?.,;:]))\(?([A-H])\s*[).:]\s+", re.MULTILINE)
 PARTS = re.compile(
@@ -149,8 +160,8 @@ def read(
 
 
 def _read_one(text: str, films: Films, added: list[str], previous: Question | None, tools: Offers) -> Question:
-    role, text = role_named(text)
-    words = [word for word in tokens(text) if word[0].isalnum()]
+    role, text = _role(text, films)
+    words = _words(text)
     named = mentions(text)
     findings = _codes(named, "finding")
     kind, tool = _kind(words, findings, tools)
@@ -170,12 +181,38 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     question = _followed_up(question, words, previous, bool(role))
     if question.kind is Kind.UNCLEAR:
         question = _named_unknown(question, words)
-    if role and question.kind not in {Kind.COMPARE, Kind.WHICH_FILM}:
+    if role and (role in list(DerivedKind) or question.kind not in {Kind.COMPARE, Kind.WHICH_FILM}):
         named_films = with_role(role, films)
         if not named_films:
             return replace(question, kind=Kind.NO_SUCH_FILM, topic=role)
-        return replace(question, films=named_films)
+        return _beside_originals(replace(question, films=named_films), films)
     return _about_films(question, words, films, added, previous)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in tokens(text) if word[0].isalnum()]
+
+
+def _role(text: str, films: Films) -> tuple[str, str]:
+    """The role of the films that a text names, and the text without it.
+
+    "The soft tissue film" names one only where there is one and something is asked of it; it asks for one otherwise.
+    """
+    role, rest = role_named(text)
+    if role not in list(DerivedKind):
+        return role, rest
+    asks = bool(mentions(rest)) or _kind(_words(rest), (), {})[0] not in {Kind.UNCLEAR, Kind.WHERE}
+    return (role, rest) if asks and with_role(role, films) else ("", text)
+
+
+def _beside_originals(question: Question, films: Films) -> Question:
+    """A question that names processed films is asked of the films they were computed from, too."""
+    both = question.films or has_any(_words(question.text), vocabulary()["with_original"])
+    if question.kind is Kind.COMPARE and both and (pair := compares_processed(question.films, films)):
+        return replace(question, kind=Kind.PRESENCE if question.findings else Kind.OVERVIEW, films=pair)
+    if question.kind in NOT_DOUBLED:
+        return question
+    return replace(question, films=with_originals(question.films, films))
 
 
 def _kind(words: list[str], findings: tuple[str, ...], tools: Offers) -> tuple[Kind, str]:
@@ -259,20 +296,22 @@ def _about_films(
     if wrong:
         return replace(question, kind=Kind.NO_SUCH_FILM, topic=str(wrong[0]))
     by_id = [film for film in films if film in question.text.lower()]
-    chosen: tuple[str, ...]
+    patients = [film["id"] for film in acquired(facts)]
+    chosen = tuple(dict.fromkeys([*(films[n - 1] for n in numbers), *by_id]))
     by_default = False
-    if numbers or by_id:
-        chosen = tuple(dict.fromkeys([*(films[n - 1] for n in numbers), *by_id]))
-    elif question.kind is Kind.COMPARE:
+    beside = _beside_originals(replace(question, films=chosen), facts)
+    if beside.films:
+        return replace(beside, topic=question.topic or _topic(question, words))
+    if question.kind is Kind.COMPARE:
         chosen = comparable(facts)
     elif question.kind is Kind.WHICH_FILM or has_any(words, vocabulary()["both_films"]):
-        chosen = tuple(films)
+        chosen = tuple(patients)
     elif added:
         chosen, by_default = tuple(dict.fromkeys(added)), True
-    elif previous is not None and previous.films:
-        chosen = previous.films
+    elif previous is not None and (before := tuple(film for film in previous.films if film in patients)):
+        chosen = before
     else:
-        chosen = tuple(films[-1:])
+        chosen = tuple(patients[-1:])
     topic = question.topic or _topic(question, words)
     return replace(question, films=chosen, by_default=by_default, topic=topic)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from agent.answer import Evidence
+from agent.films import derived_words
 from agent.mentions import name_of
 from agent.planner.facts import Facts, cite
 from agent.planner.offers import Offers
@@ -37,8 +38,12 @@ class Teller:
             self.not_assessed.append(reason)
 
     def film_name(self, film: str) -> str:
-        """ "Film 2"."""
-        return next((f"Film {facts['number']}" for facts in self.films if facts["id"] == film), film)
+        """ "Film 2", or "Film 3 (processed: bone suppressed, from film 2)"."""
+        facts = next((facts for facts in self.films if facts["id"] == film), None)
+        if facts is None:
+            return film
+        derived = f" ({derived_words(facts['derived'])})" if facts["derived"] else ""
+        return f"Film {facts['number']}{derived}"
 
     def film_facts(self, film: str) -> str:
         """Size, view and spacing of one film, as the file gives them."""

@@ -1,13 +1,14 @@
-"""Masks and pictures of a result as PNG files, for `hilum tool NAME FILM --save DIR`."""
+"""Masks and made films of a result as PNG files, for `hilum tool NAME FILM --save DIR`."""
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from imaging.derived import to_png
+from imaging.store import ImageStore
 from tools.contract.results import Result
 
 INSIDE = 255
@@ -36,21 +37,26 @@ def save_masks(result: Result, folder: Path, stem: str) -> list[Path]:
     return written
 
 
-def save_picture(result: Result, folder: Path, stem: str) -> list[Path]:
-    """Write the picture that a tool made (`data.picture`, base64 of a PNG) as FOLDER/<stem>.<data.code>.png.
+def save_films(result: Result, films: ImageStore, folder: Path, stem: str) -> list[Path]:
+    """Write each film that a tool made as FOLDER/<stem>.<data.code>.png, 16-bit, its mark in a text chunk.
 
     Args:
-        result: of any tool.
-        folder: made if it does not exist; a file of the same name is overwritten.
+        result: of any tool; films it made are among its `image_ids`.
+        films: the store the tool was run on.
+        folder: made if it does not exist; files of the same name are overwritten.
         stem: of the film's file.
 
     Returns:
-        The file written; empty when the result holds no picture.
+        The files written; none when the tool made no film.
     """
-    picture, code = getattr(result.data, "picture", None), getattr(result.data, "code", None)
-    if not isinstance(picture, str) or not isinstance(code, str):
-        return []
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{stem}.{code}.png"
-    target.write_bytes(base64.b64decode(picture))
-    return [target]
+    made = [films.get(image_id) for image_id in result.image_ids]
+    code = getattr(result.data, "code", None)
+    written = []
+    for film in made[1:] if len(made) > 1 else made:
+        if film.derived is None or not isinstance(code, str):
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{stem}.{code}.png"
+        target.write_bytes(to_png(film))
+        written.append(target)
+    return written

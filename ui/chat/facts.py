@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from agent.settings import Settings
-from imaging.radiograph import Radiograph, SpacingOrigin
+from imaging.radiograph import Derived, Radiograph, SpacingOrigin
 
 VIEW_ORIGIN = {"header": "as the file says", "model": "as a model says", "user": "as you said"}
 
@@ -49,6 +49,7 @@ def film_facts(film: Radiograph) -> str:
     """View, size, spacing and what it means, file, date and patient's age and sex, as far as known."""
     rows, columns = film.shape
     parts = [
+        *([derived_fact(film.derived)] if film.derived else []),
         _view(film),
         f"{columns} × {rows} px",
         _spacing(film),
@@ -62,6 +63,11 @@ def film_facts(film: Radiograph) -> str:
     items = "".join(f"<li>{escape(part)}</li>" for part in parts)
     warnings = "".join(f'<p class="warning"><span class="sign">▲</span> {escape(text)}</p>' for text in film.warnings)
     return f'<ul class="facts" aria-label="Facts about this film">{items}</ul>{warnings}'
+
+
+def derived_fact(derived: Derived) -> str:
+    """What a picture that nobody acquired is, e.g. 'PROCESSED: bone suppressed'."""
+    return f"{derived.kind.upper()}: {derived.what}"
 
 
 def _view(film: Radiograph) -> str:
@@ -81,7 +87,8 @@ def _spacing(film: Radiograph) -> str:
 
 def brief_facts(film: Radiograph, place: str = "") -> str:
     """The few words beside a thumbnail, e.g. 'PA · 2021-05-03 · prior'."""
-    parts = [film.view.value if film.view_origin != "none" else "view not stated"]
+    parts = [derived_fact(film.derived)] if film.derived else []
+    parts.append(film.view.value if film.view_origin != "none" else "view not stated")
     if film.acquired:
         parts.append(film.acquired.isoformat())
     return " · ".join([*parts, *([place] if place else [])])

@@ -166,11 +166,13 @@ class Desk:
             visit.thumbnails[film_id] = viewer.picture(visit.films[film_id], None, viewer.THUMBNAIL_PX)
         told = places(visit.session.studies)
         thumbnails = {
-            film_id: (viewer.thumbnail_words(names[film_id], each, told[film_id]), visit.thumbnails[film_id])
+            film_id: (viewer.thumbnail_words(names[film_id], each, told.get(film_id, "")), visit.thumbnails[film_id])
             for film_id, each in visit.films.items()
         }
         stage = viewer.picture(film, evidence)
-        return viewer.viewer(film, names[film.id], stage, evidence, records, thumbnails)
+        parent = visit.films.get(film.derived.parent or "") if film.derived else None
+        original = (names[parent.id], viewer.picture(parent, None)) if parent else None
+        return viewer.viewer(film, names[film.id], stage, evidence, records, thumbnails, original)
 
 
 class _Turn:

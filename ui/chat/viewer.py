@@ -58,6 +58,7 @@ def viewer(
     evidence: Evidence | None,
     records: Sequence[Evidence],
     thumbnails: Mapping[str, tuple[str, str]],
+    original: tuple[str, str] | None = None,
 ) -> str:
     """The whole viewer.
 
@@ -68,14 +69,23 @@ def viewer(
         evidence: the record that is shown, or None for the bare film.
         records: every record of the conversation that concerns this film.
         thumbnails: film id -> (name and brief facts, data URI), in order; shown when there are several.
+        original: name and data URI of the film that a processed one was computed from; shown beside it.
     """
     alternative = escape(f"{name}: chest radiograph{f', with {evidence.id}: {evidence.title}' if evidence else ''}")
     return (
         '<div class="viewer" data-viewer>'
         f'<div class="caption"><strong>{escape(name)}</strong>{film_facts(film)}</div>'
-        f'<div class="stage">{_strip(film, thumbnails)}<img src="{stage}" alt="{alternative}"></div>'
+        f'<div class="stage">{_strip(film, thumbnails)}{_beside(original)}'
+        f'<img src="{stage}" alt="{alternative}"></div>'
         f"{_choices(film, evidence, records)}{_details(evidence, film)}</div>"
     )
+
+
+def _beside(original: tuple[str, str] | None) -> str:
+    if original is None:
+        return ""
+    name, uri = original
+    return f'<img class="original" src="{uri}" alt="{escape(name)}, from which it was computed">'
 
 
 def _strip(film: Radiograph, thumbnails: Mapping[str, tuple[str, str]]) -> str:

@@ -61,8 +61,12 @@ class Visit:
         return new
 
     def note(self, record: Evidence) -> None:
-        """Keep a record so that its number can be clicked."""
+        """Keep a record so that its number can be clicked; a film that the run made goes on the stage."""
         self.evidence[record.id] = record
+        for film_id in self.session.films.ids():
+            if film_id not in self.films:
+                self.add(self.session.films.get(film_id))
+                self.evidence_id = record.id if film_id in record.image_ids else None
         if record.model:
             self.models[record.model] = record.revision
 

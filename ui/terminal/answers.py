@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +14,7 @@ from rich.table import Table
 from agent.answer import Answer, Evidence
 from agent.events import Answered, Event, FilmsTaken, Planned, ToolFinished
 from agent.films import brief, input_notes, places
+from imaging.derived import to_png as to_derived_png
 from imaging.render import render, to_png
 from imaging.store import ImageStore
 from models.outputs import ScoreKind
@@ -49,6 +51,13 @@ def taken_lines(taken: FilmsTaken) -> list[str]:
     return ["Films:", *films, *(f"  {note}" for note in notes)]
 
 
+def _known_as(image: dict[str, Any]) -> str:
+    """ "PA, 2021-05-03, prior"; of a picture that nobody acquired what it is."""
+    if image["derived"]:
+        return f"{image['derived']['kind']} ({image['derived']['what']}), not acquired"
+    return f"{image['view']}, {image['acquired'] or 'no date'}, {image['role'] or 'order not known'}"
+
+
 def _step(evidence: Evidence) -> str:
     mark = "done" if evidence.failure is None else "FAILED"
     model = f" · {evidence.model}@{evidence.revision}" if evidence.model else ""
@@ -62,10 +71,7 @@ def print_answer(answer: Answer, console: Console) -> None:
     console.print()
     console.print(answer.text, markup=False, highlight=False)
     if len(answer.images) > 1:
-        films = "; ".join(
-            f"{image['name']}: {image['view']}, {image['acquired'] or 'no date'}, {image['role'] or 'order not known'}"
-            for image in answer.images
-        )
+        films = "; ".join(f"{image['name']}: {_known_as(image)}" for image in answer.images)
         console.print(f"Films: {films}", markup=False, highlight=False, style="dim")
     if answer.findings:
         console.print(findings_table(answer))
@@ -117,9 +123,14 @@ def score_meaning(kind: ScoreKind | None, threshold: float | None) -> str:
 
 
 def save_overlays(answer: Answer, films: ImageStore, folder: Path) -> list[Path]:
-    """Write one PNG per evidence record and film that has overlays; returns their paths in order."""
+    """Write a PNG per evidence record and film that has overlays, and one per film that a run made; their paths."""
     written = []
     for evidence in answer.evidence:
+        if isinstance(made := evidence.data.get("film_id"), str):
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{evidence.id}.{evidence.tool}.{films.name(made).replace(' ', '_')}.png"
+            path.write_bytes(to_derived_png(films.get(made)))
+            written.append(path)
         for number, image_id in enumerate(evidence.image_ids, start=1):
             overlays = [item for item in evidence.overlays if item.image_id == image_id]
             if not overlays:

@@ -20,7 +20,7 @@ from models.outputs import Task
 from models.pool import ModelPool
 from tools.contract import Result, ToolContext
 from tools.contract.quality import quality_facts
-from tools.contract.saving import save_masks, save_picture
+from tools.contract.saving import save_films, save_masks
 from tools.contract.tool import installed
 
 SHOWN_VERDICTS = ("view", "rotation", "mirrored", "inverted", "clipped", "inspiration", "exposure")
@@ -123,8 +123,8 @@ def run_tool(
         if save is not None and result.ok:
             for written in save_masks(result, save, path.stem):
                 typer.echo(f"mask: {written}", err=True)
-            for written in save_picture(result, save, path.stem):
-                typer.echo(f"picture: {written}", err=True)
+            for written in save_films(result, context.films, save, path.stem):
+                typer.echo(f"film: {written}", err=True)
         if result.failure is not None:
             exit_code = exit_code or result.failure.exit_code
     return exit_code

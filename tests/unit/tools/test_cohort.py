@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 from pydantic import BaseModel, Field
 
+from imaging.derived import synthetic, to_png
 from imaging.failures import BadArguments, NotApplicable, Unavailable
+from imaging.phantom import PhantomSpec, make_phantom
 from models.outputs import ScoreKind
 from models.pool import ModelPool
 from tools import cohort
@@ -173,3 +175,16 @@ def test_a_target_that_cannot_be_written_is_told_first_raises(name: str, message
     (tmp_path / "there.csv").write_text("")
     with pytest.raises(BadArguments, match=message):
         check_target(tmp_path / name)
+
+
+def test_a_picture_that_nobody_acquired_is_a_row_without_values(tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    film = make_phantom(PhantomSpec(seed=1, size=128)).radiograph
+    for name, each in (("0.png", film), ("1.png", synthetic(film, "phantom", "hilum"))):
+        (folder / name).write_bytes(to_png(each))
+    seen: list[str] = []
+    run(folder, tmp_path / "t.csv", [grey_tool(seen)])
+    acquired, made = read(tmp_path / "t.csv")
+    assert seen == [film.id] and acquired["grey.mean"] and not made["grey.mean"]
+    assert made["error"].startswith("not_acquired: SYNTHETIC")

@@ -13,11 +13,11 @@ from tools.contract.results import SUMMARY_MAX_CHARACTERS
 from tools.contract.tool import installed
 
 TOOLS = list(installed())
-OURS = {"classify", "segment", "measure", "ground", "report", "quality", "enhance"}
+OURS = {"classify", "segment", "measure", "ground", "report", "quality", "enhance", "suppress_bone"}
 MORE = {"ground": {"finding": "effusion"}}
 EFFUSION = "effusion:left:800ml"
 
-ANY_PICTURE = {"quality"}
+ANY_PICTURE = {"quality", "enhance"}
 """Tools that take any picture, so refuse none."""
 
 FILM_TOOLS = [tool for tool in TOOLS if "image_id" in tool.arguments.model_fields]
@@ -68,9 +68,11 @@ def test_result_has_card_model_summary_and_typed_data(tool: Tool) -> None:
     assert result.ok, result.failure
     assert isinstance(result.data, tool.result)
     assert 0 < len(result.summary) <= SUMMARY_MAX_CHARACTERS
-    assert result.image_ids == [image_id]
-    assert result.model and result.revision
-    assert {"title", "licence", "training_data", "score_meaning", "limits"} <= set(result.card)
+    made = [film_id for film_id in result.image_ids if context.films.get(film_id).derived]
+    assert result.image_ids == [image_id, *made]
+    if tool.needs:
+        assert result.model and result.revision
+        assert {"title", "licence", "training_data", "score_meaning", "limits"} <= set(result.card)
     assert any("SYNTHETIC" in caveat for caveat in result.caveats)
     assert result.tool == tool.name
     result.model_validate_json(result.model_copy(update={"data": None}).model_dump_json())
