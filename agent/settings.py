@@ -15,6 +15,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from models.numerics import CPU_DTYPES, GPU_DTYPES, Numerics
+
 SETTINGS_FILE = "hilum.toml"
 ENVIRONMENT_PREFIX = "HILUM_"
 
@@ -52,6 +54,16 @@ class Settings(BaseSettings):
     ray_config: Path | None = Field(default=None, description="TOML file of the ray runtime; models/cluster/ray.toml")
     model_dir: Path | None = Field(default=None, description="where downloaded weights lie; may be read-only")
     models: dict[str, str] = Field(default_factory=dict, description="task -> catalog id, where the choice matters")
+    cpu_dtype: str = Field(default="float32", description=f"what networks compute in there: {', '.join(CPU_DTYPES)}")
+    gpu_dtype: str = Field(default="auto", description=f"the same on a GPU: {', '.join(GPU_DTYPES)}")
+    compile: bool = Field(default=False, description="networks through torch.compile: minutes at first, faster after")
+    memory_budget_mb: float | None = Field(default=None, gt=0, description="most megabytes of weights on each device")
+    max_batch: int | None = Field(default=None, ge=1, description="most films that go through a network together")
+    max_wait_ms: float | None = Field(default=None, ge=0, description="how long a batch that is not full waits")
+    model_timeout_s: float | None = Field(default=None, gt=0, description="longest wait for a model's answer")
+    cache_mb: float = Field(default=256, ge=0, description="outputs of models kept in memory")
+    cache_dir: Path | None = Field(default=None, description="folder of outputs kept between runs; none by default")
+    cache_disk_mb: float = Field(default=2048, ge=0, description="most megabytes of that folder")
     audit: bool = Field(default=False, description="offer models for audits of fairness (recorded race); by id only")
     trust_remote_code: str = Field(
         default="", description="id@revision, ...: models whose own code may run, in an isolated worker"
@@ -71,6 +83,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Caller over environment over hilum.toml over default."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def numerics(self) -> Numerics:
+        """How networks compute; BadArguments for an unknown number format."""
+        return Numerics(self.cpu_dtype, self.gpu_dtype, self.compile)
 
     def origins(self) -> dict[str, str]:
         """Where each value in force came from: "given", "environment HILUM_X", "hilum.toml" or "default"."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -150,9 +149,9 @@ class CatalogEntry(BaseModel):
         adapter: module of models.adapters that runs it.
         profile: the smallest profile that allows it.
         weights: the name by which the adapter's library knows these weights, if it has one.
-        memory_mb: device memory of the weights alone, by dtype.
-        gpu_dtype: the dtype that its weights have on a GPU; float32 networks compute in half precision there all the
-            same (autocast).
+        memory_mb: device memory of the weights alone, by dtype; "int8" and "int4" where it can be quantised.
+        gpu_dtype: the dtype in which its weights are read for a GPU unless the user chose another; a network read in
+            float32 keeps the weights of its products in two bytes there all the same (models.numerics).
         on_request: never chosen by itself, only by its id.
         audit: for audits of fairness alone; not in the catalog unless the user turned audits on.
         input_size: side of the square the network sees, pixels.
@@ -194,21 +193,6 @@ class CatalogEntry(BaseModel):
     def allowed_in(self, profile: str) -> bool:
         """Whether a profile (embedded, standard, full) allows this model."""
         return PROFILES.index(self.profile) <= PROFILES.index(profile)
-
-    def dtype_on(self, device: str) -> str:
-        """Its weights' dtype on a device: float32 on a processor, else HILUM_GPU_DTYPE where it has that, or its own.
-
-        "int8" and "int4" are quantised when loaded; they are among `memory_mb` of the models that can be.
-        """
-        if not device.startswith("cuda"):
-            return "float32"
-        asked = os.environ.get("HILUM_GPU_DTYPE", "")
-        return asked if asked in self.memory_mb else self.gpu_dtype
-
-    def bytes_on(self, device: str) -> int:
-        """Memory of its weights on a device ("cpu", "cuda:N"), in bytes."""
-        dtype = self.dtype_on(device)
-        return int(self.memory_mb.get(dtype, max(self.memory_mb.values())) * 1_000_000)
 
     def finding_codes(self) -> tuple[str, ...]:
         """The labels as codes: lower case, underscores ("Lung Opacity" -> "lung_opacity")."""

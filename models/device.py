@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imaging.failures import Unavailable
+from models.cores import core_count
+from models.numerics import FULL, current
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -28,6 +29,9 @@ MIB = 1 << 20
 
 CPU_SHARE = 0.6
 """Share of the machine's free memory that weights may fill; films and activations need the rest. Our choice."""
+
+COMPILER = "inductor"
+"""What torch.compile hands a traced network to."""
 
 GPU_SHARE = 0.85
 """Share of a GPU's memory that weights may fill. Our choice."""
@@ -87,29 +91,38 @@ def memory_budgets(devices: Sequence[str], budget_mb: float | None = None) -> di
 
 
 def place(network: Module, device: str) -> Module:
-    """A network on a device, its weights laid out as convolutions there like them; compiled where the user asks.
+    """A network on a device as the Numerics in force want it, its weights laid out channels last.
 
-    HILUM_COMPILE=1 compiles (torch.compile): the first batch of each shape takes minutes, later ones are faster.
+    Where products are computed in two bytes, the weights of convolutions and linear layers are kept so, which is what
+    autocast would make of them at every call; all others (normalisations, embeddings) stay as they are.
     """
     import torch
+    from torch.nn.modules.conv import _ConvNd
 
-    placed = network.eval().requires_grad_(False).to(device)
-    if device.startswith("cuda"):
-        placed = placed.to(memory_format=torch.channels_last)
-    return torch.compile(placed) if os.environ.get("HILUM_COMPILE") == "1" else placed  # type: ignore[return-value]
+    numerics = current()
+    half = numerics.autocast(device)
+    placed = network.eval().requires_grad_(False)
+    if half != FULL:
+        for module in placed.modules():
+            if isinstance(module, (_ConvNd, torch.nn.Linear)) and module.weight.dtype is torch.float32:
+                module.to(getattr(torch, half))
+    placed = placed.to(device).to(memory_format=torch.channels_last)
+    if numerics.compiled:
+        placed.compile(backend=COMPILER)  # in place: `generate` and its like go through it too
+    return placed
 
 
 @contextmanager
 def inference(device: str) -> Iterator[None]:
-    """No gradients; on a GPU, half precision where it is safe (autocast): bfloat16, or float16 on one without it."""
+    """No gradients; products in two bytes (autocast) where the Numerics in force say so: by default on a GPU only."""
     import torch
 
+    half = current().autocast(device)
     with torch.inference_mode():
-        if not device.startswith("cuda"):
+        if half == FULL:
             yield
             return
-        half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-        with torch.autocast("cuda", dtype=half):
+        with torch.autocast(device.partition(":")[0], dtype=getattr(torch, half)):
             yield
 
 
@@ -124,7 +137,12 @@ def device_facts(request: str = "auto") -> dict[str, Any]:
     import torch
 
     total, free = _machine_memory()
-    known: dict[str, Any] = {"cores": _cores(), "ram_total_mb": total, "ram_free_mb": free, "torch": torch.__version__}
+    known: dict[str, Any] = {
+        "cores": core_count(),
+        "ram_total_mb": total,
+        "ram_free_mb": free,
+        "torch": torch.__version__,
+    }
     try:
         device = choose(request)
     except Unavailable as failure:
@@ -135,12 +153,6 @@ def device_facts(request: str = "auto") -> dict[str, Any]:
         device_free, device_total = (value // MIB for value in torch.cuda.mem_get_info(device))
     memory = {"memory_total_mb": device_total, "memory_free_mb": device_free}
     return {"requested": request, "device": device, "name": name, **memory, **known}
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

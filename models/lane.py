@@ -1,6 +1,7 @@
 """One model's queue: requests of all tools and sessions go through the network together, in order of asking.
 
-No thread of its own: whoever waits for a result and finds a device free takes the next batch, whosesoever it is.
+Whoever waits for a result and finds a device free takes the next batch, whosesoever it is. Where a queue holds more
+than one batch and more than one place is free, helping threads take the others; none of them only waits.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from imaging.failures import Unavailable
@@ -54,11 +56,13 @@ class Lane:
     """The queue of one model.
 
     Args:
-        devices: where it may run at the same time, one copy each; the first is preferred.
+        devices: places where it may run at the same time, the first preferred: a GPU once, a processor as often as
+            batches may run on it side by side.
         run: computes one batch.
         keep: called with every new output before anyone may ask for it again.
         max_batch: most requests in one batch.
         max_wait_s: how long a batch that is not full waits for more, from its oldest request on.
+        helpers: runs further batches beside the caller's; None leaves all of them to callers.
     """
 
     def __init__(
@@ -70,8 +74,11 @@ class Lane:
         *,
         max_batch: int,
         max_wait_s: float,
+        helpers: Executor | None = None,
     ) -> None:
         self._free = list(devices)
+        self._spread = len(set(devices)) < len(devices)
+        self._helpers = helpers
         self._run, self._keep, self._metrics = run, keep, metrics
         self._max_batch, self._max_wait_s = max_batch, max_wait_s
         self._queue: list[Job] = []
@@ -100,11 +107,8 @@ class Lane:
         jobs = [job for job, _ in entered]
         try:
             while (turn := self._next_turn(jobs, until, cancelled)) is not None:
-                device, batch = turn
-                try:
-                    self._compute(device, batch)
-                finally:
-                    self._leave(device, batch)
+                self._call_help()
+                self._work(*turn)
         finally:
             self._drop(jobs)
         for job in jobs:
@@ -145,18 +149,49 @@ class Lane:
                 if self._free and self._queue:
                     more_s = self._queue[0].asked + self._max_wait_s - now
                     if len(self._queue) >= self._max_batch or more_s <= 0:
-                        return self._free.pop(0), self._take()
+                        return self._take()
                     pause = more_s if pause is None else min(pause, more_s)
                 if cancelled is not None:
                     pause = CANCEL_POLL_S if pause is None else min(pause, CANCEL_POLL_S)
                 self._changed.wait(pause)
 
-    def _take(self) -> list[Job]:
-        """Called with the lock: the oldest request and those behind it that may share its batch."""
+    def _take(self) -> tuple[str, list[Job]]:
+        """Called with the lock: a place, and the oldest request with those behind it that may share its batch.
+
+        On a processor a batch leaves their part of the queue to the other free places.
+        """
         task = self._queue[0].key.task
-        batch = [job for job in self._queue if job.key.task == task][: self._max_batch]
-        self._queue = [job for job in self._queue if job not in batch]
-        return batch
+        alike = [job for job in self._queue if job.key.task == task]
+        share = -(-len(alike) // len(self._free)) if self._spread and self._helpers is not None else len(alike)
+        batch = alike[: min(share, self._max_batch)]
+        taken = set(map(id, batch))
+        self._queue = [job for job in self._queue if id(job) not in taken]
+        return self._free.pop(0), batch
+
+    def _call_help(self) -> None:
+        """Let helpers take what is left of the queue, as far as places are free."""
+        if self._helpers is None:
+            return
+        with self._changed:
+            batches = len(self._queue) if self._spread else -(-len(self._queue) // self._max_batch)
+            wanted = min(len(self._free), batches)
+        for _ in range(wanted):
+            self._helpers.submit(self._help)
+
+    def _help(self) -> None:
+        """Take batches until none or no place is left."""
+        while True:
+            with self._changed:
+                if not (self._free and self._queue):
+                    return
+                turn = self._take()
+            self._work(*turn)
+
+    def _work(self, device: str, batch: list[Job]) -> None:
+        try:
+            self._compute(device, batch)
+        finally:
+            self._leave(device, batch)
 
     def _compute(self, device: str, batch: list[Job]) -> None:
         """Fill in the outputs of a batch. One that fails is tried again alone, so that no caller fails for another."""

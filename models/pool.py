@@ -19,6 +19,7 @@ from models.describe import describe
 from models.device import choose_all, memory_budgets
 from models.lane import NotInTime
 from models.metrics import Metrics
+from models.numerics import Numerics
 from models.outputs import Output, Task
 from models.placement import Placement
 from models.predictions import DiskCache, Prediction, PredictionCache, PredictionKey, seal
@@ -74,14 +75,17 @@ class ModelPool:
         choices: task -> catalog id, for the tasks whose model the user chose.
         cache_bytes: most bytes of outputs kept in memory.
         cache_dir, cache_disk_bytes: where outputs are kept between runs, and how much; no folder keeps none.
+        numerics: number formats on processor and GPU, and whether networks are compiled.
         memory_budget_mb: most megabytes of weights per device; None takes most of what is there.
         max_batch, max_wait_ms: films in one batch, and how long one that is not full waits; None suits the device.
+        timeout_s: longest wait of a caller that names none; None waits as long as it takes.
         trust_remote_code: "id@revision, ..." of models whose own code may run in an isolated worker.
         runtime: "local" computes in this process, "ray" in replicas of Ray Serve (docs/scale.md).
         ray_config: TOML file of the ray runtime; the repository's own where none is named.
 
     Attributes:
         metrics: what happened so far.
+        numerics: how networks compute.
 
     Raises:
         BadArguments: an unknown profile, a choice that names an unknown task, an unknown id or a model that does not
@@ -99,9 +103,11 @@ class ModelPool:
         cache_bytes: int = CACHE_BYTES,
         cache_dir: Path | None = None,
         cache_disk_bytes: int = CACHE_DISK_BYTES,
+        numerics: Numerics | None = None,
         memory_budget_mb: float | None = None,
         max_batch: int | None = None,
         max_wait_ms: float | None = None,
+        timeout_s: float | None = None,
         trust_remote_code: str = "",
         runtime: str = "local",
         ray_config: Path | None = None,
@@ -110,6 +116,8 @@ class ModelPool:
             raise BadArguments(f"There is no runtime {runtime!r}.", f"Use {' or '.join(RUNTIMES)}.")
         self._chooser = Chooser(catalog or Catalog.read(), model_dir, profile, choices or {}, trust_remote_code)
         self._requested = device
+        self.numerics = numerics or Numerics()
+        self._timeout_s = timeout_s
         self._budget_mb = memory_budget_mb
         self._max_batch = max_batch
         self._max_wait_s = None if max_wait_ms is None else max_wait_ms / 1000
@@ -201,6 +209,7 @@ class ModelPool:
     ) -> list[Prediction]:
         """As `predict`, for requests that differ in their questions or have no film (EMBED_TEXT, GENERATE)."""
         task = Task(task)
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
         _check(task, requests)
         entry = self.resolve(task, model_id)
         card = self.card(entry.id)
@@ -277,7 +286,14 @@ class ModelPool:
                 devices = choose_all(self._requested)
                 placement = Placement(memory_budgets(devices, self._budget_mb), self.metrics, self._chooser.forget)
                 self._serving = LocalServing(
-                    devices, self._chooser, placement, self.metrics, self._keep, self._max_batch, self._max_wait_s
+                    devices,
+                    self._chooser,
+                    placement,
+                    self.metrics,
+                    self._keep,
+                    self.numerics,
+                    self._max_batch,
+                    self._max_wait_s,
                 )
             return self._serving
 
@@ -294,6 +310,7 @@ class ModelPool:
             self._chooser.profile,
             trust_remote_code,
             self._requested,
+            self.numerics,
         )
 
     def _keep(self, key: PredictionKey, output: Output) -> None:

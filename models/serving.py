@@ -6,6 +6,8 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -14,8 +16,10 @@ from models.adapters import Adapter, AdapterModule, Asked, WorkerModule
 from models.card import ModelCard
 from models.catalog import CatalogEntry
 from models.chooser import Chooser
+from models.cores import Cores
 from models.lane import Lane
 from models.metrics import Metrics
+from models.numerics import Numerics
 from models.outputs import Output, Task
 from models.placement import Placement, fallbacks, free_memory, is_out_of_memory
 from models.predictions import PredictionKey
@@ -81,7 +85,9 @@ class LocalServing:
     Attributes:
         devices: where models may run, the preferred first.
         keep: called with every new output.
+        numerics: how networks compute.
         max_batch, max_wait_s: None takes what suits the first device.
+        cores: the processor's, shared by all models.
     """
 
     devices: tuple[str, ...]
@@ -89,8 +95,11 @@ class LocalServing:
     placement: Placement
     metrics: Metrics
     keep: Callable[[PredictionKey, Output], None]
+    numerics: Numerics = field(default_factory=Numerics)
     max_batch: int | None = None
     max_wait_s: float | None = None
+    cores: Cores = field(default_factory=Cores)
+    _helpers: ThreadPoolExecutor | None = None
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -128,6 +137,8 @@ class LocalServing:
 
     def close(self) -> None:
         """Put every model out of memory."""
+        if self._helpers is not None:
+            self._helpers.shutdown(wait=False, cancel_futures=True)
         self.placement.close()
 
     def batch(self) -> int:
@@ -145,27 +156,42 @@ class LocalServing:
                     return self._run(entry, card, device, task, requests)
 
                 batch = 1 if entry.worker else self.batch()  # a worker answers one after the other all the same
+                places = self._places(entry)
+                if len(places) > 1 and self._helpers is None:
+                    self._helpers = ThreadPoolExecutor(self.cores.slots + len(self.devices), "hilum-batch")
+                helpers = self._helpers if len(places) > 1 else None
                 self._lanes[entry.id] = Lane(
-                    self.devices, run, self.keep, self.metrics, max_batch=batch, max_wait_s=wait_s
+                    places, run, self.keep, self.metrics, max_batch=batch, max_wait_s=wait_s, helpers=helpers
                 )
             return self._lanes[entry.id]
 
+    def _places(self, entry: CatalogEntry) -> tuple[str, ...]:
+        """Where a model's batches may run at the same time: each GPU once, a processor in several slots if it may."""
+        if self.devices != ("cpu",) or not getattr(self._module(entry), "SIDE_BY_SIDE", False):
+            return self.devices
+        return self.devices * self.cores.slots
+
+    @staticmethod
+    def _module(entry: CatalogEntry) -> AdapterModule:
+        return cast(AdapterModule, importlib.import_module(f"models.adapters.{entry.adapter}"))
+
     def _use(self, entry: CatalogEntry, card: ModelCard, device: str) -> Any:
-        size_bytes = entry.bytes_on(device)
+        size_bytes = self.numerics.bytes_of(entry, device)
         return self.placement.use(entry.id, device, size_bytes, lambda where: self._load(entry, card, where))
 
     def _load(self, entry: CatalogEntry, card: ModelCard, device: str) -> Adapter:
         presence = self.chooser.presence(entry)
         if not presence.present or presence.path is None:
             raise Unavailable(f"{entry.id} is not here: {presence.reason}.", presence.remedy)
-        module = cast(AdapterModule, importlib.import_module(f"models.adapters.{entry.adapter}"))
+        module = self._module(entry)
         try:
             if entry.worker is not None:
                 worker = cast(WorkerModule, module)
                 limit = self.placement.budget("cpu")
                 adapter = worker.load(entry, card, presence.path, device, self.chooser.conditions, limit)
             else:
-                adapter = module.load(entry, card, presence.path, device)
+                with self.numerics.in_force():
+                    adapter = module.load(entry, card, presence.path, device)
         except Unavailable as failure:
             self.chooser.refuse(entry, presence, failure)
             raise
@@ -210,7 +236,8 @@ class LocalServing:
     def _once(
         self, entry: CatalogEntry, card: ModelCard, device: str, task: Task, requests: Sequence[Request]
     ) -> list[Output]:
-        with self._use(entry, card, device) as adapter:
+        cores = self.cores.share() if device == "cpu" else nullcontext()
+        with self._use(entry, card, device) as adapter, self.numerics.in_force(), cores:
             if task.asks:
                 return cast(Asked, adapter).answer(task, requests)
             films = [request.film for request in requests if request.film is not None]

@@ -18,7 +18,10 @@ from models.worker.conditions import Conditions
 
 
 class Adapter(Protocol):
-    """A loaded model. The pool calls it from one thread at a time."""
+    """A loaded model. The pool calls it from one thread at a time, unless its module says SIDE_BY_SIDE = True.
+
+    Such a module's adapters keep no state between calls: on a processor the pool runs several batches at once in them.
+    """
 
     @property
     def card(self) -> ModelCard:

@@ -29,6 +29,8 @@ from models.device import inference, place
 from models.outputs import Embedding, Output, Scores, Task
 from models.pickled import checkpoint_of, first_line
 
+SIDE_BY_SIDE = True
+
 NIH = (
     "atelectasis", "cardiomegaly", "effusion", "infiltration", "mass", "nodule", "pneumonia", "pneumothorax",
     "consolidation", "edema", "emphysema", "fibrosis", "pleural_thickening", "hernia",

@@ -113,10 +113,10 @@ class ClipFamily:
         shape: tuple[int, int],
     ) -> Output:
         contrasts = torch.stack([known[phrase] for phrase in phrases])
-        values = torch.sigmoid(contrasts @ vector).cpu().numpy()
+        values = torch.sigmoid((contrasts @ vector).float()).cpu().numpy()
         if cells is None:
             return Scores(phrases, values)
-        maps = torch.sigmoid(torch.einsum("hwd,nd->nhw", cells, contrasts)).cpu().numpy()
+        maps = torch.sigmoid(torch.einsum("hwd,nd->nhw", cells, contrasts).float()).cpu().numpy()
         return Heatmaps(phrases, values, np.ascontiguousarray(maps), self.pair.extent(shape))
 
 

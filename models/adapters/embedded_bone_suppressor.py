@@ -19,6 +19,8 @@ from models.outputs import Output, Picture, Task
 from models.preprocess import prepare
 from models.suppression import BoneSuppressor, load_suppressor, without_shadow
 
+SIDE_BY_SIDE = True
+
 BONE_SUPPRESSED = "bone suppressed"
 
 

@@ -22,6 +22,8 @@ from models.networks import FINDINGS, Classifier, load_classifier
 from models.outputs import Heatmaps, Output, Scores, Task
 from models.preprocess import Geometry, prepare
 
+SIDE_BY_SIDE = True
+
 HEATMAP_SIDE = 32
 """Cells of a heatmap along the longer side of its region; the network's own maps are coarser."""
 

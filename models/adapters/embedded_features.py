@@ -19,6 +19,8 @@ from models.networks import Classifier, load_classifier
 from models.outputs import Embedding, Output, Task
 from models.preprocess import prepare
 
+SIDE_BY_SIDE = True
+
 
 @dataclass(frozen=True)
 class EmbeddedFeatures:

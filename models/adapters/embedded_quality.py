@@ -20,6 +20,8 @@ from models.outputs import Output, Quality, Task
 from models.preprocess import prepare
 from models.quality import EDGES, VIEWS, QualityNetwork, load_quality
 
+SIDE_BY_SIDE = True
+
 QUARTER_DEG = 90
 
 THRESHOLDS = ("chest", "inverted", "mirrored_low", "mirrored_high", "lateral", "pa_low", "pa_high", *EDGES)

@@ -21,6 +21,8 @@ from models.networks import IN_PIECES, STRUCTURES, Segmenter, clean, load_segmen
 from models.outputs import Masks, Output, Task
 from models.preprocess import Geometry, prepare, restore_mask
 
+SIDE_BY_SIDE = True
+
 
 @dataclass(frozen=True)
 class EmbeddedSegmenter:

@@ -16,6 +16,7 @@ from transformers.utils.logging import disable_progress_bar
 from imaging.failures import Unavailable
 from imaging.radiograph import Radiograph
 from models.catalog import CatalogEntry
+from models.numerics import QUANTISED, current
 from models.pickled import first_line
 from models.placement import is_out_of_memory
 
@@ -36,9 +37,9 @@ def picture(film: Radiograph) -> Image.Image:
 
 
 def dtype_on(entry: CatalogEntry, device: str) -> torch.dtype:
-    """The dtype of a model's weights on a device, from its entry; quantised ones compute in bfloat16."""
-    name = entry.dtype_on(device)
-    found: torch.dtype = torch.bfloat16 if name in ("int8", "int4") else getattr(torch, name)
+    """The dtype in which a model's weights are read for a device; quantised ones compute in bfloat16."""
+    name = current().read_as(entry, device)
+    found: torch.dtype = torch.bfloat16 if name in QUANTISED else getattr(torch, name)
     return found
 
 

@@ -33,6 +33,8 @@ from models.pickled import first_line, tensors_of
 with warnings.catch_warnings():  # torchxrayvision.models silences every warning of the process when imported
     import torchxrayvision as xrv
 
+SIDE_BY_SIDE = True
+
 
 HALF_RANGE = np.float32(1024)
 """The package's networks see -1024 (black) to 1024 (white): torchxrayvision.utils.normalize."""

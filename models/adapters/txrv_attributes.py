@@ -22,9 +22,12 @@ from imaging.radiograph import Radiograph
 from models.adapters.torchxrayvision import prepare
 from models.card import ModelCard
 from models.catalog import CatalogEntry
+from models.device import inference, place
 from models.outputs import Attributes, Output, Task
 from models.pickled import first_line, state_dict_of
 from models.scripted import load_script
+
+SIDE_BY_SIDE = True
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -67,7 +70,7 @@ class TraitModel:
         """What the model takes the trait of each film to be, in order, from one batch."""
         del task
         squares = torch.from_numpy(np.stack([prepare(film.pixels, self.side) for film in films]))
-        with torch.inference_mode():
+        with inference(self.device) if self.family.share else torch.inference_mode():  # years need all their digits
             unit = ((squares.to(self.device) + 1024) / 2048).repeat(1, 3, 1, 1)
             raw = self.network(self.family.scaled(unit))[:, : len(self.family.labels)].float()
             values = torch.softmax(raw, dim=1) if self.family.share else raw
@@ -120,7 +123,7 @@ def _filled(network: nn.Module, path: Path, device: str, prefix: str = "") -> nn
         raise Unavailable(
             f"{path} holds another network than the catalog says: {first_line(error)}.", "Get the file again."
         ) from error
-    return network.eval().requires_grad_(False).to(device)
+    return place(network, device)
 
 
 FAMILIES = {

@@ -23,6 +23,8 @@ from models.device import inference, place
 from models.outputs import Output, Picture, Task
 from models.pickled import first_line, state_dict_of
 
+SIDE_BY_SIDE = True
+
 
 @dataclass(frozen=True)
 class Autoencoder:

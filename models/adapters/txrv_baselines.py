@@ -30,6 +30,8 @@ from models.device import inference, place
 from models.outputs import Output, Scores, Task
 from models.pickled import checkpoint_of, first_line, state_dict_of
 
+SIDE_BY_SIDE = True
+
 jfhealthcare, chexpert = xrv.baseline_models.jfhealthcare, xrv.baseline_models.chexpert
 
 SCALE = 512.0

@@ -26,6 +26,8 @@ from models.device import inference, place
 from models.outputs import Masks, Output, Task
 from models.pickled import checkpoint_of, first_line, state_dict_of
 
+SIDE_BY_SIDE = True
+
 chestx_anatomy, chestx_det = xrv.baseline_models.chestx_anatomy, xrv.baseline_models.chestx_det
 
 GPU_FILMS = 4

@@ -16,6 +16,7 @@ from models.adapters.hub import LOCAL, dtype_on, picture, reading, require, weig
 from models.card import ModelCard
 from models.catalog import CatalogEntry
 from models.device import inference, place
+from models.numerics import current
 from models.outputs import Output, Task, Text
 from models.request import Question, Request
 from prompts import prompt
@@ -81,16 +82,17 @@ def messages(task: Task, film: Radiograph, question: Question) -> list[dict[str,
 
 
 def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> VisionLanguage:
-    """The model of a folder; on a GPU in the entry's dtype, or in 8 or 4 bits where HILUM_GPU_DTYPE says int8 or int4.
+    """The model of a folder; on a GPU in the entry's dtype, or in 8 or 4 bits where the setting gpu_dtype says so.
 
     Raises:
         Unavailable: the folder is no such model's, or not whole, or bitsandbytes is asked for and not installed.
     """
-    bits = QUANTISED.get(entry.dtype_on(device))
+    dtype = current().read_as(entry, device)
+    bits = QUANTISED.get(dtype)
     options: dict[str, Any] = {"dtype": dtype_on(entry, device)}
     if bits is not None:
         for package in ("bitsandbytes", "accelerate"):
-            require(package, "quantised", f"{entry.id} in {entry.dtype_on(device)}")
+            require(package, "quantised", f"{entry.id} in {dtype}")
         from transformers import BitsAndBytesConfig
 
         options["quantization_config"] = BitsAndBytesConfig(bnb_4bit_compute_dtype=torch.bfloat16, **bits)

@@ -13,6 +13,7 @@ from ray import serve
 from imaging.failures import HilumFailure, Unavailable
 from models import wire
 from models.catalog import Catalog, CatalogEntry
+from models.numerics import Numerics
 from models.outputs import Task
 from models.pool import ModelPool
 from models.request import Request
@@ -26,12 +27,13 @@ Asked = tuple[str, str, Request]
 
 @dataclass(frozen=True)
 class Terms:
-    """What of the caller's settings a replica needs: where weights lie, what may run, and on which device."""
+    """What of the caller's settings a replica needs: where weights lie, what may run, on which device and how."""
 
     model_dir: Path | None
     profile: str
     trust_remote_code: str
     device: str
+    numerics: Numerics
 
 
 class Replica:
@@ -50,6 +52,7 @@ class Replica:
             model_dir=terms.model_dir,
             profile=terms.profile,
             trust_remote_code=terms.trust_remote_code,
+            numerics=terms.numerics,
             max_batch=max_batch,
             cache_bytes=0,
         )

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from models.catalog import CatalogEntry
 from models.cluster.config import LOCAL, ClusterConfig
 from models.lane import CANCEL_POLL_S, NotInTime
 from models.metrics import Metrics
+from models.numerics import Numerics
 from models.outputs import Output
 from models.predictions import PredictionKey
 from models.request import Request
@@ -37,6 +38,9 @@ ON_THE_WAY = 64
 
 ATTEMPTS = 5
 """Replicas that one request may see die: beyond that the request itself is the likely reason."""
+
+STARTS_SLOWLY = "timed out during startup"
+"""What ray.init says where the node it started did not register in 30 s."""
 
 STATUS_POLL_S = 0.25
 """How often a starting deployment is looked at."""
@@ -62,7 +66,7 @@ class RayServing:
 
     Attributes:
         config: what each model gets.
-        model_dir, profile, trust_remote_code, device: the user's settings, as ModelPool has them.
+        model_dir, profile, trust_remote_code, device, numerics: the user's settings, as ModelPool has them.
         keep: called with every new output.
     """
 
@@ -73,6 +77,7 @@ class RayServing:
     profile: str = "standard"
     trust_remote_code: str = ""
     device: str = "auto"
+    numerics: Numerics = field(default_factory=Numerics)
     _applications: dict[str, tuple[str, Any, ModelCard]] = field(default_factory=dict)
     _going: dict[PredictionKey, _Job] = field(default_factory=dict)
     _started_ray: bool = False
@@ -204,7 +209,7 @@ class RayServing:
     def _name(self, entry: CatalogEntry, card: ModelCard) -> str:
         """The same for the same model with the same settings, so that processes of a cluster share replicas."""
         facts = [entry.model_dump(mode="json"), card.revision, self.config.share(entry.id).model_dump()]
-        facts += [str(self.model_dir), self.profile, self.trust_remote_code, self.device]
+        facts += [str(self.model_dir), self.profile, self.trust_remote_code, self.device, asdict(self.numerics)]
         return f"hilum-{entry.id}-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]}"
 
     def _deployed(self, entry: CatalogEntry, name: str) -> Any:
@@ -247,7 +252,7 @@ class RayServing:
             ray_actor_options={"num_cpus": share.num_cpus, "num_gpus": share.num_gpus},
             user_config={"max_batch": share.max_batch, "max_wait_ms": share.max_wait_ms},
         )
-        terms = Terms(self.model_dir, self.profile, self.trust_remote_code, device)
+        terms = Terms(self.model_dir, self.profile, self.trust_remote_code, device, self.numerics)
         application = deployment.bind(entry.model_dump(mode="json"), terms, share.max_batch)
         target = serve.RunTarget(application, name=name, route_prefix=None)
         serve.run_many([target], wait_for_applications_running=False)
@@ -285,15 +290,31 @@ def connect(config: ClusterConfig) -> bool:
                 "object_store_memory": config.object_store_mb << 20,
                 "include_dashboard": False,
             }
-        try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise Unavailable(
-                f"Ray at {config.address!r} does not answer: {error}", 'Start it, or set address = "local" in ray.toml.'
-            ) from error
+        _begin(config, options)
     serve.start(http_options={"location": "NoServer"})
     logging.getLogger("ray.serve").setLevel(logging.ERROR)  # its warnings on slow replicas go to stderr
     return started
+
+
+def _begin(config: ClusterConfig, options: dict[str, Any]) -> None:
+    """Start or join Ray. Its own wait for a node of this machine is half a minute, too short for a busy one: again."""
+    import ray
+
+    until = time.monotonic() + config.start_timeout_s
+    while True:
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+            return
+        except Exception as error:
+            slow = STARTS_SLOWLY in str(error)  # ray 2.60 raises a plain Exception
+            if not slow and not isinstance(error, ConnectionError | RuntimeError | ValueError):
+                raise
+            if not slow or time.monotonic() > until:
+                raise Unavailable(
+                    f"Ray at {config.address!r} does not answer: {error}",
+                    'Start it, or set address = "local" in ray.toml.',
+                ) from error
+            ray.shutdown()
 
 
 def _wait_for(futures: Sequence[Future[Computed]], waiting: Waiting) -> None:

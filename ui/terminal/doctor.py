@@ -41,6 +41,10 @@ def examine(settings: Settings, models: ModelPool) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {name: version(name) for name in PACKAGES},
         "device": device_facts(settings.device),
+        "computes": {
+            **{place: settings.numerics.autocast(kind) for place, kind in (("processor", "cpu"), ("gpu", "cuda"))},
+            "compiled": settings.compile,
+        },
         "planner": _planner(settings),
         "models": [dataclasses.asdict(status) for status in models.status()],
         "tools": [_tool_status(name, tools, models) for name in (item.name for item in tools)],
@@ -71,6 +75,8 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     device = report["device"]
     console.print(f"Hilum {report['hilum']} · Python {report['python']} · {report['platform']}", markup=False)
     console.print("Device: " + ", ".join(f"{key} {value}" for key, value in device.items()), markup=False)
+    computes = ", ".join(f"{place} {value}" for place, value in report["computes"].items())
+    console.print(f"Networks compute in: {computes} (cpu_dtype, gpu_dtype, compile)", markup=False)
     planner = report["planner"]
     state = "ready" if planner["ready"] else f"not ready: {planner['reason']} {planner['remedy']}"
     console.print(f"Planner: {planner['name']} — {state}", markup=False)

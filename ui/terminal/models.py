@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from agent.settings import Settings
 from imaging.failures import BadArguments, HilumFailure, Unavailable
 from models.catalog import ENSEMBLE, PROFILES, Catalog, CatalogEntry, SourceKind
 from models.fetch import store as pulling
+from models.numerics import QUANTISED, Numerics
 from models.outputs import Task
 from models.weights import locate, model_directory, pulled
 from models.worker import environment
@@ -27,10 +28,12 @@ class Shelf:
 
     Attributes:
         chosen_dir: as the user set it; None reads torchxrayvision's directory too.
+        numerics: how networks compute here.
     """
 
     catalog: Catalog
     chosen_dir: Path | None
+    numerics: Numerics = field(default_factory=Numerics)
 
     @property
     def folder(self) -> Path:
@@ -48,7 +51,8 @@ class Shelf:
 
 def store() -> Shelf:
     """The shelf that the settings name."""
-    return Shelf(Catalog.read(), Settings().model_dir)
+    settings = Settings()
+    return Shelf(Catalog.read(), settings.model_dir, settings.numerics)
 
 
 def chosen(names: Sequence[str]) -> list[CatalogEntry]:
@@ -80,6 +84,7 @@ def facts_of(entry: CatalogEntry, shelf: Shelf) -> dict[str, Any]:
         "reason": presence.reason,
         "remedy": presence.remedy,
         "pulled_revision": record.get("revision"),
+        "computes": shelf.numerics.facts(entry),
     }
 
 
@@ -108,6 +113,7 @@ def print_model(item: dict[str, Any]) -> None:
         f"source: {where}{' · ' + source['note'] if source['note'] else ''}",
         f"licence: {item['licence']}{' · to be accepted on its page' if item['gated'] else ''}",
         f"download: {item['download_mb']:g} MB · memory: {memory} · input: {item['input_size']} pixels",
+        *_numerics_lines(item),
         f"trained on: {item['training_data']}",
         f"reference: {item['reference']}",
         f"labels: {', '.join(item['labels'])}",
@@ -115,6 +121,19 @@ def print_model(item: dict[str, Any]) -> None:
         *(f"limit: {limit}" for limit in item["limits"]),
     ]
     Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def _numerics_lines(item: dict[str, Any]) -> list[str]:
+    """How the model is kept and computes, as the settings cpu_dtype, gpu_dtype and compile have it."""
+    places = {"cpu": "on the processor", "cuda": "on a GPU"}
+    told = [
+        f"{places[device]} {facts['weights']} ({facts['mb']:g} MB), products in {facts['products']}"
+        for device, facts in item["computes"].items()
+    ]
+    compiled = "; compiled" if item["computes"]["cpu"]["compiled"] else ""
+    offered = [name for name in item["memory_mb"] if name in QUANTISED]
+    more = f"; gpu_dtype may also be {' or '.join(offered)}" if offered else ""
+    return [f"weights: {'; '.join(told)}{compiled}{more}"]
 
 
 def _environment_lines(item: dict[str, Any]) -> list[str]:

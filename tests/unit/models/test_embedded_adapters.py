@@ -32,6 +32,8 @@ from models.suppression import SUPPRESSOR_SIDE, load_suppressor, suppress
 
 CLASSIFIER, SEGMENTER, SUPPRESSOR = "embedded-classifier", "embedded-segmenter", "embedded-bone-suppressor"
 SHAPES = [(300, 240), (260, 420)]
+BFLOAT16 = 2e-2
+"""What a GPU's scores may differ by: tests/unit/models/test_numerics.py."""
 
 
 def output_of(task: Task, film: Radiograph, device: str = "cpu") -> Output:
@@ -167,7 +169,9 @@ def test_a_gpu_gives_the_scores_of_the_processor(task: Task, make_film: MakeFilm
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device here")
     film = make_film(4)
-    np.testing.assert_allclose(output_of(task, film, "cuda").values, output_of(task, film).values, atol=1e-3)
+    np.testing.assert_allclose(
+        output_of(task, film, "cuda").values, output_of(task, film).values, atol=2e-2
+    )  # bfloat16: test_numerics
 
 
 @pytest.mark.gpu

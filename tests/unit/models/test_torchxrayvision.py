@@ -19,6 +19,9 @@ from models.pool import ModelPool
 
 xrv = pytest.importorskip("torchxrayvision")
 
+BFLOAT16 = 2e-2
+"""What a GPU's scores may differ by: tests/unit/models/test_numerics.py."""
+
 
 def loaded(model_id: str, folder: Path, device: str = "cpu") -> ModelPool:
     return ModelPool(device=device, model_dir=folder, choices={"classify": model_id, "ground": model_id})
@@ -172,4 +175,6 @@ def test_a_gpu_gives_the_scores_of_the_processor(model_id: str, txrv_dir: Path, 
         pytest.skip("no CUDA device here")
     film = make_film(4)
     ours = scores_of(loaded(model_id, txrv_dir, "cuda"), film).values
-    np.testing.assert_allclose(ours, scores_of(loaded(model_id, txrv_dir), film).values, atol=1e-3)
+    np.testing.assert_allclose(
+        ours, scores_of(loaded(model_id, txrv_dir), film).values, atol=2e-2
+    )  # bfloat16: test_numerics

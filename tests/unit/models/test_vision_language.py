@@ -29,6 +29,7 @@ from transformers import (
 from imaging.failures import BadArguments, Unavailable
 from models.adapters.vision_language import load, messages
 from models.catalog import Catalog
+from models.numerics import Numerics
 from models.outputs import ScoreKind, Task, Text
 from models.request import Question
 from prompts import prompt
@@ -135,16 +136,12 @@ def test_what_is_asked_holds_every_film_of_the_study_and_the_indication(make_fil
 
 
 def test_quantised_needs_its_packages_and_a_gpu(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a processor the setting changes nothing; on a GPU it is told what is missing before anything is read."""
+    """On a GPU it is told what is missing before anything is read."""
     entry = Catalog.read().get(GEMMA)
-    monkeypatch.setenv("HILUM_GPU_DTYPE", "int4")
-    assert entry.dtype_on("cpu") == "float32" and entry.dtype_on("cuda:0") == "int4"
-    assert entry.bytes_on("cuda:0") == 3_400_000_000
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(Unavailable, match=r"in int4 needs the package bitsandbytes.*hilum\[quantised\]"):
+    needs = pytest.raises(Unavailable, match=r"in int4 needs the package bitsandbytes.*hilum\[quantised\]")
+    with needs, Numerics(gpu_dtype="int4").in_force():
         load(entry, pool_of(root, GEMMA).card(GEMMA), root / GEMMA, "cuda:0")
-    monkeypatch.setenv("HILUM_GPU_DTYPE", "int3")
-    assert entry.dtype_on("cuda:0") == "bfloat16"
 
 
 def test_a_repository_with_code_of_its_own_is_not_run(root: Path, tmp_path: Path, make_film: MakeFilm) -> None:
