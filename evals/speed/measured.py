@@ -6,7 +6,8 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,28 @@ from typing import Any
 
 RATIO_MEANS = "baseline seconds / candidate seconds, medians; above 1 the candidate is faster"
 RATIO_OF_MEMORY_MEANS = "baseline MB / candidate MB; 1 is the same"
+
+
+@dataclass(frozen=True)
+class Took:
+    """What something took: seconds on the clock, and of all this process's threads on the processor.
+
+    On a machine that others use too, the second says more: it does not count what they took.
+    """
+
+    wall_s: float
+    cpu_s: float
+
+    def per(self, count: int) -> Took:
+        """The same for one of `count` equal pieces."""
+        return Took(self.wall_s / count, self.cpu_s / count)
+
+
+def took(run: Callable[..., object], *arguments: object) -> Took:
+    """Call it and say what it took."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    run(*arguments)
+    return Took(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 @dataclass(frozen=True)
