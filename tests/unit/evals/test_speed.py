@@ -66,9 +66,12 @@ def test_memory_is_told_in_megabytes() -> None:
 
 
 def test_classify_times_both_ways_and_says_where_the_time_goes() -> None:
-    measured = classify.measure(8, 256)
-    assert measured.facts["films"] == 8 and set(measured.facts["share"]) == {"decoding", "preparing", "computing"}
-    assert abs(sum(measured.facts["share"].values()) - 1) < 0.01
+    measured = classify.measure(4, 256)
+    facts, steps = measured.facts, {"decoding", "preparing", "transfer", "compute"}
+    assert facts["films"] == 4 and set(facts["share"]) == set(facts["step_ms"]) == steps
+    assert abs(sum(facts["share"].values()) - 1) < 0.01
+    assert facts["limit_films_per_s"]["all_steps"] <= min(facts["limit_films_per_s"].values())
+    assert set(facts["ms_per_film"]) == {"loop", "loop_one_thread", "pool"} and facts["ratio_cpu"] > 0
     assert all(seconds > 0 for seconds in (*measured.baseline.seconds, *measured.candidate.seconds))
 
 
