@@ -104,16 +104,18 @@ def film(
 @cli.command()
 def tool(
     name: Annotated[str, typer.Argument(help="classify, segment, measure, ground, report ...")],
-    films: FilmsArgument,
+    films: Annotated[
+        list[Path] | None, typer.Argument(help="DICOM, PNG, JPEG or TIFF; none for a tool that takes none")
+    ] = None,
     args: Annotated[str, typer.Option(help="the tool's other arguments as a JSON object")] = "{}",
     as_json: JsonOption = False,
     save: Annotated[Path | None, typer.Option(help="folder for masks: <film stem>.<structure>.png")] = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Run one tool on each film."""
+    """Run one tool on each film, or once where it takes all of them or none."""
     from ui.terminal.films import run_tool
 
-    raise typer.Exit(run_tool(name, films, args, as_json, save, _settings(profile=profile), _stdout()))
+    raise typer.Exit(run_tool(name, films or [], args, as_json, save, _settings(profile=profile), _stdout()))
 
 
 @cli.command()

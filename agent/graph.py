@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from agent.answer import Evidence
 from agent.events import Planned, ToolFinished, ToolStarted
 from agent.faults import AgentFault
+from agent.guard import SyntheticGuard
 from agent.ledger import EvidenceLedger, run_title
 from agent.planner.offers import ASKED_BY
 from tools.contract import Registry, Result, Tool, ToolContext
@@ -61,6 +62,7 @@ def build_graph(
     middleware: list[AgentMiddleware[Any, Any, Any]] = [
         told,
         EvidenceMiddleware(tools, ledger),
+        SyntheticGuard(context.films),
         ToolCallLimitMiddleware(run_limit=max_tool_calls, exit_behavior="continue"),
         ModelCallLimitMiddleware(run_limit=max_planner_calls, exit_behavior="end"),
     ]

@@ -8,6 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from agent.mentions import tokens
 from imaging.radiograph import DerivedKind, View
 
 Films = list[dict[str, Any]]
@@ -15,9 +16,12 @@ Films = list[dict[str, Any]]
 
 
 @cache
+def _vocabulary() -> dict[str, Any]:
+    return tomllib.loads((resources.files("agent.planner") / "vocabulary.toml").read_text(encoding="utf-8"))
+
+
 def _roles() -> dict[str, list[str]]:
-    text = (resources.files("agent.planner") / "vocabulary.toml").read_text(encoding="utf-8")
-    found: dict[str, list[str]] = tomllib.loads(text)["film_roles"]
+    found: dict[str, list[str]] = _vocabulary()["film_roles"]
     return found
 
 
@@ -41,6 +45,28 @@ def role_named(text: str) -> tuple[str, str]:
     word = (match[1] or match[2]).lower()
     role = next(name for name, listed in _roles().items() if word in listed)
     return role, f"{text[: match.start()]}{text[match.end() :]}"
+
+
+def film_numbers(words: list[str]) -> list[int]:
+    """Numbers in "film 2", "films 1 and 2", "second film"."""
+    nouns, ordinals = _vocabulary()["film_words"]["words"], _vocabulary()["film_words"]["ordinals"]
+    numbers = []
+    for n, word in enumerate(words):
+        if word in ordinals and n + 1 < len(words) and words[n + 1].removesuffix("s") in [*nouns, "one"]:
+            numbers.append(ordinals[word])
+        if word.removesuffix("s") in nouns:
+            for following in words[n + 1 :]:
+                if following.isdigit():
+                    numbers.append(int(following))
+                elif following not in {"and", "or", "number", "vs", "versus", "to", "film", "image"}:
+                    break
+    return list(dict.fromkeys(numbers))
+
+
+def names_synthetic(text: str, number: int, film_id: str) -> bool:
+    """Whether a user's words name one synthetic film: by its number or id, or as "the synthetic film"."""
+    named = film_id in text.lower() or role_named(text)[0] == DerivedKind.SYNTHETIC
+    return named or number in film_numbers([word for word in tokens(text) if word[0].isalnum()])
 
 
 def with_role(role: str, films: Films) -> tuple[str, ...]:

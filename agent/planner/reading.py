@@ -16,6 +16,7 @@ from agent.planner.naming import (
     acquired,
     comparable,
     compares_processed,
+    film_numbers,
     role_named,
     with_originals,
     with_role,
@@ -264,7 +265,7 @@ def _followed_up(question: Question, words: list[str], previous: Question | None
         names_film
         or question.side
         or question.degree
-        or _film_numbers(words)
+        or film_numbers(words)
         or has_any(words, vocabulary()["both_films"])
     )
     if question.kind is Kind.UNCLEAR and elliptic and names_something:
@@ -291,7 +292,7 @@ def _about_films(
     question: Question, words: list[str], facts: Films, added: list[str], previous: Question | None
 ) -> Question:
     films = [film["id"] for film in facts]
-    numbers = _film_numbers(words)
+    numbers = film_numbers(words)
     wrong = [n for n in numbers if not 1 <= n <= len(films)]
     if wrong:
         return replace(question, kind=Kind.NO_SUCH_FILM, topic=str(wrong[0]))
@@ -321,23 +322,6 @@ def _topic(question: Question, words: list[str]) -> str:
         return ""
     phrases = next(i["phrases"] for i in vocabulary()["intent"] if i["kind"] == Kind.OTHER_BODY)
     return next((phrase for phrase in phrases if has_any(words, [phrase])), "")
-
-
-def _film_numbers(words: list[str]) -> list[int]:
-    """Numbers in "film 2", "films 1 and 2", "second film"."""
-    nouns = vocabulary()["film_words"]["words"]
-    ordinals = vocabulary()["film_words"]["ordinals"]
-    numbers = []
-    for n, word in enumerate(words):
-        if word in ordinals and n + 1 < len(words) and words[n + 1].removesuffix("s") in [*nouns, "one"]:
-            numbers.append(ordinals[word])
-        if word.removesuffix("s") in nouns:
-            for following in words[n + 1 :]:
-                if following.isdigit():
-                    numbers.append(int(following))
-                elif following not in {"and", "or", "number", "vs", "versus", "to", "film", "image"}:
-                    break
-    return list(dict.fromkeys(numbers))
 
 
 def _options(text: str) -> tuple[str, tuple[Option, ...]]:

@@ -18,7 +18,7 @@ from imaging.sources import Content, contents
 from imaging.store import ImageStore
 from models.outputs import Task
 from models.pool import ModelPool
-from tools.contract import Result, ToolContext
+from tools.contract import Result, Tool, ToolContext
 from tools.contract.quality import quality_facts
 from tools.contract.saving import save_films, save_masks
 from tools.contract.tool import installed
@@ -103,17 +103,14 @@ def _plain(value: Any) -> str:
 def run_tool(
     name: str, films: list[Path], arguments: str, as_json: bool, save: Path | None, settings: Settings, console: Console
 ) -> int:
-    """Run one tool on each film in order, print each Result, save its masks; returns the first failure's exit code."""
+    """Run one tool on each film in order, or once where it takes none or all; print each Result, save its files.
+
+    Returns the first failure's exit code.
+    """
     chosen, given = installed().get(name), _arguments(arguments)
     context = ToolContext(films=ImageStore(), models=make_pool(settings))
     exit_code = 0
-    for path in films:
-        try:
-            film = context.films.add(path)
-        except FilmRefused as refusal:
-            result = Result.failed(refusal)
-        else:
-            result = chosen.run(context, {"image_id": film.id, **given})
+    for path, result in _results(chosen, films, given, context):
         if as_json:
             typer.echo(result.model_dump_json())
         else:
@@ -128,6 +125,26 @@ def run_tool(
         if result.failure is not None:
             exit_code = exit_code or result.failure.exit_code
     return exit_code
+
+
+def _results(
+    tool: Tool, films: list[Path], given: dict[str, Any], context: ToolContext
+) -> Iterator[tuple[Path, Result]]:
+    """Each run of a tool with the file it was of; a run of no film in particular goes by the tool's name."""
+    takes = tool.arguments.model_fields
+    if "image_id" in takes:
+        if not films:
+            raise BadArguments(f"{tool.name} reads a film, and none was given.", f"Use: hilum tool {tool.name} FILM...")
+        for path in films:
+            try:
+                film = context.films.add(path)
+            except FilmRefused as refusal:
+                yield path, Result.failed(refusal)
+            else:
+                yield path, tool.run(context, {"image_id": film.id, **given})
+        return
+    ids = [context.films.add(path).id for path in films]
+    yield Path(tool.name), tool.run(context, {"image_ids": ids, **given} if "image_ids" in takes else given)
 
 
 def _arguments(text: str) -> dict[str, Any]:

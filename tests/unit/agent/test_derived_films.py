@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from agent_stubs import OneFilm, Said, StubTools, Truth, film, stub_agent
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages.tool import ToolCall
+from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agent.core import Agent
 from agent.films import told_films
@@ -21,6 +25,26 @@ FADED = processed(FILM, np.sqrt(FILM.pixels), "bone suppressed", "stub@1")
 NOBODY = replace(synthetic(film(2), "drawn", "stub"))
 TRUTH = Truth(scores={"effusion": 0.8, "nodule": 0.1}, sides={"effusion": "left"})
 FADED_TRUTH = Truth(scores={"effusion": 0.2, "nodule": 0.1})
+
+
+class Insistent(BaseChatModel):
+    """A planner that calls classify on the one film it wants, once a turn, whatever was asked."""
+
+    wanted: str
+
+    @property
+    def _llm_type(self) -> str:
+        return "insistent"
+
+    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+        return self
+
+    def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        done = isinstance(messages[-1], ToolMessage)
+        args_ = {"image_id": self.wanted, "findings": ["effusion"]}
+        call = ToolCall(name="classify", args=args_, id=f"c{len(messages)}")
+        message = AIMessage("Done.") if done else AIMessage("", tool_calls=[call])
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 class Fade:
@@ -107,6 +131,18 @@ def test_synthetic_film_is_read_by_its_number_alone() -> None:
     answer = session.ask("Is there an effusion on film 2?")
     assert read_on(stubs) == {FILM.id, NOBODY.id}
     assert "Film 2 is synthetic: such a reading says nothing about any patient." in answer.text
+
+
+def test_no_planner_can_have_a_synthetic_film_read_that_nobody_named() -> None:
+    stubs = StubTools(TRUTH)
+    session = stub_agent(stubs, planner=Insistent(wanted=NOBODY.id)).session()
+    session.films.add(NOBODY)
+    answer = session.ask("Is there an effusion?")
+    assert stubs.runs == []
+    assert answer.evidence[0].failure is not None and answer.evidence[0].failure.kind == "not_applicable"
+    assert "Film 1 is synthetic" in answer.evidence[0].failure.message
+    session.ask("Is there an effusion on film 1?")
+    assert read_on(stubs) == {NOBODY.id}
 
 
 def test_session_with_a_synthetic_film_alone_says_so() -> None:

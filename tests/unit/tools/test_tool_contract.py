@@ -13,7 +13,7 @@ from tools.contract.results import SUMMARY_MAX_CHARACTERS
 from tools.contract.tool import installed
 
 TOOLS = list(installed())
-OURS = {"classify", "segment", "measure", "ground", "report", "quality", "enhance", "suppress_bone"}
+OURS = {"classify", "segment", "measure", "ground", "report", "quality", "enhance", "suppress_bone", "generate"}
 MORE = {"ground": {"finding": "effusion"}}
 EFFUSION = "effusion:left:800ml"
 
