@@ -177,7 +177,10 @@ def _by_phantom(context: ToolContext, arguments: GenerateArguments, wish: Wish, 
         for each, side in zip(specs, _sides(film, [spec.code for spec in specs]), strict=True)
     ]
     what = listed(_called(each, spec) for each, spec in zip(drawn, specs, strict=True)) or "no finding"
-    made = keep(context, synthetic(film.radiograph, "drawn from words", f"Hilum's phantom, seed {seed}"))
+    made = keep(
+        context,
+        synthetic(replace(film.radiograph, view_origin="user"), "drawn from words", f"Hilum's phantom, seed {seed}"),
+    )
     caveats = [made.warnings[0], PHANTOM_CAVEAT, *notes]
     if view is View.LATERAL and any(each.side in ("left", "right") for each in drawn):
         caveats.append(LATERAL_FINDINGS)
