@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from langchain_core.language_models import BaseChatModel
 
+from agent.memory import IN_PROCESS, Memory
 from agent.planner import resolve
 from agent.session import Session
 from agent.settings import Settings
@@ -23,6 +24,7 @@ class Agent:
         planner, planner_name: the chat model that plans, and what answers call it.
         models: the pool that every session's tools use.
         tools: the tools whose models are present; what a planner is told of.
+        memory: where sessions are kept.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Agent:
         planner: str | BaseChatModel | None = None,
         tools: Registry | Iterable[str] | None = None,
         models: ModelPool | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """Raises Unavailable, with the remedy, when the planner's package or key is missing.
 
@@ -40,16 +43,30 @@ class Agent:
             planner: in place of settings.planner: "embedded", "provider:model", or a LangChain chat model.
             tools: a registry, or names of installed tools; all installed ones when left out.
             models: a pool; one made from the settings when left out.
+            memory: where sessions are kept; as the settings say when left out, which is in this process alone.
         """
         self.settings = settings or Settings()
         self.models = models or make_pool(self.settings)
         chosen = tools if isinstance(tools, Registry) else _installed(tools)
         self.tools = chosen.ready(self.models)
+        self.memory = memory or Memory(self.settings.memory or IN_PROCESS)
         self.planner, self.planner_name = resolve(planner or self.settings.planner, self.settings)
 
-    def session(self) -> Session:
-        """A new conversation with no films."""
-        return Session(self)
+    def session(self, owner: str = "") -> Session:
+        """A new conversation with no films.
+
+        Args:
+            owner: to whom it belongs, where the memory is shared by several users.
+        """
+        return Session(self, owner)
+
+    def reopen(self, session_id: str, owner: str = "") -> Session:
+        """A conversation that the memory holds, with its films, evidence and turns.
+
+        Raises:
+            BadArguments: that owner has no session of that id.
+        """
+        return Session(self, owner, reopen=session_id)
 
 
 def make_pool(settings: Settings) -> ModelPool:

@@ -18,7 +18,7 @@ from langchain.agents.middleware import (
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool
-from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
@@ -30,6 +30,7 @@ from agent.faults import AgentFault
 from agent.guard import SyntheticGuard
 from agent.ledger import EvidenceLedger, run_title
 from agent.planner.offers import ASKED_BY
+from models.stopping import stoppable
 from tools.contract import Registry, Result, Tool, ToolContext
 
 CAVEATS_TOLD = 3
@@ -52,6 +53,7 @@ def build_graph(
     system_prompt: Callable[[], str],
     max_planner_calls: int,
     max_tool_calls: int,
+    checkpointer: BaseCheckpointSaver[Any],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """The compiled graph of one session, with its own memory; nothing in it is shared with another session."""
 
@@ -67,7 +69,7 @@ def build_graph(
         ModelCallLimitMiddleware(run_limit=max_planner_calls, exit_behavior="end"),
     ]
     return create_agent(
-        planner, [as_langchain(item, context) for item in tools], middleware=middleware, checkpointer=InMemorySaver()
+        planner, [as_langchain(item, context) for item in tools], middleware=middleware, checkpointer=checkpointer
     )
 
 
@@ -76,7 +78,8 @@ def as_langchain(item: Tool, context: ToolContext) -> BaseTool:
 
     def run(**arguments: Any) -> tuple[str, Result]:
         try:
-            result = item.run(context, arguments)
+            with stoppable(context.stopped):
+                result = item.run(context, arguments)
         except Exception as error:
             raise AgentFault(
                 f"The tool {item.name!r} failed in a way it does not declare ({type(error).__name__}). "
@@ -178,6 +181,6 @@ class EvidenceMiddleware(AgentMiddleware[AgentState[Any], Any]):
             content=told_of(outcome),
             name=started.tool,
             tool_call_id=request.tool_call["id"],
-            artifact=outcome.model_dump(mode="json"),
+            artifact=outcome.model_dump(mode="json", exclude={"overlays"}),
             status="success" if outcome.failure is None else "error",
         )

@@ -8,19 +8,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agent.answer import Evidence, EvidenceStatus
+from agent.memory import Memory
 from agent.mentions import name_of
 from tools.contract import Finding, Result, Status, Tool
 
 
 class EvidenceLedger:
-    """Thread-safe. Numbers follow the order in which the planner asked, whatever order the tools end in."""
+    """Thread-safe. Numbers follow the order in which the planner asked, whatever order the tools end in.
 
-    def __init__(self) -> None:
+    Everything is kept in the session's memory as it comes, and read from there when the session is opened again.
+    """
+
+    def __init__(self, memory: Memory | None = None, session_id: str = "") -> None:
+        memory = memory or Memory()
+        self._memory = memory
+        self._session_id = session_id
         self._lock = threading.Lock()
-        self._records: dict[str, Evidence] = {}
-        self._ids_by_call: dict[str, str] = {}
-        self._ids_by_request: dict[str, str] = {}
-        self._last_number = 0
+        self._records = {record.id: record for record in memory.evidence(session_id)}
+        self._ids_by_call = memory.calls(session_id)
+        self._ids_by_request = {
+            _request_key(record.tool, record.args): record.id
+            for record in self._records.values()
+            if record.status is EvidenceStatus.OK
+        }
+        self._last_number = max(map(_number, [*self._records, *self._ids_by_call.values()]), default=0)
 
     def reserve(self, call_id: str, tool: str, args: dict[str, Any]) -> str:
         """The evidence id of a planned call; that of an earlier good run when tool and arguments are the same.
@@ -34,7 +45,8 @@ class EvidenceLedger:
                 self._last_number += 1
                 evidence_id = f"E{self._last_number}"
             self._ids_by_call[call_id] = evidence_id
-            return evidence_id
+        self._memory.keep_call(self._session_id, call_id, evidence_id)
+        return evidence_id
 
     def id_of_call(self, call_id: str) -> str | None:
         """The evidence id reserved for a call, or None if none was (unknown tool, malformed arguments)."""
@@ -61,6 +73,7 @@ class EvidenceLedger:
             elapsed_ms=result.elapsed_ms,
             failure=result.failure,
         )
+        self._memory.keep_evidence(self._session_id, evidence)
         with self._lock:
             self._records[evidence_id] = evidence
             if result.ok:
@@ -76,13 +89,13 @@ class EvidenceLedger:
         """Records in number order: all, or those of `ids` (unknown ids are left out)."""
         with self._lock:
             chosen = [self._records[i] for i in (self._records if ids is None else set(ids)) if i in self._records]
-        return sorted(chosen, key=lambda record: int(record.id[1:]))
+        return sorted(chosen, key=lambda record: _number(record.id))
 
     def drop_unfinished(self) -> None:
         """Forget reservations that never became a record: the turn that asked for them was broken off."""
         with self._lock:
             self._ids_by_call.clear()
-            self._last_number = max((int(evidence_id[1:]) for evidence_id in self._records), default=0)
+            self._last_number = max(map(_number, self._records), default=0)
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
@@ -129,7 +142,7 @@ def _joined(row: Finding, other: Finding) -> Finding:
     scored = row if row.score is not None else other
     return row.model_copy(
         update={
-            "evidence": sorted({*row.evidence, *other.evidence}, key=lambda e: int(e[1:])),
+            "evidence": sorted({*row.evidence, *other.evidence}, key=_number),
             "score": scored.score,
             "score_kind": scored.score_kind,
             "threshold": scored.threshold,
@@ -137,6 +150,10 @@ def _joined(row: Finding, other: Finding) -> Finding:
             "reason": row.reason or other.reason,
         }
     )
+
+
+def _number(evidence_id: str) -> int:
+    return int(evidence_id[1:])
 
 
 def _request_key(tool: str, args: dict[str, Any]) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from weakref import finalize
 
+from anyio import to_thread
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
@@ -20,7 +23,11 @@ from agent.faults import Busy
 from agent.films import FILMS_KEY, input_notes, listed, told_films
 from agent.graph import build_graph
 from agent.ledger import EvidenceLedger
+from agent.memory import RememberedTurn
+from agent.memory.holding import HOLD_S, new_holder
 from agent.planner.llm import planner_failures
+from agent.running import Running
+from agent.transcript import log_opening, log_turn
 from agent.turn import STREAM_MODES, Turn
 from imaging.failures import BadArguments
 from imaging.radiograph import Radiograph
@@ -38,28 +45,60 @@ Film = str | Path | bytes | Radiograph
 
 STEPS_PER_CALL = 8
 """Graph steps one planner call and its tools may take; the call limits end a turn long before this does."""
+ENDING_S = 60.0
+"""How long a question waits for the turn before it, which was stopped, to really end."""
 
 
 class Session:
-    """One conversation with an Agent. Answers one question at a time; a second one meanwhile is refused as Busy."""
+    """One conversation with an Agent. Answers one question at a time; a second one meanwhile is refused as Busy.
 
-    def __init__(self, agent: Agent) -> None:
-        self.id = uuid4().hex
+    Attributes:
+        id, owner: under which the agent's memory keeps it.
+        films, ledger: its films and its evidence.
+    """
+
+    def __init__(self, agent: Agent, owner: str = "", *, reopen: str | None = None) -> None:
+        """A new session, or one that the agent's memory holds; made by Agent.session and Agent.reopen.
+
+        Args:
+            agent: whose planner, tools and models answer.
+            owner: to whom it belongs.
+            reopen: id of the kept session.
+
+        Raises:
+            BadArguments: that owner has no session of that id.
+        """
+        self.id = reopen or uuid4().hex
+        self.owner = owner
         self.films = ImageStore()
-        self.ledger = EvidenceLedger()
         self._agent = agent
+        self._memory = agent.memory
         self._taken: dict[str, StudyFilm] = {}
         self._new: dict[str, StudyFilm] = {}
         self._notes: list[str] = []
         self._turn = threading.Lock()
+        self._stopped = threading.Event()
+        self._running: Running | None = None
+        self._holder = new_holder()
+        if reopen:
+            self._memory.require(reopen, owner)
+            self._keep(StudyInput(arrange(self._memory.films(self.id))))
+            self._new = {}
+        else:
+            self._memory.begin(self.id, owner)
+            log_opening(self._memory, self.id, agent)
+            if not self._memory.lasting:
+                finalize(self, self._memory.delete, self.id, owner)
+        self.ledger = EvidenceLedger(self._memory, self.id)
         self._graph = build_graph(
             agent.planner,
             agent.tools,
-            ToolContext(films=self.films, models=agent.models),
+            ToolContext(films=self.films, models=agent.models, stopped=self._stopped),
             self.ledger,
             self._system_prompt,
             agent.settings.max_planner_calls,
             agent.settings.max_tool_calls,
+            self._memory.checkpointer(),
         )
 
     def add(self, film: Film) -> Radiograph:
@@ -90,6 +129,17 @@ class Session:
         acquired = (film for film in self._radiographs() if film.derived is None)
         return StudyInput(arrange(self._taken.get(film.id) or StudyFilm(film, "") for film in acquired))
 
+    @property
+    def turns(self) -> list[RememberedTurn]:
+        """What was asked and answered, in order."""
+        return self._memory.turns(self.id)
+
+    @property
+    def interrupted(self) -> str:
+        """The question that was cut off and can be gone on with by `resume`; empty if there is none."""
+        last = self.turns[-1:]
+        return last[0].question if last and last[0].answer is None and not self._turn.locked() else ""
+
     def ask(self, question: str, films: Sequence[Film] = ()) -> Answer:
         """The answer to one question, about the films given now or before.
 
@@ -98,13 +148,10 @@ class Session:
             FilmRefused: films were given and none of them can be used; the reason of the first.
             Busy, Unavailable: another question is being answered; the planner cannot be reached.
         """
-        for event in self.stream(question, films):
-            if isinstance(event, Answered):
-                return event.answer
-        raise RuntimeError("the stream of a turn ended without an answer")
+        return _answer_of(self.stream(question, films))
 
     async def aask(self, question: str, films: Sequence[Film] = ()) -> Answer:
-        """As ask."""
+        """As ask; cancelling it stops the turn."""
         async for event in self.astream(question, films):
             if isinstance(event, Answered):
                 return event.answer
@@ -112,44 +159,97 @@ class Session:
 
     def stream(self, question: str, films: Sequence[Film] = ()) -> Iterator[Event]:
         """What happens while the question is answered; the last event is Answered."""
-        with self._one_turn(question, films) as (turn, messages, taken):
-            if taken is not None:
-                yield taken
-                _usable(taken.found)
-            for piece in self._graph.stream({"messages": messages}, self._config, stream_mode=STREAM_MODES):
-                yield from turn.read(piece)
-            yield self._finished(turn)
-
-    async def astream(self, question: str, films: Sequence[Film] = ()) -> AsyncIterator[Event]:
-        """As stream."""
-        with self._one_turn(question, films) as (turn, messages, taken):
-            if taken is not None:
-                yield taken
-                _usable(taken.found)
-            async for piece in self._graph.astream({"messages": messages}, self._config, stream_mode=STREAM_MODES):
-                for event in turn.read(piece):
-                    yield event
-            yield self._finished(turn)
-
-    @contextmanager
-    def _one_turn(
-        self, question: str, films: Sequence[Film]
-    ) -> Iterator[tuple[Turn, list[BaseMessage], FilmsTaken | None]]:
         if not question.strip():
             raise BadArguments("The question is empty.", "Ask in plain words, e.g. 'Is there a pleural effusion?'.")
-        if not self._turn.acquire(blocking=False):
-            raise Busy("This session is answering another question.", "Wait for its answer, or open another session.")
-        try:
+        with self._one_turn() as running:
             found = self.take(films) if films else None
-            taken = FilmsTaken(found, {e.film.id: self.films.name(e.film.id) for e in found.films}) if found else None
-            settings = self._agent.settings
-            limits = {"planner_calls": settings.max_planner_calls, "tool_calls": settings.max_tool_calls}
-            turn = Turn(question, self._agent.planner_name, self.ledger, limits)
-            with planner_failures(self._agent.planner_name, settings):
-                yield turn, [*self._unanswered(), self._question(question)], taken
+            if found is not None:
+                yield FilmsTaken(found, {each.film.id: self.films.name(each.film.id) for each in found.films})
+                _usable(found)
+            added = [each.film.id for each in StudyInput(arrange(self._new.values())).to_read()]
+            number = self._memory.begin_turn(self.id, question, self._agent.planner_name, added)
+            messages = [*self._unanswered(), self._question(question, added)]
+            yield from self._answered(running, number, question, {"messages": messages})
+
+    async def astream(self, question: str, films: Sequence[Film] = ()) -> AsyncIterator[Event]:
+        """As stream; cancelling it stops the turn."""
+        events = self.stream(question, films)
+        try:
+            while (event := await to_thread.run_sync(next, events, None, abandon_on_cancel=True)) is not None:
+                yield event
         finally:
-            self.ledger.drop_unfinished()
+            self.stop()
+
+    def resume(self) -> Iterator[Event]:
+        """Go on with the question that was cut off (by a crash, say): what its tools gave is not made again.
+
+        Raises:
+            BadArguments: no question was cut off.
+            Busy: it is being answered, here or in another process.
+        """
+        with self._one_turn() as running:
+            last = self.turns[-1:]
+            if not last or last[0].answer is not None:
+                raise BadArguments("No question of this session was cut off.", "Ask one.")
+            turn = last[0]
+            begun = self._graph.get_state(self._config).next
+            given = None if begun else {"messages": [self._question(turn.question, list(turn.added))]}
+            self._log("resumed", {"turn": turn.number})
+            yield from self._answered(running, turn.number, turn.question, given)
+
+    def stop(self) -> None:
+        """End the running turn at once, with an answer that says what is known so far; does nothing without one."""
+        running = self._running
+        if running is not None:
+            running.stop()
+
+    def transcript(self) -> Iterator[dict[str, Any]]:
+        """What happened in this session, line by line: the audit log, and what a replay needs."""
+        return self._memory.transcript(self.id)
+
+    @contextmanager
+    def _one_turn(self) -> Iterator[Running]:
+        """The right to answer, here and among all processes that share the memory; until the graph has ended."""
+        if not self._turn.acquire(timeout=ENDING_S if self._stopped.is_set() else 0):
+            raise Busy("This session is answering another question.", "Wait for its answer, or open another session.")
+        if not self._memory.hold(self.id, self._holder, HOLD_S):
             self._turn.release()
+            raise Busy("Another process is answering in this session.", "Wait for its answer, or open another session.")
+        settings = self._agent.settings
+        hold = partial(self._memory.hold, self.id, self._holder, HOLD_S)
+        running = self._running = Running(self._stopped, settings.max_turn_s, hold)
+        try:
+            yield running
+        finally:
+            running.stop("left")
+            running.when_ended(self._give_back)
+
+    def _give_back(self) -> None:
+        self.ledger.drop_unfinished()
+        self._memory.release(self.id, self._holder)
+        self._running = None
+        self._turn.release()
+
+    def _answered(self, running: Running, number: int, question: str, given: Any) -> Iterator[Event]:
+        """The events of one run of the graph, and the Answer at its end; a turn that fails is dropped."""
+        settings = self._agent.settings
+        turn = Turn(question, self._agent.planner_name, self.ledger, settings)
+        try:
+            with planner_failures(self._agent.planner_name, settings):
+                for piece in running.pieces(partial(self._graph.stream, given, self._config, stream_mode=STREAM_MODES)):
+                    yield from turn.read(piece)
+                    if limit := turn.over():
+                        running.stop(limit)
+        except Exception as error:
+            self._memory.drop_turn(self.id, number)
+            self._log("failed", {"turn": number, "error": type(error).__name__})
+            raise
+        if running.why:
+            turn.cut_short(running.why)
+        answered = self._finished(turn)
+        self._memory.end_turn(self.id, number, answered.answer)
+        log_turn(self._memory, self.id, number, turn, answered.answer)
+        yield answered
 
     @property
     def _config(self) -> RunnableConfig:
@@ -164,12 +264,12 @@ class Session:
     def _keep(self, found: StudyInput) -> None:
         for each in found.films:
             self.films.add(each.film)
+            self._memory.keep_film(self.id, each)
             self._taken.setdefault(each.film.id, each)
             self._new[each.film.id] = each
         self._notes += input_notes(found)
 
-    def _question(self, question: str) -> HumanMessage:
-        added = [each.film.id for each in StudyInput(arrange(self._new.values())).to_read()]
+    def _question(self, question: str, added: list[str]) -> HumanMessage:
         about = {"films": listed(self._radiographs(), self.studies), "added": added}
         return HumanMessage(content=question, id=uuid4().hex, additional_kwargs={FILMS_KEY: about})
 
@@ -195,8 +295,18 @@ class Session:
     def _system_prompt(self) -> str:
         return prompt("system", films=told_films(self._radiographs(), self.studies))
 
+    def _log(self, kind: str, facts: dict[str, Any]) -> None:
+        self._memory.log(self.id, kind, facts)
+
     def _radiographs(self) -> list[Radiograph]:
         return [self.films.get(film_id) for film_id in self.films.ids()]
+
+
+def _answer_of(events: Iterator[Event]) -> Answer:
+    for event in events:
+        if isinstance(event, Answered):
+            return event.answer
+    raise RuntimeError("the stream of a turn ended without an answer")
 
 
 def _usable(found: StudyInput) -> StudyInput:

@@ -6,6 +6,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field
 from pydantic_settings import (
@@ -69,8 +70,21 @@ class Settings(BaseSettings):
         default="", description="id@revision, ...: models whose own code may run, in an isolated worker"
     )
     state_dir: Path = Field(default=Path("~/.hilum"), description="where keys and sessions are kept")
+    memory: str | None = Field(
+        default=None,
+        description="where sessions are kept: process (nowhere), a file, or postgresql://…; chat and server keep them "
+        "in state_dir, all else in the process",
+    )
     max_planner_calls: int = Field(default=8, ge=1, description="planner replies in one turn")
     max_tool_calls: int = Field(default=24, ge=1, description="tool calls in one turn")
+    max_turn_s: float | None = Field(default=None, gt=0, description="seconds for one turn")
+    max_turn_tokens: int | None = Field(
+        default=None, ge=1, description="tokens of the planner, in and out, in one turn"
+    )
+    max_turn_usd: float | None = Field(default=None, gt=0, description="cost of the planner in one turn; needs prices")
+    planner_usd_per_million: tuple[float, float] | None = Field(
+        default=None, description="price of a million tokens read and written, e.g. [1.25, 10.0]"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -88,6 +102,14 @@ class Settings(BaseSettings):
     def numerics(self) -> Numerics:
         """How networks compute; BadArguments for an unknown number format."""
         return Numerics(self.cpu_dtype, self.gpu_dtype, self.compile)
+
+    def told(self) -> dict[str, Any]:
+        """The settings as a record may hold them: without where things lie on this machine, and without logins."""
+        values = self.model_dump(mode="json", exclude={"state_dir", "memory"})
+        if values["planner_base_url"]:
+            parts = urlsplit(values["planner_base_url"])
+            values["planner_base_url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+        return values
 
     def origins(self) -> dict[str, str]:
         """Where each value in force came from: "given", "environment HILUM_X", "hilum.toml" or "default"."""

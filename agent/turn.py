@@ -6,17 +6,23 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langgraph.types import StreamMode
 
-from agent.answer import Answer, Evidence, EvidenceStatus, Usage
+from agent.answer import Answer, EvidenceStatus, Usage
 from agent.claims import check
 from agent.events import Answered, Event, Planned, TextDelta, ToolFinished, ToolStarted
 from agent.graph import LIMIT_NODES
 from agent.ledger import EvidenceLedger, merged
 from agent.mentions import name_of
+from agent.planner.facts import cited_throughout
 from agent.planner.wording import say
+from agent.settings import Settings
 from tools.contract import Status
+
+LIMITS = {"seconds": "max_turn_s", "tokens": "max_turn_tokens", "usd": "max_turn_usd"}
+"""Limits of a whole turn, and the setting of each."""
 
 STREAM_MODES: list[StreamMode] = ["updates", "messages", "custom"]
 """What Turn.read understands."""
@@ -25,11 +31,12 @@ STREAM_MODES: list[StreamMode] = ["updates", "messages", "custom"]
 class Turn:
     """Reads one run of the graph; `finish` may be called once it has ended."""
 
-    def __init__(self, question: str, planner: str, ledger: EvidenceLedger, limits: dict[str, int]) -> None:
+    def __init__(self, question: str, planner: str, ledger: EvidenceLedger, settings: Settings) -> None:
+        self.replies: list[dict[str, Any]] = []
+        self._settings = settings
         self._question = question
         self._planner = planner
         self._ledger = ledger
-        self._limits = limits
         self._clock = _Clock()
         self._ran: list[str] = []
         self._last: AIMessage | None = None
@@ -58,9 +65,8 @@ class Turn:
         """
         text = self._last.text.strip() if self._last is not None else ""
         extra = self._last.additional_kwargs if self._last is not None else {}
-        if not text:
-            text = self._what_is_known()
-        checked = check(text, self._ledger, scripted=bool(extra.get("scripted")))
+        scripted = bool(extra.get("scripted")) or not text
+        checked = check(text or self._what_is_known(), self._ledger, scripted=scripted)
         used = self._ledger.records({*self._ran, *checked.cited})
         answer = Answer(
             question=self._question,
@@ -90,20 +96,53 @@ class Turn:
     def _read_update(self, node: str, messages: list[BaseMessage]) -> None:
         if node in LIMIT_NODES and messages:
             limit = LIMIT_NODES[node]
-            self._stopped = _unique([*self._stopped, say(f"stopped.{limit}", limit=self._limits[limit])])
+            reached = getattr(self._settings, f"max_{limit}")
+            self._stopped = _unique([*self._stopped, say(f"stopped.{limit}", limit=reached)])
             if limit == "planner_calls":
                 self._last = None
             return
         for message in messages:
             if node == "model" and isinstance(message, AIMessage):
                 self._last = message
-                self._usage = _added(self._usage, message)
+                self.replies.append(dumpd(message))
+                self._usage = self._added(message)
+
+    def over(self) -> str:
+        """Which limit of the settings the turn has passed: "tokens", "usd", or none yet."""
+        used = (self._usage.input_tokens or 0) + (self._usage.output_tokens or 0)
+        if self._settings.max_turn_tokens is not None and used > self._settings.max_turn_tokens:
+            return "tokens"
+        cost = self._usage.cost_usd or 0.0
+        return "usd" if self._settings.max_turn_usd is not None and cost > self._settings.max_turn_usd else ""
+
+    def cut_short(self, why: str) -> None:
+        """The turn ended before its planner had written the answer: what is known is told instead.
+
+        Args:
+            why: "stopped", or the limit that was passed: "seconds", "tokens", "usd".
+        """
+        limit = getattr(self._settings, LIMITS[why]) if why in LIMITS else None
+        self._stopped = _unique([*self._stopped, say(f"stopped.{why}", limit=limit)])
+        self._last = None
+
+    def _added(self, message: AIMessage) -> Usage:
+        reported = message.usage_metadata
+        if not reported:
+            return self._usage
+        read, written = reported["input_tokens"], reported["output_tokens"]
+        prices, before = self._settings.planner_usd_per_million, self._usage
+        cost = (read * prices[0] + written * prices[1]) / 1e6 if prices else None
+        return Usage(
+            input_tokens=(before.input_tokens or 0) + read,
+            output_tokens=(before.output_tokens or 0) + written,
+            cost_usd=None if cost is None else (before.cost_usd or 0.0) + cost,
+        )
 
     def _what_is_known(self) -> str:
         """The text of a turn whose planner wrote none: the results, each with its number."""
         records = [record for record in self._ledger.records(self._ran) if record.status is EvidenceStatus.OK]
         lead = " ".join(self._stopped) or say("stopped.silent")
-        lines = [f"- {_sentence(record)} [{record.id}]" for record in records]
+        lines = [f"- {record.title}: {cited_throughout(record)}" for record in records]
         return "\n".join([lead, *([say("stopped.known"), *lines] if lines else [say("stopped.nothing")])])
 
     def _failures(self) -> list[str]:
@@ -146,21 +185,6 @@ class _Clock:
         total_s = time.perf_counter() - self._began
         seconds = {"total": total_s, "planner": total_s - self._tools_s, "tools": self._tools_s}
         return {name: round(value * 1000, 1) for name, value in seconds.items()}
-
-
-def _sentence(record: Evidence) -> str:
-    return f"{record.title}: {record.summary}".replace("\n", " ").rstrip(".") + "."
-
-
-def _added(usage: Usage, message: AIMessage) -> Usage:
-    reported = message.usage_metadata
-    if not reported:
-        return usage
-    return Usage(
-        input_tokens=(usage.input_tokens or 0) + reported["input_tokens"],
-        output_tokens=(usage.output_tokens or 0) + reported["output_tokens"],
-        cost_usd=usage.cost_usd,
-    )
 
 
 def _unique(items: list[str]) -> list[str]:

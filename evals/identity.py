@@ -8,7 +8,6 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,8 +18,6 @@ ROOT = Path(__file__).resolve().parent.parent
 ANSWERING_ROOMS = ("agent", "tools", "prompts", "models", "imaging")
 """Packages whose files can change an answer. evals is not among them: grading is done anew each time."""
 ANSWERING_SUFFIXES = {".py", ".toml", ".md", ".safetensors"}
-NO_EFFECT_ON_ANSWERS = {"state_dir"}
-"""Settings left out of the identity."""
 RUN_FILE = "run.json"
 
 
@@ -77,7 +74,7 @@ def identify(task: str, dataset_sha256: str, settings: Settings, agent: object) 
         dataset_sha256=dataset_sha256,
         planner=planner_of(agent, settings),
         agent=f"{type(agent).__module__}.{type(agent).__qualname__}",
-        settings=_settings(settings),
+        settings=settings.told(),
         tools=sorted(tool.name for tool in getattr(agent, "tools", ())),
         models=_models(agent),
         code_sha256=code_digest(),
@@ -99,18 +96,6 @@ def code_digest() -> str:
                 digest.update(f"{relative}\n".encode())
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
-
-
-def _settings(settings: Settings) -> dict[str, Any]:
-    values = settings.model_dump(mode="json", exclude=NO_EFFECT_ON_ANSWERS)
-    if values.get("planner_base_url"):
-        values["planner_base_url"] = _without_login(values["planner_base_url"])
-    return values
-
-
-def _without_login(address: str) -> str:
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def _models(agent: object) -> dict[str, str]:

@@ -25,6 +25,7 @@ from models.placement import Placement
 from models.predictions import DiskCache, Prediction, PredictionCache, PredictionKey, seal
 from models.request import Question, Request
 from models.serving import LocalServing, Serving, Waiting, deadline
+from models.stopping import called_off
 
 CACHE_BYTES = 256 << 20
 """Outputs kept in memory: the masks of about a dozen full-size films, or the scores of very many."""
@@ -189,7 +190,8 @@ class ModelPool:
             films: of any sizes.
             model_id: in place of the choice and the catalog's order.
             question: what is asked about each film, for tasks that read one.
-            timeout_s, cancelled: when to stop waiting; what already runs is finished and kept.
+            timeout_s, cancelled: when to stop waiting; what already runs is finished and kept. Work inside
+                `models.stopping.stoppable` is called off by its event too.
 
         Raises:
             BadArguments: as `resolve` does; a question for a task that reads none, or none for one that does.
@@ -220,7 +222,7 @@ class ModelPool:
         missing = {key: item for key, item in zip(keys, requests, strict=True) if key not in known}
         fresh: dict[PredictionKey, tuple[Output, float | None]] = {}
         if missing:
-            waiting = Waiting(deadline(timeout_s), cancelled)
+            waiting = Waiting(deadline(timeout_s), cancelled or called_off())
             try:
                 fresh = self._started().compute(entry, card, missing, self._cache.get, waiting)
             except NotInTime as late:

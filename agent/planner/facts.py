@@ -79,3 +79,9 @@ def cite(ids: Iterable[str]) -> str:
     """ "[E1, E4]", in number order; empty for none."""
     unique = sorted(set(ids), key=lambda i: int(i[1:]))
     return f"[{', '.join(unique)}]" if unique else ""
+
+
+def cited_throughout(record: Evidence) -> str:
+    """A tool's own summary, cited sentence by sentence."""
+    pieces = [piece.strip() for piece in record.summary.replace(". ", ".\n").splitlines() if piece.strip()]
+    return " ".join(f"{piece.rstrip('.')} {cite([record.id])}." for piece in pieces)

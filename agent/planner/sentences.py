@@ -8,7 +8,7 @@ from typing import Any
 from agent.answer import Evidence
 from agent.films import derived_words
 from agent.mentions import name_of
-from agent.planner.facts import Facts, cite
+from agent.planner.facts import Facts, cite, cited_throughout
 from agent.planner.offers import Offers
 from agent.planner.wording import say
 from models.outputs import ScoreKind
@@ -226,8 +226,7 @@ class Teller:
 
     def quoted(self, record: Evidence) -> str:
         """A tool's own summary, cited sentence by sentence."""
-        pieces = [piece.strip() for piece in record.summary.replace(". ", ".\n").splitlines() if piece.strip()]
-        return " ".join(f"{piece.rstrip('.')} {cite([record.id])}." for piece in pieces)
+        return cited_throughout(record)
 
     def _rows(self, film: str, status: Status) -> list[Finding]:
         rows = sorted(self.facts.rows(film), key=lambda row: -((row.score or 0.0) - (row.threshold or 0.0)))

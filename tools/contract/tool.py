@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -36,10 +37,14 @@ class ToolArguments(BaseModel):
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool may use: the session's films by id and the models by task."""
+    """What a tool may use: the session's films by id and the models by task.
+
+    `stopped`, where there is one, says that nobody waits for the result any more; the pool looks at it by itself.
+    """
 
     films: ImageStore
     models: ModelPool
+    stopped: threading.Event | None = None
 
 
 RunFunction = Callable[[ToolContext, ToolArguments], Result]

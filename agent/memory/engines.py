@@ -1,0 +1,132 @@
+"""Opening the databases: SQLite with safe and private settings, PostgreSQL by its URL; langgraph's savers on both."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
+
+from imaging.failures import BadArguments, Unavailable
+
+POSTGRESQL = "postgresql://"
+BUSY_MS = 30_000
+"""How long SQLite waits for another process's write before it gives up."""
+
+
+def in_process() -> Engine:
+    """A database in this process's memory; one connection, shared by its threads under Memory's lock."""
+    return create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+
+
+def opened(where: str | Path) -> Engine:
+    """The engine of an SQLite file or a PostgreSQL URL.
+
+    Raises:
+        Unavailable: the folder cannot be made, or PostgreSQL's driver is not installed.
+        BadArguments: a URL of another kind.
+    """
+    if is_postgresql(where):
+        try:
+            return create_engine(str(where).replace(POSTGRESQL, "postgresql+psycopg://", 1), pool_pre_ping=True)
+        except (ImportError, NoSuchModuleError) as error:
+            raise Unavailable("PostgreSQL's driver is not installed.", "pip install 'hilum[postgres]'") from error
+        except ArgumentError as error:
+            raise BadArguments("The memory's address cannot be read.", f"Write {POSTGRESQL}user@host/name.") from error
+    path = sqlite_path(where)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        _prepare(connection)
+
+    return engine
+
+
+def checkpointer(where: str | Path) -> BaseCheckpointSaver[Any]:
+    """Langgraph's saver on the same database."""
+    if is_postgresql(where):
+        from langgraph.checkpoint.postgres import PostgresSaver
+        from psycopg.rows import dict_row
+        from psycopg_pool import ConnectionPool
+
+        options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+        saver = PostgresSaver(ConnectionPool(str(where), kwargs=options, open=True))
+        saver.setup()
+        return saver
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    connection = sqlite3.connect(sqlite_path(where), check_same_thread=False)
+    _prepare(connection)
+    return SqliteSaver(connection)
+
+
+def keep_latest(saver: BaseCheckpointSaver[Any], session_id: str) -> None:
+    """Forget a session's checkpoints but the last: each holds the whole conversation again."""
+    latest = saver.get_tuple({"configurable": {"thread_id": session_id}})
+    if latest is None:
+        return
+    newest = latest.checkpoint["id"]
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    if isinstance(saver, SqliteSaver):
+        with saver.cursor() as cursor:
+            for table in ("checkpoints", "writes"):
+                cursor.execute(f"DELETE FROM {table} WHERE thread_id = ? AND checkpoint_id < ?", (session_id, newest))
+    else:
+        saver.prune([session_id], strategy="keep_latest")
+
+
+def erase_traces(engine: Engine) -> None:
+    """After a deletion: empty SQLite's write-ahead log too, where deleted rows would still be read."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def close(saver: BaseCheckpointSaver[Any]) -> None:
+    """Close a saver's connection."""
+    saver.conn.close()  # type: ignore[attr-defined]
+
+
+def is_postgresql(where: str | Path) -> bool:
+    """Whether it is the URL of a PostgreSQL database."""
+    return str(where).startswith(POSTGRESQL)
+
+
+def sqlite_path(where: str | Path) -> Path:
+    """The file, its folder made for its owner alone.
+
+    Raises:
+        BadArguments: a URL that is not PostgreSQL's.
+        Unavailable: the folder cannot be made.
+    """
+    if "://" in str(where):
+        raise BadArguments(f"The memory {where!r} is not known.", f"Give a file for SQLite, or {POSTGRESQL}…")
+    path = Path(where).expanduser()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise Unavailable(
+            f"The session memory {path} cannot be written: {error.strerror}.",
+            "Set HILUM_STATE_DIR to a folder of yours, or HILUM_MEMORY=process to keep nothing.",
+        ) from error
+    return path
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Write-ahead log for readers beside a writer; synchronous, so that what is committed survives a power cut;
+    deleted content is overwritten; a busy database is waited for."""
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_MS}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
