@@ -70,7 +70,7 @@ class Session:
         """
         self.id = reopen or uuid4().hex
         self.owner = owner
-        self.films = ImageStore()
+        self.films = ImageStore(kept=self._keep_made)
         self._agent = agent
         self._memory = agent.memory
         self._taken: dict[str, StudyFilm] = {}
@@ -82,8 +82,9 @@ class Session:
         self._holder = new_holder()
         if reopen:
             self._memory.require(reopen, owner)
-            self._keep(StudyInput(arrange(self._memory.films(self.id))))
-            self._new = {}
+            for each in self._memory.films(self.id):
+                self.films.add(each.film)
+                self._taken[each.film.id] = each
         else:
             self._memory.begin(self.id, owner)
             log_opening(self._memory, self.id, agent)
@@ -263,11 +264,15 @@ class Session:
 
     def _keep(self, found: StudyInput) -> None:
         for each in found.films:
-            self.films.add(each.film)
             self._memory.keep_film(self.id, each)
+            self.films.add(each.film)
             self._taken.setdefault(each.film.id, each)
             self._new[each.film.id] = each
         self._notes += input_notes(found)
+
+    def _keep_made(self, film: Radiograph) -> None:
+        """Films that a tool made come in without a file; of the others more was kept before."""
+        self._memory.keep_film(self.id, StudyFilm(film, ""))
 
     def _question(self, question: str, added: list[str]) -> HumanMessage:
         about = {"films": listed(self._radiographs(), self.studies), "added": added}

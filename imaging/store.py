@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,14 @@ class ImageStore:
     Ids are content ids: a film added twice, from whatever file, is one film. Display names are "film 1", "film 2" …
     """
 
-    def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES, kept: Callable[[Radiograph], object] | None = None) -> None:
+        """An empty store.
+
+        Args:
+            max_bytes: of pixels that it may hold.
+            kept: told of every film that came in, once, before `add` returns; whoever must not lose it keeps it then.
+        """
+        self._kept = kept
         self.max_bytes = max_bytes
         self._films: dict[str, Radiograph] = {}
         self._numbers: dict[str, int] = {}
@@ -52,6 +60,8 @@ class ImageStore:
             self._films[film.id] = film
             self._numbers.setdefault(film.id, len(self._numbers) + 1)
             self._bytes += film.pixels.nbytes
+        if self._kept is not None:
+            self._kept(film)
         return film
 
     @staticmethod

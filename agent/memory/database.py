@@ -128,10 +128,8 @@ class Memory:
             .order_by(sessions.c.used_s.desc())
         )
         with self._lock, self._engine.connect() as connection:
-            return [
-                Remembered(*row[:7], bool(row[7]) and (row[9] < time.time() or is_gone(row[8])))
-                for row in connection.execute(query)
-            ]
+            rows: list[Any] = list(connection.execute(query))
+        return [Remembered(*row[:7], _is_cut_off(*row[7:])) for row in rows]
 
     def rename(self, session_id: str, owner: str, title: str) -> None:
         """Call a session something else."""
@@ -216,6 +214,8 @@ class Memory:
     def begin_turn(self, session_id: str, question: str, planner: str, added: list[str]) -> int:
         """A question is asked; the turn's number, from 1. The first one gives the session its title.
 
+        A turn that was cut off before is given up with that.
+
         Args:
             session_id: where.
             question: as typed.
@@ -227,6 +227,7 @@ class Memory:
             last = connection.execute(select(func.max(turns.c.number)).where(turns.c.session_id == session_id)).scalar()
             number = (last or 0) + 1
             row = {"session_id": session_id, "number": number, "question": question, "added": added}
+            connection.execute(update(turns).where(turns.c.session_id == session_id).values(done=True))
             connection.execute(insert(turns).values(**row, began_s=time.time()))
             connection.execute(update(sessions).where(mine).values(planner=planner))
             title = " ".join(question.split())[:TITLE_CHARACTERS]
@@ -293,6 +294,10 @@ class Memory:
 
 def _own(session_id: str, owner: str) -> Any:
     return and_(sessions.c.id == session_id, sessions.c.owner == owner)
+
+
+def _is_cut_off(open_turn: bool, held_by: str, held_until_s: float) -> bool:
+    return open_turn and (held_until_s < time.time() or is_gone(held_by))
 
 
 def _count(table: Table) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from imaging.radiograph import Radiograph, Source, SpacingOrigin, View, canonical
+from imaging.radiograph import Derived, DerivedKind, Radiograph, Source, SpacingOrigin, View, canonical
 from imaging.studies import StudyFilm
 
 GREY_LEVELS = 65535
@@ -25,6 +25,7 @@ def packed(each: StudyFilm) -> tuple[dict[str, Any], bytes]:
     facts |= {
         "shape": list(film.shape),
         "source": dataclasses.asdict(film.source),
+        "derived": dataclasses.asdict(film.derived) if film.derived else None,
         "acquired": film.acquired.isoformat() if film.acquired else None,
         "study": {"source": each.source, "series": each.series, "number": each.number, "time": each.time},
     }
@@ -51,6 +52,11 @@ def unpacked(facts: dict[str, Any], pixels: bytes) -> StudyFilm:
             "view": View(given["view"]),
             "acquired": dt.date.fromisoformat(given["acquired"]) if given["acquired"] else None,
             "warnings": tuple(given["warnings"]),
+            "derived": _derived(given["derived"]),
         }
     )
     return StudyFilm(film, **study)
+
+
+def _derived(facts: dict[str, Any] | None) -> Derived | None:
+    return Derived(**facts | {"kind": DerivedKind(facts["kind"])}) if facts else None

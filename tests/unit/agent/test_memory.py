@@ -21,6 +21,7 @@ from agent import Agent, Busy
 from agent.events import Answered, ToolFinished
 from agent.memory import Memory
 from agent.memory.holding import is_gone, new_holder
+from imaging.derived import processed
 from imaging.failures import BadArguments, Unavailable
 from imaging.radiograph import SpacingOrigin
 
@@ -174,6 +175,23 @@ def test_transcript_tells_settings_versions_prompts_tools_and_turns(where: Path)
     assert "state_dir" not in opened["settings"] and opened["prompts"]["system.md"]
     assert turn["evidence"] == [record.id for record in answer.evidence]
     assert turn["answer"]["text"] == answer.text and len(turn["replies"]) == 3
+
+
+def test_film_that_a_tool_made_comes_back_marked(where: Path) -> None:
+    session = agent_on(where).session()
+    original = session.add(film(1))
+    made = processed(original, 1 - original.pixels, "inverted", "enhance")
+    session.films.add(made)
+    kept = agent_on(where).reopen(session.id).films.get(made.id)
+    assert kept.derived == made.derived and kept.warnings == made.warnings
+
+
+def test_question_after_one_that_was_cut_off_gives_that_up(where: Path) -> None:
+    session = agent_on(where).session()
+    agent_on(where).memory.begin_turn(session.id, "Lost?", "embedded", [])
+    assert session.interrupted == "Lost?"
+    session.ask("Is there an effusion?", films=[film(1)])
+    assert session.interrupted == "" and [turn.question for turn in session.turns] == ["Lost?", "Is there an effusion?"]
 
 
 def test_failed_turn_leaves_no_open_turn(where: Path) -> None:
