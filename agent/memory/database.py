@@ -129,7 +129,7 @@ class Memory:
         )
         with self._lock, self._engine.connect() as connection:
             rows: list[Any] = list(connection.execute(query))
-        return [Remembered(*row[:7], _is_cut_off(*row[7:])) for row in rows]
+        return [_remembered(tuple(row)) for row in rows]
 
     def rename(self, session_id: str, owner: str, title: str) -> None:
         """Call a session something else."""
@@ -296,8 +296,10 @@ def _own(session_id: str, owner: str) -> Any:
     return and_(sessions.c.id == session_id, sessions.c.owner == owner)
 
 
-def _is_cut_off(open_turn: bool, held_by: str, held_until_s: float) -> bool:
-    return open_turn and (held_until_s < time.time() or is_gone(held_by))
+def _remembered(row: tuple[Any, ...]) -> Remembered:
+    open_turn, held_by, held_until_s = row[7:]
+    interrupted = bool(open_turn) and (held_until_s < time.time() or is_gone(held_by))
+    return Remembered(row[0], row[1], row[2], row[3], row[4], row[5], row[6], interrupted)
 
 
 def _count(table: Table) -> Any:
