@@ -1,4 +1,4 @@
-"""Overlay: something drawn on a film (mask, box, heat map, line), as it stands in the JSON of a Result or an Answer."""
+"""Overlay: a mask, box, heat map, line or point drawn on a film, as it stands in the JSON of a Result or an Answer."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ HEAT_LEVELS = 255
 
 FiniteBox = tuple[float, float, float, float]
 Ends = tuple[tuple[float, float], tuple[float, float]]
+Place = tuple[float, float]
 
 
 class Mask(BaseModel):
@@ -54,17 +55,18 @@ class Heat(BaseModel):
 class Overlay(BaseModel):
     """One thing to draw on one film, in that film's original pixels.
 
-    `data` is a Mask, a box [row_min, col_min, row_max, col_max], a Heat, or a line [[row, col], [row, col]].
+    `data` is a Mask, a box [row_min, col_min, row_max, col_max], a Heat, a line [[row, col], [row, col]], or a point
+    [row, col].
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["mask", "box", "heatmap", "line"]
+    kind: Literal["mask", "box", "heatmap", "line", "point"]
     image_id: str
     label: str
     color: str | None = Field(default=None, description="a role or colour name of imaging.render.PALETTE")
     text: str | None = Field(default=None, description="what is written beside it, such as a length with its unit")
-    data: Mask | Heat | FiniteBox | Ends
+    data: Mask | Heat | FiniteBox | Ends | Place
 
     @model_validator(mode="after")
     def _kind_and_data_agree(self) -> Self:
@@ -77,8 +79,10 @@ class Overlay(BaseModel):
             numbers = [float(edge) for edge in self.data]
             if numbers[0] > numbers[2] or numbers[1] > numbers[3]:
                 raise ValueError(f"box {self.data} is not (row_min, col_min, row_max, col_max)")
-        elif self.kind == "line" and isinstance(self.data, tuple) and len(self.data) == 2:
-            numbers = [float(part) for end in self.data for part in end]
+        elif self.kind == "line" and isinstance(self.data, tuple) and isinstance(self.data[0], tuple):
+            numbers = [float(part) for end in self.data if isinstance(end, tuple) for part in end]
+        elif self.kind == "point" and isinstance(self.data, tuple) and isinstance(self.data[0], float):
+            numbers = [float(part) for part in self.data if isinstance(part, float)]
         else:
             raise ValueError(f"an overlay of kind {self.kind!r} cannot hold {type(self.data).__name__}")
         if not np.isfinite(numbers).all():
@@ -109,6 +113,11 @@ class Overlay(BaseModel):
         ends = ((float(start[0]), float(start[1])), (float(end[0]), float(end[1])))
         return cls(kind="line", image_id=image_id, label=label, data=ends, **more)
 
+    @classmethod
+    def point(cls, image_id: str, place: Point, label: str, **more: str | None) -> Self:
+        """An overlay of a landmark (row, column) of the film."""
+        return cls(kind="point", image_id=image_id, label=label, data=(float(place[0]), float(place[1])), **more)
+
     def as_mask(self) -> npt.NDArray[np.bool_]:
         """The mask, bool [H, W].
 
@@ -135,9 +144,23 @@ class Overlay(BaseModel):
         Raises:
             TypeError: the overlay is of another kind.
         """
-        if isinstance(self.data, tuple) and len(self.data) == 2:
-            return self.data
+        if self.kind == "line" and isinstance(self.data, tuple):
+            start, end = self.data[:2]
+            if isinstance(start, tuple) and isinstance(end, tuple):
+                return start, end
         raise TypeError(f"an overlay of kind {self.kind!r} is not a line")
+
+    def as_point(self) -> Point:
+        """The place (row, column) of the point.
+
+        Raises:
+            TypeError: the overlay is of another kind.
+        """
+        if self.kind == "point" and isinstance(self.data, tuple):
+            row, column = self.data[:2]
+            if not isinstance(row, tuple) and not isinstance(column, tuple):
+                return float(row), float(column)
+        raise TypeError(f"an overlay of kind {self.kind!r} is not a point")
 
     def as_heatmap(self) -> npt.NDArray[np.float32]:
         """The coarse map of values, float32 [h, w] in [0, vmax], spanning the film.

@@ -174,6 +174,8 @@ def render(
             _draw_box(draw, overlay, colour, style, film.shape)
         elif overlay.kind == "line":
             _draw_line(draw, overlay, colour, style, film.shape)
+        elif overlay.kind == "point":
+            _draw_point(draw, overlay, colour, style, film.shape)
     if legend:
         _draw_legend(draw, overlays, colours, style, film.shape)
     if scale_bar:
@@ -288,6 +290,20 @@ def _draw_line(
     if overlay.text:
         middle = ((col_a + col_b) / 2 + style.margin, (row_a + row_b) / 2 + style.margin)
         _label(draw, overlay.text, middle, colour, style, shape)
+
+
+def _draw_point(
+    draw: ImageDraw.ImageDraw, overlay: Overlay, colour: Colour, style: Style, shape: tuple[int, int]
+) -> None:
+    """A landmark as a cross over a dark shadow, its text beside it."""
+    row, column = overlay.as_point()
+    arm, thick = style.letter * 0.5, max(2, style.line)
+    for fill, extra in (((0, 0, 0, 160), 2 * style.line), ((*colour, 255), 0)):
+        for down, across in ((arm, arm), (arm, -arm)):
+            ends = (column - across, row - down, column + across, row + down)
+            draw.line(ends, fill=fill, width=thick + extra)
+    if overlay.text:
+        _label(draw, overlay.text, (column + style.margin, row + style.margin), colour, style, shape)
 
 
 def _draw_legend(

@@ -28,7 +28,7 @@ from tools.contract.cards import card_facts
 from tools.contract.films import film_caveats, frontal_film
 from tools.contract.wording import listed, sentence_case, summarise
 from tools.knowledge import FindingConcept, Region, Side, finding
-from tools.measure import MeasureArguments, measure
+from tools.measure import HEART, MeasureArguments, measure
 
 LOCALISED_FROM = 0.4
 """Share of the map's hot area that must lie where the finding can lie; below it the map points elsewhere and the
@@ -210,7 +210,7 @@ def _seen(context: ToolContext, film: Radiograph, concept: FindingConcept) -> tu
     assessment = assess(context, film, [concept.code])
     seen = assessment.get(concept.code)
     if concept.code == "cardiomegaly" and _why_not(seen, concept):
-        measured = measure.run(context, MeasureArguments(image_id=film.id))
+        measured = measure.run(context, MeasureArguments(image_id=film.id, tasks=[HEART]))
         if measured.ok and measured.findings[0].status in (Status.PRESENT, Status.UNCERTAIN):
             return measured.findings[0], assessment
     return seen, assessment

@@ -1,272 +1,179 @@
-"""measure: how wide is the heart against the chest on one frontal film?
+"""measure: how large, how wide, at what angle, how taken? Numbers read from outlines on one frontal film.
 
-Answers the cardiothoracic ratio as a chain that can be checked step by step: region, landmark, measurement, index,
-threshold, conclusion, with its lines drawn on the film. Frontal films only; refuses outlines that are missing, cut off
-or not plausible. It says nothing on why a heart is large, and nothing in mm without a pixel spacing.
-
-The ratio is Danzer's (Am J Med Sci 1919;157:513): the heart's greatest distances to the right and to the left of the
-midline, together, over the widest inner width of the chest.
+Answers the twelve tasks of CXReasonBench and more (tools/knowledge/measurements.toml), each as a chain that can be
+checked step by step: region, landmark, measurement, index, threshold, conclusion, drawn on the film. Frontal films
+only. What cannot be measured says why: not outlined, cut off, not plausible. Nothing is given in mm without a pixel
+spacing. It says nothing on why something is large.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterable
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from imaging.failures import NotApplicable
-from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph, View
 from models.outputs import ScoreKind, Task
-from tools.anatomy import Outlines, doubts, outline
-from tools.anatomy.widths import Reach, Span, heart_reach, midline, widest_chest
-from tools.contract import Finding, Result, Status, ToolArguments, ToolContext, tool
+from tools.anatomy import outline
+from tools.contract import Finding, Overlay, Result, Status, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts
-from tools.contract.films import ADULT_YEARS, film_caveats, frontal_film, is_child
+from tools.contract.films import film_caveats, frontal_film
+from tools.contract.quality import film_quality, quality_of
 from tools.contract.spacing import plane, spacing_words
-from tools.contract.wording import summarise
+from tools.contract.wording import listed, summarise
+from tools.knowledge import measurement, measurements
+from tools.measurements import TASKS, Measurement, Sheet, measured
+from tools.measurements.heart import heart_lines
 
-THRESHOLD_PA = 0.50
-"""Upper limit of the normal cardiothoracic ratio of an adult on a PA film (Danzer 1919, and textbooks since)."""
+HEART = "cardiothoracic_ratio"
 
-THRESHOLD_AP = 0.55
-"""Limit commonly used on AP films, where the heart lies further from the detector and is magnified more."""
+EVERYTHING = (
+    "measure everything", "measure all", "measure it all", "measure this film", "measure the film", "measure the chest",
+    "measure this x ray", "measure this chest x ray", "all measurements", "take all measurements", "take measurements",
+    "which measurements", "what measurements", "what are the measurements", "the measurements", "measurements",
+)  # fmt: skip
+"""Words that ask for every measurement."""
 
-MEASUREMENT_ERROR = 0.02
-"""Half width of the band about a threshold within which the ratio decides nothing. On 52 JSRT films held out from the
-embedded segmenter the ratio differs from that of the human outlines by -0.002 on average, standard deviation 0.011, and
-by less than 0.023 in 95 %. Fluid that hides the chest's edge does more: 0.05 on a phantom with a large effusion."""
-
-PLAUSIBLE_RATIO = (0.25, 0.85)
-"""Ratios outside are taken for a failure of the outlines: human outlines of JSRT give 0.35-0.64."""
-
-WHY_AP = (
-    "On an AP film the heart is further from the detector and nearer to the tube than on a PA film, so that it is "
-    "magnified, and the patient often breathes in less: the ratio comes out larger than it would on a PA film."
-)
+IN_FULL = 2
+"""Up to so many measurements are told in full, more with their first sentence each."""
 
 
 class MeasureArguments(ToolArguments):
-    """Which film to measure."""
+    """What to measure on which film."""
 
     image_id: str = Field(description="Id of one frontal film of this session.")
-
-
-class StepKind(StrEnum):
-    """The links of a measurement's chain, in order."""
-
-    REGION = "region"
-    LANDMARK = "landmark"
-    MEASUREMENT = "measurement"
-    INDEX = "index"
-    THRESHOLD = "threshold"
-    CONCLUSION = "conclusion"
-
-
-class Step(BaseModel):
-    """One link: what was done, in words, with its number and the points it stands on ((row, column) film pixels)."""
-
-    kind: StepKind
-    text: str
-    value: float | None = None
-    unit: str = ""
-    points: list[tuple[float, float]] = Field(default_factory=list)
+    tasks: list[str] | None = Field(
+        default=None,
+        description=f"What to measure: {', '.join(TASKS)}; leave out for all that can be measured.",
+    )
 
 
 class MeasureData(BaseModel):
-    """The cardiothoracic ratio, its parts in pixels (and mm only where the file gives a spacing), and the chain."""
+    """Every measurement asked for, and the plane of lengths and areas in mm."""
 
-    cardiothoracic_ratio: float
-    heart_width_px: float
-    heart_right_px: float
-    heart_left_px: float
-    thorax_width_px: float
-    heart_width_mm: float | None
-    thorax_width_mm: float | None
+    measurements: list[Measurement]
     spacing: str
     view: View
-    threshold: float
-    measurement_error: float
-    status: Status
-    chain: list[Step]
+    corrected: list[str] = Field(default_factory=list, description="Structures whose outline the user corrected.")
+
+    def get(self, code: str) -> Measurement | None:
+        """The measurement of that code that was made; None where it was not asked for or not made."""
+        return next((item for item in self.measurements if item.code == code and item.measured), None)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def cardiothoracic_ratio(self) -> float | None:
+        """The commonest number, again at the top."""
+        made = self.get(HEART)
+        return made.index if made else None
 
 
-def judge_ratio(ratio: float, film: Radiograph) -> tuple[Status, str]:
-    """Is this ratio an enlarged heart? Depends on the view; a child's is not judged, as its normal values differ."""
-    error = MEASUREMENT_ERROR
-    if is_child(film):
-        return (
-            Status.NOT_ASSESSED,
-            f"The limit of {THRESHOLD_PA:.2f} holds for adults; at {film.age_years:g} years (below {ADULT_YEARS:g}) "
-            "larger ratios can be normal.",
+def findings_of(done: Iterable[Measurement], film: Radiograph) -> list[Finding]:
+    """One finding per code of the ontology that the measurements speak of; the surest abnormal one decides."""
+    rows: dict[str, Finding] = {}
+    order = (Status.PRESENT, Status.UNCERTAIN, Status.ABSENT, Status.NOT_ASSESSED)
+    for item in done:
+        code = measurement(item.code).finding
+        if not code or not item.measured:
+            continue
+        row = Finding(
+            code=code,
+            image_id=film.id,
+            status=item.status,
+            score=item.index,
+            score_kind=ScoreKind.MEASUREMENT,
+            threshold=_limit(item, film),
+            laterality="left" if item.side == "left" else "right" if item.side == "right" else None,
+            region="heart" if item.code == HEART else "mediastinum",
+            reason=f"{item.title.lower()}: {item.sentences[1] if item.code == HEART else item.sentences[0]}",
         )
-    upper = THRESHOLD_PA if film.view is View.PA else THRESHOLD_AP
-    if ratio > upper + error:
-        return Status.PRESENT, f"{ratio:.2f} is above {upper:.2f}{_usual(film.view)}: the heart is enlarged."
-    if ratio < THRESHOLD_PA - error:
-        return Status.ABSENT, f"{ratio:.2f} is below {THRESHOLD_PA:.2f}: the heart is not enlarged."
-    if film.view is View.PA:
-        return Status.UNCERTAIN, f"{ratio:.2f} lies within the measurement error (±{error:.2f}) of {THRESHOLD_PA:.2f}."
-    named = "an AP film" if film.view is View.AP else "a film of unknown view"
-    return (
-        Status.UNCERTAIN,
-        f"{ratio:.2f} lies between {THRESHOLD_PA:.2f} (limit on PA films) and {THRESHOLD_AP:.2f} (used on AP films), "
-        f"which decides nothing on {named}.",
-    )
+        known = rows.get(code)
+        if known is None or order.index(row.status) < order.index(known.status):
+            rows[code] = row
+    return list(rows.values())
 
 
-def _usual(view: View) -> str:
-    if view is View.PA:
-        return ""
-    return ", the limit used on AP films" if view is View.AP else ", a limit that holds for AP films too"
+def _limit(item: Measurement, film: Radiograph) -> float | None:
+    if item.code == HEART:
+        return item.limits["pa" if film.view is View.PA else "ap"]
+    return item.limits.get("high", next(iter(item.limits.values()), None))
 
 
-def _landmarks(found: Outlines) -> tuple[float, Reach, Span]:
-    """Midline column, the heart's reach and the chest's widest line; NotApplicable where they make no sense."""
-    reasons = doubts(found)
-    if reasons:
-        raise NotApplicable(
-            f"The cardiothoracic ratio cannot be measured on this film. {' '.join(reasons)}",
-            "Give a frontal film that shows the whole chest.",
+def _summary(done: list[Measurement], film: Radiograph, title: str) -> str:
+    """What was asked first; what could not be measured last."""
+    made, missed = [item for item in done if item.measured], [item for item in done if not item.measured]
+    if len(done) <= IN_FULL:
+        told = [sentence for item in made for sentence in item.sentences]
+        told += [sentence for item in missed for sentence in item.sentences]
+        errors = listed([f"{_error(item)}" for item in made if item.error])
+        return summarise([*told, f"Outlines by {title}{f'; measurement error {errors}' if errors else ''}."])
+    told = [item.sentences[0] for item in made]
+    left = f"Not measured: {listed([item.title.lower() for item in missed])}." if missed else ""
+    mm = f"Lengths in mm are {plane(film)}." if film.spacing_mm else ""
+    return summarise([*told, left, mm])
+
+
+def _error(item: Measurement) -> str:
+    return f"±{item.error:.2f}" if item.unit != "deg" else f"±{item.error:.0f}°"
+
+
+def _overlays(done: list[Measurement], sheet: Sheet) -> list[Overlay]:
+    drawn: list[Overlay] = []
+    for item in done:
+        drawn += item.overlays(sheet.film.id)
+        if item.code == HEART and item.measured:
+            drawn += heart_lines(sheet)
+    return drawn
+
+
+def _refused(done: list[Measurement]) -> NotApplicable:
+    if len(done) == 1:
+        [item] = done
+        return NotApplicable(
+            f"{_named(item)} cannot be measured on this film. {item.reason}",
+            "Look at the outlines with the segment tool, or give a straight frontal film that shows the whole chest.",
         )
-    left, right = found.mask("left_lung"), found.mask("right_lung")
-    try:
-        middle, chest = midline(left, right), widest_chest(left, right)
-    except ValueError as error:
-        raise NotApplicable(f"The cardiothoracic ratio cannot be measured: {error}.") from error
-    reach = heart_reach(found.mask("heart"), middle)
-    if min(reach.right_px, reach.left_px) <= 0:
-        raise NotApplicable(
-            "The heart lies wholly to one side of the midline between the lungs (a shift, a strongly rotated film or a "
-            "wrong outline): the cardiothoracic ratio is not defined.",
-            "Give a straight frontal film.",
-        )
-    low, high = PLAUSIBLE_RATIO
-    if not low <= reach.width_px / chest.width_px <= high:
-        raise NotApplicable(
-            f"The outlines give a cardiothoracic ratio of {reach.width_px / chest.width_px:.2f}, which is outside "
-            f"{low:.2f}–{high:.2f} and taken for a failed outline.",
-            "Look at the outlines with the segment tool.",
-        )
-    return middle, reach, chest
+    reasons = " ".join(f"{item.title}: {item.reason}" for item in done)
+    return NotApplicable(f"None of it can be measured on this film. {reasons}", "Look at the outlines with segment.")
 
 
-def _lines(film: Radiograph, middle: float, reach: Reach, chest: Span) -> list[Overlay]:
-    """Heart to the right and to the left of the midline, and the chest's width; ends at the outer pixel edges."""
-    axis = middle + 0.5  # overlays count from pixel edges, landmarks are pixel indices
-    right, left = reach.right, reach.left
-    return [
-        Overlay.line(film.id, (right[0] + 0.5, right[1]), (right[0] + 0.5, axis), "heart, right of midline",
-                     text=f"{reach.right_px:.0f} px"),
-        Overlay.line(film.id, (left[0] + 0.5, axis), (left[0] + 0.5, left[1] + 1), "heart, left of midline",
-                     text=f"{reach.left_px:.0f} px"),
-        Overlay.line(film.id, (chest.row + 0.5, chest.first), (chest.row + 0.5, chest.last + 1), "chest, inner width",
-                     text=f"{chest.width_px} px"),
-        Overlay.line(film.id, (0.0, axis), (float(film.shape[0]), axis), "midline"),
-    ]  # fmt: skip
-
-
-def _chain(found: Outlines, data: MeasureData, middle: float, reach: Reach, chest: Span, conclusion: str) -> list[Step]:
-    quality = ", ".join(
-        f"{code.replace('_', ' ')} {found.quality(code):.2f}" for code in ("left_lung", "right_lung", "heart")
-    )
-    right, left = [(float(row), float(column)) for row, column in (reach.right, reach.left)]
-    row = float(chest.row)
-    return [
-        Step(kind=StepKind.REGION, text=f"Lungs and heart outlined by {found.card.title} (quality: {quality})."),
-        Step(kind=StepKind.LANDMARK, text="Midline: between the lungs' inner edges, above the heart.", value=middle,
-             unit="column"),
-        Step(kind=StepKind.LANDMARK, text="Outermost point of the heart on the patient's right and left.",
-             points=[right, left]),
-        Step(kind=StepKind.LANDMARK, text="Outer edges of the lungs where the chest is widest.",
-             points=[(row, float(chest.first)), (row, float(chest.last))]),
-        Step(kind=StepKind.MEASUREMENT,
-             text=f"Heart: {reach.right_px:.0f} px right and {reach.left_px:.0f} px left of the midline.",
-             value=data.heart_width_px, unit="px", points=[right, left]),
-        Step(kind=StepKind.MEASUREMENT, text="Inner width of the chest.", value=data.thorax_width_px, unit="px"),
-        Step(kind=StepKind.INDEX, text="Cardiothoracic ratio: heart width over chest width.",
-             value=data.cardiothoracic_ratio),
-        Step(kind=StepKind.THRESHOLD, value=data.threshold,
-             text=f"Limit {THRESHOLD_PA:.2f} on PA films, {THRESHOLD_AP:.2f} used on AP films, "
-             f"measurement error ±{MEASUREMENT_ERROR:.2f}."),
-        Step(kind=StepKind.CONCLUSION, text=conclusion),
-    ]  # fmt: skip
-
-
-def _data(film: Radiograph, reach: Reach, chest: Span, status: Status) -> MeasureData:
-    column_mm = film.spacing_mm[1] if film.spacing_mm else None
-    return MeasureData(
-        cardiothoracic_ratio=round(reach.width_px / chest.width_px, 4),
-        heart_width_px=reach.width_px,
-        heart_right_px=reach.right_px,
-        heart_left_px=reach.left_px,
-        thorax_width_px=chest.width_px,
-        heart_width_mm=round(reach.width_px * column_mm, 1) if column_mm else None,
-        thorax_width_mm=round(chest.width_px * column_mm, 1) if column_mm else None,
-        spacing=spacing_words(film),
-        view=film.view,
-        threshold=THRESHOLD_PA if film.view is View.PA else THRESHOLD_AP,
-        measurement_error=MEASUREMENT_ERROR,
-        status=status,
-        chain=[],
-    )
-
-
-def _caveats(film: Radiograph, reach: Reach) -> list[str]:
-    caveats = film_caveats(film)
-    if film.view is View.AP:
-        caveats.append(WHY_AP)
-    if reach.right_px > reach.left_px:
-        caveats.append("The heart reaches further to the patient's right than left: check the film's side marker.")
-    return caveats
+def _named(item: Measurement) -> str:
+    return f"The {item.title[:1].lower()}{item.title[1:]}"
 
 
 @tool(
     name="measure",
-    title="Measure the heart",
+    title="Measure",
     arguments=MeasureArguments,
     result=MeasureData,
     needs=(Task.SEGMENT,),
-    answers="The cardiothoracic ratio on a frontal film (PA or AP), with the lines it is drawn from.",
+    answers="Cardiothoracic ratio, mediastinal width, aorta, trachea, carina, costophrenic angles, lung areas, and how "
+    "the film was taken, on a frontal film (PA or AP), each with the steps and lines behind it.",
+    asked_by=(
+        *EVERYTHING,
+        *(phrase for code, concept in measurements().items() if code != HEART for phrase in concept.asked),
+    ),
 )
 def measure(context: ToolContext, arguments: MeasureArguments) -> Result:
-    """Cardiothoracic ratio as a chain; see the module."""
-    film = frontal_film(context, arguments.image_id, "the cardiothoracic ratio")
+    """Measurements as chains; see the module."""
+    for code in arguments.tasks or []:
+        measurement(code)
+    codes = arguments.tasks or list(TASKS)
+    film = frontal_film(context, arguments.image_id, "measuring")
     found = outline(context, film)
-    middle, reach, chest = _landmarks(found)
-    status, conclusion = judge_ratio(reach.width_px / chest.width_px, film)
-    data = _data(film, reach, chest, status)
-    data.chain = _chain(found, data, middle, reach, chest, conclusion)
-    in_mm = (
-        f" In mm, {plane(film)}: heart {data.heart_width_mm}, chest {data.thorax_width_mm}." if film.spacing_mm else ""
-    )
-    view = "unknown view" if film.view is View.UNKNOWN else film.view.value
+    sheet = Sheet(film, found, quality_of(film_quality(context.models, film)))
+    done = measured(sheet, codes)
+    made = [item for item in done if item.measured]
+    if not made:
+        raise _refused(done)
     return Result(
         image_ids=[film.id],
-        summary=summarise(
-            [
-                f"Cardiothoracic ratio {data.cardiothoracic_ratio:.2f} ({view}): heart {data.heart_width_px:.0f} px, "
-                f"chest {data.thorax_width_px:.0f} px.",
-                conclusion,
-                in_mm,
-                f"Outlines by {found.card.title}; measurement error ±{MEASUREMENT_ERROR:.2f}.",
-            ]
-        ),
-        findings=[
-            Finding(
-                code="cardiomegaly",
-                image_id=film.id,
-                status=status,
-                score=data.cardiothoracic_ratio,
-                score_kind=ScoreKind.MEASUREMENT,
-                threshold=data.threshold,
-                region="heart",
-                reason=f"cardiothoracic ratio: {conclusion}",
-            )
-        ],
-        data=data,
-        overlays=_lines(film, middle, reach, chest),
-        caveats=_caveats(film, reach),
+        summary=_summary(done, film, found.card.title),
+        findings=findings_of(done, film),
+        data=MeasureData(measurements=done, spacing=spacing_words(film), view=film.view),
+        overlays=_overlays(made, sheet),
+        caveats=[*film_caveats(film), *dict.fromkeys(caveat for item in made for caveat in item.caveats)],
         model=found.model,
         revision=found.revision,
         card=card_facts(found.card, ("left_lung", "right_lung", "heart")),

@@ -20,7 +20,8 @@ from tools.contract.films import film_caveats, frontal_film
 from tools.contract.wording import listed, sentence_case, summarise
 from tools.ground import GroundArguments, GroundData, ground
 from tools.knowledge import Region, findings
-from tools.measure import MeasureArguments, MeasureData, measure
+from tools.measure import HEART, MeasureArguments, MeasureData, measure
+from tools.measurements import Measurement
 
 INDICATION_MAX = 300
 """Characters of the indication that are quoted; a report's draft is bounded in length."""
@@ -85,7 +86,7 @@ class _Evidence:
     def __init__(self, context: ToolContext, film: Radiograph) -> None:
         self.film = film
         self.classified = classify.run(context, ClassifyArguments(image_id=film.id))
-        self.measured = measure.run(context, MeasureArguments(image_id=film.id))
+        self.measured = measure.run(context, MeasureArguments(image_id=film.id, tasks=[HEART]))
         self.word = self.classified.data.score_word if isinstance(self.classified.data, ClassifyData) else "score"
         positive = [f for f in self.classified.findings if f.status is Status.PRESENT and f.code in findings()]
         positive.sort(key=lambda f: (-(f.score or 0.0), f.code))
@@ -108,9 +109,9 @@ class _Evidence:
         return data if isinstance(data, GroundData) and data.localised else None
 
     @property
-    def ratio(self) -> MeasureData | None:
+    def ratio(self) -> Measurement | None:
         """The measured heart, or None where it was refused."""
-        return self.measured.data if isinstance(self.measured.data, MeasureData) else None
+        return self.measured.data.get(HEART) if isinstance(self.measured.data, MeasureData) else None
 
 
 def _region(code: str) -> Region:
@@ -151,10 +152,10 @@ def _heart_size(evidence: _Evidence) -> list[Sentence]:
     if data is None:
         return []
     conclusion = data.chain[-1].text
-    view = "view not recorded" if data.view is View.UNKNOWN else f"{data.view.value} view"
+    view = "view not recorded" if evidence.film.view is View.UNKNOWN else f"{evidence.film.view.value} view"
     sentences = [
         Sentence(
-            text=f"Cardiothoracic ratio {data.cardiothoracic_ratio:.2f} ({view}): {conclusion}",
+            text=f"Cardiothoracic ratio {data.index:.2f} ({view}): {conclusion}",
             basis=["measure"], finding="cardiomegaly", status=data.status,
         )
     ]  # fmt: skip
@@ -209,7 +210,7 @@ def _impression(evidence: _Evidence) -> list[Sentence]:
     if ratio is not None and ratio.status is Status.PRESENT and "cardiomegaly" not in named:
         against = any(item.code == "cardiomegaly" for item in evidence.with_status(Status.ABSENT))
         but = ", not identified by the classifier" if against else ""
-        text = f"Enlarged heart by its cardiothoracic ratio of {ratio.cardiothoracic_ratio:.2f}{but}."
+        text = f"Enlarged heart by its cardiothoracic ratio of {ratio.index:.2f}{but}."
         by: list[Basis] = ["measure", "classify"] if against else ["measure"]
         sentences.append(Sentence(text=text, basis=by, finding="cardiomegaly", status=Status.PRESENT))
     if uncertain := evidence.with_status(Status.UNCERTAIN):

@@ -10,6 +10,7 @@ from agent.mentions import name_of
 from agent.planner.choice import compose_choice
 from agent.planner.facts import Facts, cite
 from agent.planner.focus import beside_originals, film_list, focus
+from agent.planner.measuring import MEASURE, heart_record, runs_asked, seen_beside
 from agent.planner.naming import acquired, frontals
 from agent.planner.offers import Offers
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
@@ -157,13 +158,13 @@ def _normal(question: Question, teller: Teller, film: str) -> list[str]:
 
 
 def _heart_size(question: Question, teller: Teller, film: str) -> list[str]:
-    measured, failed = teller.facts.good("measure", film), teller.facts.failed("measure", film)
+    measured = heart_record(teller.facts, film)
     lines = []
-    if measured is not None:
+    if measured is not None and measured.failure is None:
         lines.append(teller.quoted(measured))
-    elif failed is not None and failed.failure is not None:
-        lines.append(say("heart.failed", reason=failed.failure.message, cite=cite([failed.id])))
-        teller.miss(say("heart.failed", reason=failed.failure.message, cite="").strip())
+    elif measured is not None and measured.failure is not None:
+        lines.append(say("heart.failed", reason=measured.failure.message, cite=cite([measured.id])))
+        teller.miss(say("heart.failed", reason=measured.failure.message, cite="").strip())
     else:
         lines.append(say("heart.no_tool"))
         teller.miss(say("heart.no_tool"))
@@ -205,12 +206,20 @@ def _by_tool(teller: Teller, tool: str, film: str) -> list[str]:
 
 def _asked_tool(question: Question, teller: Teller, film: str | None) -> list[str]:
     """What every run of a tool that was asked for by its own words says, or that it could not be called."""
-    runs = teller.facts.of(question.tool, film)
+    runs = runs_asked(question, teller.facts.of(question.tool, film))
     lines = [line for run in runs for line in teller.told(run)]
+    lines += _seen(question, teller, film) if question.tool == MEASURE and film else []
     if not runs:
         lines = [say("scope.needs_more", tool=question.tool.replace("_", " "), missing=_missing(question, teller))]
         teller.miss(lines[0])
     return lines
+
+
+def _seen(question: Question, teller: Teller, film: str) -> list[str]:
+    """What the classifier says of the findings that a measurement was asked with; nothing where it knows none."""
+    seen = teller.facts.good("classify", film)
+    assessed = {f.code for f in seen.findings if f.status is not Status.NOT_ASSESSED} if seen is not None else set()
+    return [teller.presence(code, film, None, plain=True) for code in seen_beside(question) if code in assessed]
 
 
 def _missing(question: Question, teller: Teller) -> str:

@@ -37,6 +37,7 @@ class Facts:
         for tool in tools:
             runs = [r for r in self.of(tool, film) if r.status is EvidenceStatus.OK]
             fitting = [r for r in runs if code is None or r.args.get("finding", code) == code]
+            fitting = [r for r in fitting if any(f.code == code for f in r.findings)] or fitting
             ids += [fitting[-1].id] if fitting else []
         return ids
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.planner.facts import Facts
+from agent.planner.measuring import MEASURE, heart_arguments, seen_beside
 from agent.planner.offers import Offer, Offers
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from tools.contract import Status
@@ -46,8 +47,8 @@ def first_round(question: Question, tools: Offers) -> list[Call]:
     if question.kind is Kind.FILM_FACTS:
         return []
     if question.kind is Kind.TOOL:
-        return _by_words(question, tools[question.tool])
-    return [call for film in question.films for call in _for_film(question, film) if call.tool in tools]
+        return [*_by_words(question, tools[question.tool]), *_beside(question, tools)]
+    return [call for film in question.films for call in _for_film(question, film, tools) if call.tool in tools]
 
 
 def second_round(question: Question, facts: Facts, tools: Offers) -> list[Call]:
@@ -73,6 +74,7 @@ def _by_words(question: Question, offer: Offer) -> list[Call]:
         "image_ids": list(question.films),
         "findings": list(question.findings),
         "structures": list(question.structures),
+        "tasks": list(question.tasks),
         "side": question.side,
         "text": question.text,
     }
@@ -82,6 +84,14 @@ def _by_words(question: Question, offer: Offer) -> list[Call]:
         if name in offer.arguments and (values or name in offer.required):
             each = [{name: value, **args} for value in values for args in each]
     return [Call(offer.name, args) for args in each if offer.required <= set(args)]
+
+
+def _beside(question: Question, tools: Offers) -> list[Call]:
+    """What is asked of the classifier beside a measurement: the findings that the question names."""
+    findings = seen_beside(question)
+    if not findings or "classify" not in tools:
+        return []
+    return [Call("classify", {"image_id": film, "findings": list(findings)}) for film in question.films]
 
 
 def merged_calls(calls: list[Call]) -> list[Call]:
@@ -104,9 +114,9 @@ def merged_calls(calls: list[Call]) -> list[Call]:
     return result
 
 
-def _for_film(question: Question, film: str) -> list[Call]:
+def _for_film(question: Question, film: str, tools: Offers) -> list[Call]:
     look = Call("classify", {"image_id": film} | ({"findings": list(question.findings)} if question.findings else {}))
-    measure = Call("measure", {"image_id": film})
+    measure = Call(MEASURE, {"image_id": film} | heart_arguments(tools))
     everything = Call("classify", {"image_id": film})
     if question.kind is Kind.SEGMENT:
         wanted = {"structures": list(question.structures)} if question.structures else {}

@@ -24,6 +24,7 @@ from agent.planner.naming import (
 from agent.planner.offers import Offers, asked_for
 from imaging.radiograph import DerivedKind
 from tools.knowledge import structures
+from tools.knowledge.measured import asked_of
 
 
 class Kind(StrEnum):
@@ -71,7 +72,8 @@ NOT_DOUBLED = {Kind.TOOL, Kind.FILM_FACTS, Kind.SEGMENT, Kind.REPORT}
 
 OPTION = re.compile(r"(?:^|(?<=[\s?.,;:]))\(?([A-H])\s*[).:]\s+", re.MULTILINE)
 PARTS = re.compile(
-    r"(?<=[?;])\s+|,?\s+and\s+(?=(?:is|are|where|what|which|does|do|how|was)\b)|,\s+(?=(?:is|are|where|what|which|does|how)\b)",
+    r"(?<=[?;])\s+|,?\s+and\s+(?=(?:is|are|where|what|which|does|do|how|was|measure|outline|segment|draft)\b)"
+    r"|,\s+(?=(?:is|are|where|what|which|does|how|measure|outline|segment)\b)",
     re.I,
 )
 
@@ -109,6 +111,7 @@ class Question:
         degree: asks how severe or large.
         by_default: names no film; `films` are those it is about then.
         tool: of kind TOOL, the tool whose own words it uses.
+        tasks: codes of the measurements it names (tools.knowledge.measured), the longest phrase first.
     """
 
     kind: Kind
@@ -123,6 +126,7 @@ class Question:
     degree: bool = False
     by_default: bool = False
     tool: str = ""
+    tasks: tuple[str, ...] = ()
 
 
 @cache
@@ -177,6 +181,7 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
         and all(m.denied for m in named if m.kind == "finding")
         and not has_any(words, ["rule out"]),
         degree=has_any(words, vocabulary()["degree"]),
+        tasks=asked_of(" ".join(words)),
     )
     question = _heart(question, words)
     question = _followed_up(question, words, previous, bool(role))

@@ -1,7 +1,8 @@
-"""What is known rather than computed: the findings ontology and the structures, as TOML with typed, cached loaders.
+"""What is known rather than computed: findings, structures and measurements, as TOML with typed, cached loaders.
 
 Pure: no film, no model, no network."""
 
+from tools.knowledge.measured import MeasurementConcept, measurement, measurements
 from tools.knowledge.ontology import (
     FindingConcept,
     Region,
@@ -16,11 +17,14 @@ from tools.knowledge.ontology import (
 
 __all__ = [
     "FindingConcept",
+    "MeasurementConcept",
     "Region",
     "Side",
     "StructureConcept",
     "finding",
     "findings",
+    "measurement",
+    "measurements",
     "phrases",
     "structure",
     "structures",

@@ -1,4 +1,6 @@
-"""measure: the cardiothoracic ratio against the phantom's truth, its chain, and when it is refused."""
+"""measure: the cardiothoracic ratio against the phantom's truth, its chain, and when it is refused.
+
+The other measurements are in test_measurements.py."""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from stub_pool import FILM_SIZE, as_view, context_of, masks_of, phantom
 
 from imaging.radiograph import View
 from tools.contract import Result, Status
-from tools.measure import MeasureData, StepKind, judge_ratio, measure
+from tools.measure import HEART, MeasureData, measure
+from tools.measurements import Measurement, StepKind
+from tools.measurements.heart import judge_ratio
 
 
 def data_of(result: Result) -> MeasureData:
@@ -16,12 +20,22 @@ def data_of(result: Result) -> MeasureData:
     return result.data
 
 
+def heart_of(result: Result) -> Measurement:
+    made = data_of(result).get(HEART)
+    assert made is not None
+    return made
+
+
+def ask(image_id: str) -> dict[str, object]:
+    return {"image_id": image_id, "tasks": [HEART]}
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 @pytest.mark.parametrize("findings", [(), ("cardiomegaly:0.62",)])
 def test_ratio_is_the_phantoms(seed: int, findings: tuple[str, ...]) -> None:
     film = phantom(seed, *findings)
     context, image_id, _ = context_of(film)
-    result = measure.run(context, {"image_id": image_id})
+    result = measure.run(context, ask(image_id))
     assert abs(data_of(result).cardiothoracic_ratio - film.measures["cardiothoracic_ratio"]) <= 0.01
     if findings:
         assert result.findings[0].status is Status.PRESENT
@@ -31,26 +45,26 @@ def test_ratio_is_the_phantoms(seed: int, findings: tuple[str, ...]) -> None:
 def test_chain_leads_from_region_to_conclusion_and_lines_are_drawn() -> None:
     film = phantom()
     context, image_id, _ = context_of(film)
-    result = measure.run(context, {"image_id": image_id})
-    kinds = list(dict.fromkeys(step.kind for step in data_of(result).chain))
+    result = measure.run(context, ask(image_id))
+    kinds = list(dict.fromkeys(step.kind for step in heart_of(result).chain))
     assert kinds == list(StepKind)
     lengths = {o.label: o.data[1][1] - o.data[0][1] for o in result.overlays if o.kind == "line"}  # type: ignore[index]
-    data = data_of(result)
-    assert lengths["chest, inner width"] == pytest.approx(data.thorax_width_px)
+    made = heart_of(result)
+    assert lengths["chest, inner width"] == pytest.approx(made.value("thorax_width_px"))
     drawn = lengths["heart, right of midline"] + lengths["heart, left of midline"]
-    assert drawn == pytest.approx(data.heart_width_px)
+    assert drawn == pytest.approx(made.value("heart_width_px"))
     low, high = film.boxes["heart"][1], film.boxes["heart"][3]
-    assert data.heart_width_px == pytest.approx(high - low)
+    assert made.value("heart_width_px") == pytest.approx(high - low)
 
 
 def test_millimetres_only_with_spacing_and_with_their_plane() -> None:
     film = phantom()
     context, image_id, _ = context_of(film)
-    assert data_of(measure.run(context, {"image_id": image_id})).heart_width_mm is not None
+    assert heart_of(measure.run(context, ask(image_id))).value("heart_width_mm") is not None
     bare = as_view(film, View.PA, spacing_mm=None, spacing_origin=None)
     context, image_id, _ = context_of(film, radiograph=bare)
-    result = measure.run(context, {"image_id": image_id})
-    assert data_of(result).heart_width_mm is None and " mm" not in result.summary
+    result = measure.run(context, ask(image_id))
+    assert heart_of(result).value("heart_width_mm") is None and " mm" not in result.summary
 
 
 @pytest.mark.parametrize(
@@ -70,7 +84,7 @@ def test_childs_ratio_is_measured_but_not_judged() -> None:
 def test_ap_film_says_why_it_magnifies() -> None:
     film = phantom()
     context, image_id, _ = context_of(film, radiograph=as_view(film, View.AP))
-    assert any("further from the detector" in caveat for caveat in measure.run(context, {"image_id": image_id}).caveats)
+    assert any("further from the detector" in caveat for caveat in measure.run(context, ask(image_id)).caveats)
 
 
 def shifted(mask: np.ndarray, columns: int) -> np.ndarray:
@@ -94,6 +108,6 @@ def test_implausible_outlines_are_refused_with_the_reason() -> None:
     }
     for reason, masks in cases.items():
         context, image_id, _ = context_of(film, masks=masks)
-        failure = measure.run(context, {"image_id": image_id}).failure
+        failure = measure.run(context, ask(image_id)).failure
         assert failure is not None and failure.kind == "not_applicable"
         assert reason in failure.message

@@ -1,0 +1,41 @@
+"""Measurements in a plan: which numbers a question is about, and which of several runs of the tool answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from agent.answer import Evidence
+from agent.planner.facts import Facts
+from agent.planner.offers import Offers
+from agent.planner.reading import Question
+
+MEASURE = "measure"
+"""The tool."""
+
+HEART = "cardiothoracic_ratio"
+"""What is measured where the heart's size is asked for, or a first look at the film."""
+
+
+def heart_arguments(tools: Offers) -> dict[str, Any]:
+    """Arguments that ask for the heart's size alone; none for a tool that measures nothing else."""
+    return {"tasks": [HEART]} if MEASURE in tools and "tasks" in tools[MEASURE].arguments else {}
+
+
+def heart_record(facts: Facts, film: str) -> Evidence | None:
+    """The run that was asked for the heart's size: the last good one, else the last that failed."""
+    runs = [run for run in facts.of(MEASURE, film) if HEART in (run.args.get("tasks") or [HEART])]
+    good = [run for run in runs if run.failure is None]
+    return next(reversed(good or runs), None)
+
+
+def runs_asked(question: Question, runs: Sequence[Evidence]) -> list[Evidence]:
+    """The runs that answer this question: where it names measurements, those that were asked for them."""
+    if question.tool != MEASURE or not question.tasks:
+        return list(runs)
+    return [run for run in runs if set(run.args.get("tasks") or question.tasks) == set(question.tasks)]
+
+
+def seen_beside(question: Question) -> tuple[str, ...]:
+    """Findings that a question about a measurement names: the classifier is asked of them, too."""
+    return question.findings if question.tool == MEASURE else ()
