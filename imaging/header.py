@@ -24,6 +24,10 @@ VIEW_POSITIONS = {
 }
 """View Position (0018,5101): defined terms of PS3.3 C.8.1.3 and C.8.11.5, and two common spellings of lateral."""
 
+DEVIATION_LEAST = 3.0
+"""Deviation Index (0018,1413) from which an exposure is told to be wrong: 10 log10 of the exposure over its target (IEC
+62494-1), so that 3 is twice or half; AAPM report 116 asks for action beyond it."""
+
 VIEW_CODES = {
     "272479007": View.PA,
     "R-10214": View.PA,
@@ -219,16 +223,22 @@ def acquired_on(dataset: Dataset) -> dt.date | None:
     return date(dataset, "AcquisitionDate", "AcquisitionDateTime", "ContentDate", "SeriesDate", "StudyDate")
 
 
+def orientation_of(dataset: Dataset) -> tuple[str, str] | None:
+    """First letters of Patient Orientation (0020,0020), PS3.3 C.7.6.1.1.1: where rows and columns run, of A, P, H, F,
+    L and R; None where it does not say both."""
+    stored = words(dataset, "PatientOrientation")
+    if len(stored) != 2 or not all(each[0] in "APHFLR" for each in stored):
+        return None
+    return stored[0][0], stored[1][0]
+
+
 def orientation_warnings(dataset: Dataset, view: View) -> list[str]:
     """Warnings on how the film is stored, from Patient Orientation (0020,0020), PS3.3 C.7.6.1.1.1.
 
     A frontal chest film as it is hung has rows that run to the patient's left and columns that run to the feet:
     L\\F. Pixels are left as they are.
     """
-    stored = words(dataset, "PatientOrientation")
-    if len(stored) != 2:
-        return []
-    rows_to, columns_to = stored[0][:1], stored[1][:1]
+    rows_to, columns_to = orientation_of(dataset) or ("", "")
     if rows_to in {"F", "H"}:
         return ["The header says the film is stored lying on its side; it was not turned."]
     if columns_to == "H":
@@ -251,6 +261,13 @@ def other_warnings(dataset: Dataset) -> list[str]:
         warnings.append("The film went through lossy compression; fine detail may be lost.")
     if text(dataset, "FieldOfViewHorizontalFlip").upper() == "YES" and not words(dataset, "PatientOrientation"):
         warnings.append("The detector's picture was flipped before storage; trust the side marker, not the layout.")
+    deviation = number(dataset, "DeviationIndex")
+    if deviation is not None and abs(deviation) >= DEVIATION_LEAST:
+        error = "less: noise may hide faint findings" if deviation < 0 else "more: bright parts may be burnt out"
+        times = 10 ** (abs(deviation) / 10)
+        warnings.append(
+            f"The header's deviation index is {deviation:+.1f}: the detector got {times:.1f} times {error}."
+        )
     magnification = magnification_of(dataset)
     if magnification is not None and magnification > 1:
         warnings.append(f"The header estimates a magnification of {magnification:.2f}; spacing is not corrected.")

@@ -56,6 +56,8 @@ class Source:
         pixel_aspect: height of a pixel over its width, 1 unless the file says otherwise.
         magnification: Estimated Radiographic Magnification Factor: distances at the detector over distances in the
             patient; `spacing_mm` is not divided by it.
+        orientation: where the header says rows and columns run, the first letters of Patient Orientation
+            (0020,0020): ("L", "F") for a frontal film as it is hung; None where it does not say.
     """
 
     format: str
@@ -70,6 +72,7 @@ class Source:
     laterality: str | None = None
     pixel_aspect: float = 1.0
     magnification: float | None = None
+    orientation: tuple[str, str] | None = None
 
 
 class DerivedKind(StrEnum):
@@ -159,6 +162,7 @@ class Radiograph:
             "laterality": self.source.laterality,
             "pixel_aspect": self.source.pixel_aspect,
             "magnification": self.source.magnification,
+            "orientation": list(self.source.orientation) if self.source.orientation else None,
             "view": self.view.value,
             "view_origin": self.view_origin,
             "spacing_mm": list(self.spacing_mm) if self.spacing_mm else None,

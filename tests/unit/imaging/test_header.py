@@ -134,6 +134,8 @@ def test_impossible_dates_are_no_dates() -> None:
     [
         ({"BodyPartExamined": "EXTREMITY"}, "EXTREMITY"),
         ({"BodyPartExamined": "SKULL"}, "SKULL"),
+        ({"DeviationIndex": "-6.02"}, "-6.0: the detector got 4.0 times less"),
+        ({"DeviationIndex": "3.1"}, "+3.1: the detector got 2.0 times more"),
         ({"PatientOrientation": ["R", "F"]}, "mirrored"),
         ({"PatientOrientation": ["L", "H"]}, "upside down"),
         ({"PatientOrientation": ["F", "L"]}, "on its side"),
@@ -150,7 +152,9 @@ def test_header_is_warned_of(elements: dict[str, Any], words: str) -> None:
 
 
 def test_plain_chest_film_has_no_warnings() -> None:
-    plain = film(WindowCenter=2048, WindowWidth=4096, PatientOrientation=["L", "F"], ViewPosition="PA")
+    plain = film(
+        WindowCenter=2048, WindowWidth=4096, PatientOrientation=["L", "F"], ViewPosition="PA", DeviationIndex="1.5"
+    )
     assert plain.warnings == ()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from stub_pool import as_view, context_of, phantom, quality_of_picture
 
+from imaging.phantom import PhantomSpec
+from imaging.phantom.faults import orientation
 from imaging.radiograph import View
 from models.outputs import Task
 from tools.contract import ToolContext
@@ -68,6 +71,31 @@ def test_an_agreeing_film_brings_no_warning() -> None:
     assert quality_warnings(as_view(film, View.PA), quality_of_picture()) == []
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("turned_deg", [0, 90, 180, 270])
+def test_a_header_that_lies_about_the_pose_is_warned_of_and_a_true_one_is_not(turned_deg: int, mirrored: bool) -> None:
+    # Expected: the orientation that the phantom's DICOM writer puts into the header of such a picture.
+    said = orientation(PhantomSpec(turned_deg=turned_deg, mirrored=mirrored))
+    film = as_view(phantom(), View.PA)
+    film = replace(film, source=replace(film.source, orientation=said))
+    for turn in (0, 90, 180, 270):
+        for flip in (False, True, None):
+            told = quality_warnings(film, quality_of_picture(turned_deg=turn, mirrored=flip))
+            lied = turn != turned_deg or flip not in (None, mirrored)
+            assert any("Patient Orientation says" in warning for warning in told) == lied, (turn, flip, told)
+    assert not any("Orientation" in said for said in quality_warnings(film, quality_of_picture(view="LATERAL")))
+
+
+def test_a_header_that_lies_about_the_body_part_is_warned_of() -> None:
+    film = as_view(phantom(), View.PA)
+    hand, chest = (replace(film, source=replace(film.source, body_part=part)) for part in ("HAND", "CHEST"))
+    assert quality_warnings(chest, quality_of_picture()) == []
+    said = quality_warnings(hand, quality_of_picture())
+    assert said == ["The header says the body part is HAND; the picture looks like a chest."]
+    [refused] = quality_warnings(chest, quality_of_picture(is_chest=False, is_chest_score=0.01))
+    assert "does not look like a radiograph of the chest, though its header says CHEST, (score 0.01" in refused
+
+
 def test_without_a_view_in_the_file_the_picture_is_quoted_as_such() -> None:
     said = quality_warnings(as_view(phantom(), View.UNKNOWN), quality_of_picture(view="AP"))
     assert said == ["The file does not say the view; the picture looks AP."]
@@ -111,6 +139,7 @@ def test_the_tool_answers_on_any_picture_and_says_no_chest() -> None:
         (lambda grey: 0.45 + 0.1 * grey, "flat"),
         (lambda grey: np.clip(3 * grey - 2.4, 0, 1), "dark"),
         (lambda grey: np.clip(3 * grey, 0, 1), "bright"),
+        (lambda grey: 0.35 * grey, "dark"),
     ],
 )
 def test_exposure_follows_the_greys(change: Any, verdict: str) -> None:
