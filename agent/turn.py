@@ -63,10 +63,10 @@ class Turn:
         Args:
             images, notes: as the Answer has them.
         """
-        text = self._last.text.strip() if self._last is not None else ""
+        text = _named(self._last.text.strip(), images) if self._last is not None else ""
         extra = self._last.additional_kwargs if self._last is not None else {}
         scripted = bool(extra.get("scripted")) or not text
-        checked = check(text or self._what_is_known(), self._ledger, scripted=scripted)
+        checked = check(text or _named(self._what_is_known(), images), self._ledger, scripted=scripted)
         used = self._ledger.records({*self._ran, *checked.cited})
         answer = Answer(
             question=self._question,
@@ -76,7 +76,9 @@ class Turn:
             evidence=used,
             images=images,
             notes=notes,
-            not_assessed=_unique([*extra.get("not_assessed", []), *self._failures()]),
+            not_assessed=_unique(
+                [_named(reason, images) for reason in (*extra.get("not_assessed", []), *self._failures())]
+            ),
             choice=checked.choice,
             planner=self._planner,
             models={record.model: record.revision for record in used if record.model},
@@ -185,6 +187,13 @@ class _Clock:
         total_s = time.perf_counter() - self._began
         seconds = {"total": total_s, "planner": total_s - self._tools_s, "tools": self._tools_s}
         return {name: round(value * 1000, 1) for name, value in seconds.items()}
+
+
+def _named(text: str, images: list[dict[str, Any]]) -> str:
+    """A text in which a tool's "Film <id>" is the name that the user knows the film by."""
+    for image in images:
+        text = text.replace(f"Film {image['id']}", str(image["name"]).capitalize())
+    return text
 
 
 def _unique(items: list[str]) -> list[str]:

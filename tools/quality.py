@@ -34,6 +34,8 @@ class QualityData(BaseModel):
     quality: dict[str, Any]
     unusable: str = ""
     """Why no other tool should read the film; empty if they can."""
+    remedy: str = ""
+    """What to do about that."""
 
 
 def _sentences(film: Radiograph, quality: Quality, warnings: list[str]) -> list[str]:
@@ -109,7 +111,9 @@ def quality(context: ToolContext, arguments: QualityArguments) -> Result:
         image_ids=[film.id],
         summary=summarise([*sentences, SCORES_MEAN]),
         data=QualityData(
-            quality=quality_facts(film, prediction), unusable=refused.message if refused is not None else ""
+            quality=quality_facts(film, prediction),
+            unusable=refused.message if refused is not None else "",
+            remedy=refused.hint if refused is not None else "",
         ),
         caveats=[*film_caveats(film), *warnings],
         model=prediction.model_id,

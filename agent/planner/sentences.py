@@ -212,7 +212,8 @@ class Teller:
             return ""
         reason = str(check.data["unusable"])
         self.miss(reason)
-        return say("scope.unusable", reason=reason.rstrip("."), cite=cite([check.id]))
+        told = say("scope.unusable", reason=reason.rstrip("."), cite=cite([check.id]))
+        return " ".join(part for part in (told, str(check.data.get("remedy", ""))) if part)
 
     def told(self, record: Evidence, caveats: int = CAVEATS_MAX) -> list[str]:
         """One run of a tool in its own words with its first caveats, or why it failed."""

@@ -117,6 +117,16 @@ def test_our_own_fault_is_exit_code_1_with_its_trace(hilum, film: Path, monkeypa
     assert done.code == 1 and "Traceback" in done.err and "fault of Hilum itself" in done.err
 
 
+def test_ask_about_a_turned_film_says_so_once_and_what_to_do(hilum, tmp_path: Path) -> None:
+    write_phantom(PhantomSpec(seed=5, size=256, turned_deg=90), tmp_path / "turned.png")
+    done = hilum("ask", tmp_path / "turned.png", QUESTION)
+    said = " ".join(done.out.split())
+    assert done.code == 0 and said.startswith("Film 1 looks turned by 90° clockwise")
+    assert said.count("looks turned by 90°") == 1 and "Turn it back and try again." in said
+    answer = json.loads(hilum("ask", tmp_path / "turned.png", QUESTION, "--json").out)
+    assert answer["findings"] == [] and answer["not_assessed"][0].startswith("Film 1 looks turned")
+
+
 def test_film_json_is_one_line_per_file_in_order(hilum, film: Path, text_file: Path) -> None:
     done = hilum("film", text_file, film, "--json")
     refused, opened = map(json.loads, done.out.splitlines())

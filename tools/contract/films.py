@@ -39,13 +39,14 @@ def frontal_film(context: ToolContext, image_id: str, purpose: str) -> Radiograp
             shows no lungs to the segmenter.
     """
     film = context.films.get(image_id)
+    quality = quality_of(film_quality(context.models, film))
     if not film.is_frontal:
         said = {"header": "its file", "model": "a model", "user": "the user"}.get(film.view_origin, "its record")
+        doubt = f", but the picture looks {quality.view}" if quality and _looks_frontal(quality) else ""
         raise NotApplicable(
-            f"Film {image_id} is a lateral view ({said} says so); {purpose} needs a frontal film (PA or AP).",
-            "Give a frontal film of the same study.",
+            f"Film {image_id} is a lateral view ({said} says so{doubt}); {purpose} needs a frontal film (PA or AP).",
+            "If the file is wrong, correct its view." if doubt else "Give a frontal film of the same study.",
         )
-    quality = quality_of(film_quality(context.models, film))
     if quality is not None:
         refusal = unreadable(film, quality, purpose) or _not_frontal(film, quality, purpose)
         if refusal is not None:
@@ -59,6 +60,10 @@ def frontal_film(context: ToolContext, image_id: str, purpose: str) -> Radiograp
             "Give an upright frontal chest film.",
         )
     return film
+
+
+def _looks_frontal(quality: Quality) -> bool:
+    return quality.is_chest and quality.view != View.LATERAL
 
 
 def unreadable(film: Radiograph, quality: Quality, purpose: str) -> NotApplicable | None:

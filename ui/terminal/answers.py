@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from imaging.derived import to_png as to_derived_png
 from imaging.render import render, to_png
 from imaging.store import ImageStore
 from models.outputs import ScoreKind
+
+CITATION = re.compile(r" *\[E\d+(, E\d+)*\]")
+"""A citation in an answer's text, with the space before it."""
 
 STATUS_STYLE = {"present": "bold", "uncertain": "italic", "absent": "", "not_assessed": "dim"}
 """Terminal emphasis beside the word itself, so that nothing hangs on colour."""
@@ -75,7 +79,7 @@ def print_answer(answer: Answer, console: Console) -> None:
         console.print(f"Films: {films}", markup=False, highlight=False, style="dim")
     if answer.findings:
         console.print(findings_table(answer))
-    for line in (line for line in answer.not_assessed if line not in answer.text):
+    for line in untold(answer):
         console.print(f"Not assessed: {line}", markup=False, highlight=False)
     if answer.stopped:
         console.print(f"Stopped early: {answer.stopped}", markup=False, highlight=False)
@@ -87,6 +91,17 @@ def print_answer(answer: Answer, console: Console) -> None:
         style="dim",
     )
     console.print(answer.disclaimer, markup=False, highlight=False, style="dim")
+
+
+def untold(answer: Answer) -> list[str]:
+    """What was not assessed with its reason, without reasons that the text or an earlier line gives already."""
+    said, lines = CITATION.sub("", answer.text), []
+    for line in answer.not_assessed:
+        reason = line.split(": ", 1)[-1].rstrip(".")
+        if reason not in said:
+            lines.append(line)
+            said += f"\n{line}"
+    return lines
 
 
 def findings_table(answer: Answer) -> Table:

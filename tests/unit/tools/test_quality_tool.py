@@ -66,6 +66,15 @@ def test_a_lateral_whose_file_names_no_view_is_refused() -> None:
     assert "lateral" in result.failure.message
 
 
+def test_a_lateral_by_its_header_that_looks_frontal_is_refused_with_the_doubt() -> None:
+    result, _ = run_segment(View.LATERAL, view="PA")
+    assert result.failure is not None and result.failure.kind == "not_applicable"
+    assert "its file says so, but the picture looks PA" in result.failure.message
+    assert "correct its view" in result.failure.hint
+    agreed, _ = run_segment(View.LATERAL, view="LATERAL", view_scores=LATERAL)
+    assert agreed.failure is not None and "but" not in agreed.failure.message
+
+
 def test_an_agreeing_film_brings_no_warning() -> None:
     film = phantom()
     assert quality_warnings(as_view(film, View.PA), quality_of_picture()) == []
@@ -130,6 +139,7 @@ def test_the_tool_answers_on_any_picture_and_says_no_chest() -> None:
     context, image_id, _ = context_of(film, quality=quality_of_picture(is_chest=False, is_chest_score=0.03))
     result = quality_tool.run(context, {"image_id": image_id})
     assert result.ok and "does not look like a radiograph of the chest" in result.summary
+    assert result.data is not None and result.data.remedy.startswith("Give an upright frontal chest film")
 
 
 @pytest.mark.parametrize(

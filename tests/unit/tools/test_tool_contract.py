@@ -7,6 +7,7 @@ import pytest
 from stub_pool import as_view, context_of, masks_of, phantom
 
 from imaging.radiograph import View
+from models.outputs import Task
 from prompts import tool_prompt
 from tools.contract import Tool
 from tools.contract.results import SUMMARY_MAX_CHARACTERS
@@ -111,7 +112,7 @@ def test_lateral_film_is_not_applicable(tool: Tool) -> None:
     result = tool.run(context, {"image_id": image_id, **MORE.get(tool.name, {})})
     assert result.failure is not None and result.failure.kind == "not_applicable"
     assert "lateral" in result.failure.message
-    assert pool.calls == []
+    assert pool.calls == [Task.QUALITY], "no model that reads disease is asked"
 
 
 @each_film_tool
