@@ -114,6 +114,12 @@ KINDS = (
         "Cosine similarity of two vectors of the same space; not a probability.",
     ),
     Kind(
+        frozenset({Task.ENHANCE}),
+        ScoreKind.NONE,
+        "It draws a picture and gives no score.",
+        ("The picture was computed: it can lack what the film shows and show what it lacks.",),
+    ),
+    Kind(
         frozenset({Task.GENERATE}),
         ScoreKind.NONE,
         "It draws a picture and gives no score.",

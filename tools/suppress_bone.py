@@ -21,9 +21,11 @@ from tools.contract.made import STAYS_BESIDE, MadeFilm, described, keep
 from tools.contract.wording import sentence_case, summarise
 
 COMPUTED = (
-    "The picture without bone was computed by a network trained on synthetic films. It leaves some bone and fades what "
-    "is no bone (nodules, vessels, lines, edges): judge only what the film itself shows, and take nothing for absent."
+    "The picture without bone was computed by a network{trained}. It leaves some bone and fades what is no bone "
+    "(nodules, vessels, lines, edges): judge only what the film itself shows, and take nothing for absent."
 )
+SYNTHETIC = "embedded-bone-suppressor"
+"""The one that is known to have learnt from synthetic films."""
 
 
 class SuppressBoneArguments(ToolArguments):
@@ -112,6 +114,7 @@ def suppress_bone(context: ToolContext, arguments: SuppressBoneArguments) -> Res
         removed_in_lungs=round(float(taken.mean()), 4),
         largest_removed_in_lungs=round(float(np.percentile(taken, 99)), 4),
     )
+    trained = " trained on synthetic films" if prediction.model_id == SYNTHETIC else ""
     sentences = [
         f"{sentence_case(data.film_name)} is {context.films.name(film.id)} with ribs and clavicles faded.",
         STAYS_BESIDE,
@@ -123,7 +126,7 @@ def suppress_bone(context: ToolContext, arguments: SuppressBoneArguments) -> Res
         summary=summarise(sentences),
         data=data,
         overlays=[Overlay.heatmap(film.id, removed.clip(0), film.pixels.shape, "bone shadow taken away")],
-        caveats=[COMPUTED, *film_caveats(film)],
+        caveats=[COMPUTED.format(trained=trained), *film_caveats(film)],
         model=prediction.model_id,
         revision=prediction.revision,
         card=card_facts(prediction.card),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         guess = f" Did you mean {near[0]!r}?" if near else ""
         print(f"There is no bench {given.name!r}.{guess} There are: {', '.join(benches())}.", file=sys.stderr)
         return EXIT_BAD_ARGUMENTS
+    if not given.json:
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        logging.getLogger("httpx").setLevel(logging.WARNING)
     bench = import_module(f"evals.speed.{given.name}")
     if given.films is not None and "films" not in signature(bench.measure).parameters:
         print(f"The bench {given.name!r} has one size; leave --films out.", file=sys.stderr)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from imaging.radiograph import FilmArray
     from models.pool import ModelPool
 
+LOG = logging.getLogger(__name__)
+
 FILMS = 2000
 LOOP = "per film, one at a time as in MedRAX's classifier tool, fp32"
 MODEL = "txrv-densenet121-res224-all"
@@ -34,10 +37,10 @@ MODEL = "txrv-densenet121-res224-all"
 CHUNK = 64
 """Films asked of the pool together; the next chunk is read meanwhile."""
 
-ROUNDS = 10
+ROUNDS = 20
 """Turns: parts of the films that the loop with one thread and the pool take."""
 
-MANY_THREADS_FILMS = 20
+MANY_THREADS_FILMS = 3
 """Films of each part that the loop with torch's own threads takes: enough to tell, and it can be slow."""
 
 STEPS = 32
@@ -79,6 +82,8 @@ def measure(films: int = FILMS, side: int = SIDE) -> Measured:
             for name, way in ways.items():
                 films_of_turn = min(len(part), MANY_THREADS_FILMS) if name == "loop" else len(part)
                 spent[name].append(took(way, part).per(films_of_turn))
+            latest = [f"{name} {turns[-1].wall_s:.3f} ({turns[-1].cpu_s:.3f})" for name, turns in spent.items()]
+            LOG.info("turn %d: seconds a film by the clock (processor): %s", len(spent["pool"]), ", ".join(latest))
         better = min(("loop", "loop_one_thread"), key=lambda name: sum(_wall(spent[name])))
         threads = torch.get_num_threads() if better == "loop" else 1
         facts = {

@@ -14,7 +14,8 @@ from imaging.failures import BadArguments, Unavailable
 from models.catalog import CatalogEntry, SourceKind
 from models.fetch.transfer import CONNECT_TIMEOUT_S, TOKEN_HINT, RemoteFile
 
-LISTING_TIMEOUT_S = 3 * CONNECT_TIMEOUT_S
+LISTING_TIMEOUT_S = 2 * CONNECT_TIMEOUT_S
+"""Of a hub's listing of a repository: without a network that must be said soon too."""
 
 
 @dataclass(frozen=True)

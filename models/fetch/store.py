@@ -93,7 +93,7 @@ def pull(
             if progress is not None:
                 progress(entry.id, done[0], total)
 
-    connection = Connection(headers=remote.headers, advance=advance)
+    connection = Connection(headers=remote.headers, advance=advance, licence=entry.licence)
     if pause_s is not None:
         connection.pause_s = pause_s
     digests = _all(remote.files, target, connection)

@@ -7,6 +7,8 @@ import json
 import random
 import threading
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -61,12 +63,14 @@ class Connection:
     Attributes:
         headers: sent with every request (authorisation).
         advance: called with the number of new bytes, from several threads.
+        licence: what is to be accepted where the server asks for it, in words.
         stop: set to end every download at the next chunk; what came stays for the next time.
         pause_s: first pause between tries.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     advance: Callable[[int], None] = lambda count: None
+    licence: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
     pause_s: float = FIRST_PAUSE_S
     client: httpx.Client = field(
@@ -101,7 +105,8 @@ def fetch(file: RemoteFile, target: Path, connection: Connection) -> str:
         except (httpx.TransportError, _Busy) as error:
             moved = (part.stat().st_size if part.is_file() else 0) > before
             failures = 1 if moved else failures + 1
-            if failures >= ATTEMPTS or (isinstance(error, httpx.ConnectError) and not before and not moved):
+            unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not before and not moved
+            if failures >= ATTEMPTS or unreachable:
                 raise Unavailable(
                     f"{file.url} does not answer: {error}.", "Check the connection and call pull again: it goes on."
                 ) from error
@@ -139,7 +144,7 @@ def _stream(file: RemoteFile, part: Path, connection: Connection) -> None:
             connection.advance(-have)
             part.unlink()
             raise _Busy("it holds less than the part that is here")
-        _accept(file, response)
+        _accept(file, response, connection.licence)
         resumed = response.status_code == 206 and _begins_at(response, have)
         if have and not resumed:
             connection.advance(-have)
@@ -155,11 +160,12 @@ def _stream(file: RemoteFile, part: Path, connection: Connection) -> None:
         raise _Busy(f"it stopped after {part.stat().st_size:,} of {expected:,} bytes")
 
 
-def _accept(file: RemoteFile, response: httpx.Response) -> None:
+def _accept(file: RemoteFile, response: httpx.Response, licence: str) -> None:
     """Raise unless the answer carries the file."""
     status = response.status_code
     if status in (401, 403):
-        raise Unavailable(f"{file.url} is not open to you (HTTP {status}).", TOKEN_HINT)
+        terms = f": its licence is to be accepted first ({licence})" if licence else ""
+        raise Unavailable(f"{file.url} is not open to you (HTTP {status}){terms}.", TOKEN_HINT)
     if status in RETRIED:
         raise _Busy(f"it answers HTTP {status}")
     if status not in (200, 206):
@@ -205,13 +211,25 @@ def form_fault(path: Path, name: str) -> str:
     """What is wrong with the form of a file of that name, in words; empty where nothing is."""
     suffix = PurePosixPath(name).suffix
     if suffix in WEIGHT_SUFFIXES:
-        return fault(path, suffix=suffix)
+        return fault(path, suffix=suffix) or _archive_fault(path)
     if suffix == ".json":
         try:
             json.loads(path.read_text(encoding="utf-8"))
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             return f"it is no JSON: {error}"
     return ""
+
+
+def _archive_fault(path: Path) -> str:
+    """The first damaged member of a torch.save archive, by its CRC-32, which torch itself does not look at."""
+    if not zipfile.is_zipfile(path):
+        return ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        return f"its archive is damaged: {error}"
+    return f"its archive is damaged: the checksum of {damaged} is wrong" if damaged else ""
 
 
 def _sha256(path: Path) -> str:

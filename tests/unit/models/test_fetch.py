@@ -9,16 +9,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import torch
 from catalog_entries import entry
+from huggingface_hub.utils import close_session
 from safetensors.torch import save
 from unkind_server import Behaviour, serving
 
 from imaging.failures import BadArguments, Unavailable
 from models.catalog import CatalogEntry
 from models.fetch.store import plan, pull, remove, verify
+from models.fetch.transfer import Connection
 from models.weights import locate, pulled
 
 COMMIT = "ab" * 20
@@ -150,6 +153,20 @@ def test_one_flipped_byte_is_refused(address: str, behaviour: Behaviour, tmp_pat
     assert not list(tmp_path.glob("model.pt*")), "a wrong file is not kept to be resumed"
 
 
+def test_a_flipped_byte_is_refused_where_no_checksum_is_known(
+    address: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    """torch.save's archive has a CRC-32 of each member, as every zip archive (PKWARE's APPNOTE, 4.4.7)."""
+    flipped = bytearray(CONTENT)
+    flipped[len(CONTENT) // 2] ^= 1
+    behaviour.files["/w/model.pt"] = bytes(flipped)
+    with pytest.raises(
+        Unavailable, match=r"is not model\.pt: its archive is damaged: the checksum of .*data/0 is wrong"
+    ):
+        quickly(by_url(address), tmp_path)
+    assert not list(tmp_path.glob("model.pt*"))
+
+
 def test_a_missing_file_is_said_at_once(address: str, behaviour: Behaviour, tmp_path: Path) -> None:
     behaviour.files.clear()
     with pytest.raises(Unavailable, match=r"is not there \(HTTP 404\)"):
@@ -168,6 +185,44 @@ def test_without_a_network_it_says_so_at_once(tmp_path: Path, monkeypatch: pytes
         with pytest.raises(Unavailable, match="does not answer"):
             pull(item, tmp_path)
     assert time.monotonic() - started < 15, "not the 60 s of a hanging hub"
+
+
+def test_a_network_that_swallows_everything_is_given_up_after_one_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listener that accepts nobody and whose queue is full: connecting hangs, as behind a silent firewall."""
+    quick = httpx.Timeout(5.0, connect=0.3)
+    monkeypatch.setattr("models.fetch.remote.LISTING_TIMEOUT_S", 0.3)
+    client = httpx.Client(timeout=quick)
+    tried: list[str] = []
+    monkeypatch.setattr("models.fetch.store.Connection", lambda **options: Connection(client=client, **options))
+    monkeypatch.setattr("models.fetch.remote.get_token", lambda: None)
+    with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        place = silent.getsockname()
+        for filling in (first, second):
+            filling.setblocking(False)
+            filling.connect_ex(place)
+        address = f"http://127.0.0.1:{place[1]}"
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        stream = client.stream
+        monkeypatch.setattr(client, "stream", lambda *words, **more: tried.append(words[1]) or stream(*words, **more))
+        for item in (by_url(address), by_hub()):
+            with pytest.raises(Unavailable, match="does not answer"):
+                pull(item, tmp_path)
+    assert len(tried) == 1
+
+
+def test_offline_by_the_hubs_own_variable_is_said_without_asking(
+    address: str, behaviour: Behaviour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    close_session()
+    with pytest.raises(Unavailable, match="does not answer"):
+        quickly(by_hub(), tmp_path)
+    close_session()
+    assert not behaviour.asked
 
 
 def test_a_hub_model_is_pulled_at_the_commit_it_has(address: str, behaviour: Behaviour, tmp_path: Path) -> None:
@@ -191,6 +246,18 @@ def test_a_gated_model_says_what_to_accept_and_where_the_token_goes(
         quickly(by_hub(), tmp_path)
     monkeypatch.setattr("models.fetch.remote.get_token", lambda: "secret")
     assert quickly(by_hub(), tmp_path).is_dir()
+
+
+def test_a_gated_file_names_its_licence_and_where_the_token_goes(
+    address: str, behaviour: Behaviour, tmp_path: Path
+) -> None:
+    """The listing is open and the files are not, as on the hub."""
+    behaviour.token = "secret"
+    item = entry("plain", source=by_url(address).source.model_dump(), licence="Health AI terms")
+    with pytest.raises(
+        Unavailable, match=r"HTTP 401\): its licence is to be accepted first \(Health AI terms\).*HF_TOKEN"
+    ):
+        quickly(item, tmp_path)
 
 
 def test_a_repository_cannot_write_outside_its_folder(address: str, behaviour: Behaviour, tmp_path: Path) -> None:
