@@ -9,7 +9,7 @@ import pytest
 from published import ScriptedAgent, answer
 
 from agent.answer import Answer
-from evals.speed import ask, classify, memory, sessions
+from evals.speed import ask, classify, cold, memory, sessions
 from evals.speed.__main__ import benches, main
 from evals.speed.measured import Measured, Timing
 
@@ -57,6 +57,20 @@ def test_sessions_are_asked_alone_and_together_each_with_a_film_of_its_own() -> 
     assert len(films) == 1 + 4 + 4
     assert 1.5 < measured.ratio < 8, "four at once, each mostly waiting"
     assert measured.facts["p95_s_alone"] >= 0.05
+
+
+def test_cold_counts_processes_and_their_peak_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes are stand-ins that answer at once; the real ones are run by hand (docs/performance.md)."""
+    said = 'print(\'{"models": ["m"], "text": "t", "cpu_s": 0.5, "peak_mb": 70.2}\')'
+    monkeypatch.setattr(cold, "CHILD", f"import sys, time\ntime.sleep(0.3 * (sys.argv[2] == 'all'))\n{said}")
+    line = cold.measure(2).to_json("cold")
+    assert line["ratio"] > 1.5 and (line["processes"], line["peak_mb_needed"], line["same_text"]) == (4, 70, True)
+
+
+def test_gpu_memory_needs_a_gpu(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main(["gpu_memory"]) == 4
+    assert "needs a GPU of CUDA" in capsys.readouterr().err
 
 
 def test_memory_is_told_in_megabytes() -> None:
