@@ -241,7 +241,9 @@ def chat(
     if login is not None and not (user and password):
         raise BadArguments("The login is not of the form user:password.", "Set HILUM_CHAT_LOGIN=user:password.")
     settings = _settings(planner=planner, profile=profile)
-    launch(Agent(settings), settings, host=host, port=port, auth=(user, password) if login else None)
+    agent = Agent(settings)
+    agent.prefetch()
+    launch(agent, settings, host=host, port=port, auth=(user, password) if login else None)
 
 
 @cli.command("eval")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 
 from langchain_core.language_models import BaseChatModel
 
@@ -51,6 +52,11 @@ class Agent:
         self.tools = chosen.ready(self.models)
         self.memory = memory or Memory(self.settings.memory or IN_PROCESS)
         self.planner, self.planner_name = resolve(planner or self.settings.planner, self.settings)
+
+    def prefetch(self) -> list[Future[None]]:
+        """Begin to load what a first question may need: the small models of every tool, as far as there is room."""
+        tasks = dict.fromkeys(task for item in self.tools for task in item.needs)
+        return [self.models.prefetch(task, if_room=True) for task in tasks]
 
     def session(self, owner: str = "") -> Session:
         """A new conversation with no films.

@@ -240,9 +240,14 @@ class ModelPool:
             predictions.append(Prediction(output, card, entry.id, card.revision, elapsed_ms is None, elapsed_ms or 0.0))
         return predictions
 
-    def prefetch(self, task: Task, model_id: str | None = None) -> Future[None]:
-        """Load the model that would answer a task in the background; a failure is told when it is really needed."""
-        return self._ahead.submit(self._load, Task(task), model_id)
+    def prefetch(self, task: Task, model_id: str | None = None, *, if_room: bool = False) -> Future[None]:
+        """Load the model that would answer a task in the background; a failure is told when it is really needed.
+
+        Args:
+            task, model_id: as `predict` has them.
+            if_room: only a small one that puts no other out of memory (models.serving.PREFETCH_SHARE).
+        """
+        return self._ahead.submit(self._load, Task(task), model_id, if_room)
 
     def status(self) -> list[ModelStatus]:
         """Every model of the catalog, in its order. Loads nothing and imports no torch."""
@@ -274,10 +279,11 @@ class ModelPool:
             said.append(self.ask(Task.CLASSIFY, requests, model_id=member, timeout_s=left_s, cancelled=cancelled))
         return [ensemble.combined(entry, card, one) for one in zip(*said, strict=True)]
 
-    def _load(self, task: Task, model_id: str | None) -> None:
+    def _load(self, task: Task, model_id: str | None, if_room: bool) -> None:
         entry = self.resolve(task, model_id)
         for one in (self.catalog.get(member) for member in entry.members or (entry.id,)):
-            self._started().load(one, self.card(one.id))
+            if not if_room or self._started().has_room(one):
+                self._started().load(one, self.card(one.id))
 
     def _started(self) -> Serving:
         """Devices are looked up when the first model is needed: that imports torch."""

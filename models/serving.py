@@ -35,6 +35,10 @@ GPU_WAIT_S = 0.004
 """How long a batch on a GPU waits for more films. On a processor a larger batch gains little: none waits."""
 
 
+PREFETCH_SHARE = 0.1
+"""Share of a device's budget that a model may take to be loaded before anyone asks it. Our choice."""
+
+
 @dataclass
 class Waiting:
     """How long a caller is willing to wait.
@@ -67,6 +71,9 @@ class Serving(Protocol):
 
     def load(self, entry: CatalogEntry, card: ModelCard) -> None:
         """Make a model ready before it is asked."""
+
+    def has_room(self, entry: CatalogEntry) -> bool:
+        """Whether a model may be loaded before it is asked: it is small and puts no other out."""
 
     def loaded_on(self, model_id: str) -> tuple[str, ...]:
         """The devices that hold a model now."""
@@ -125,6 +132,16 @@ class LocalServing:
         """Load a model on the first device, if it is not loaded yet."""
         with self._use(entry, card, self.devices[0]):
             pass
+
+    def has_room(self, entry: CatalogEntry) -> bool:
+        """Whether a model takes at most PREFETCH_SHARE of the first device's budget, and that much is free."""
+        device = self.devices[0]
+        budget, wanted = self.placement.budget(device), self.numerics.bytes_of(entry, device)
+        if entry.worker is not None:
+            return False
+        return budget is None or (
+            wanted <= budget * PREFETCH_SHARE and self.placement.used_bytes(device) + wanted <= budget
+        )
 
     def loaded_on(self, model_id: str) -> tuple[str, ...]:
         """The devices that hold a model now."""

@@ -117,6 +117,11 @@ class RayServing:
         """Start a model's replicas, if they do not run yet; each loads its copy by itself."""
         self._handle(entry, card)
 
+    def has_room(self, entry: CatalogEntry) -> bool:
+        """False: replicas claim cores of a cluster and are made when somebody asks."""
+        del entry
+        return False
+
     def loaded_on(self, model_id: str) -> tuple[str, ...]:
         """("ray",) once the model's replicas run."""
         return self.devices if model_id in self._applications else ()

@@ -15,6 +15,8 @@ import pytest
 from catalog_entries import entry
 from conftest import MakeFilm
 
+from agent.core import Agent
+from agent.settings import Settings
 from imaging.failures import BadArguments, Unavailable
 from imaging.radiograph import Radiograph
 from models import pool as pool_module
@@ -268,6 +270,27 @@ def test_a_prefetched_model_is_there_when_needed(models: Models, tmp_path: Path,
     assert models.where() == [("a", "cpu")]
     pool.predict(Task.CLASSIFY, [make_film()])
     assert len(models.made) == 1
+
+
+def test_a_model_is_loaded_ahead_only_where_it_is_small_and_puts_none_out(
+    models: Models, tmp_path: Path, make_film: MakeFilm
+) -> None:
+    """Each model has 1 MB: a tenth of 10 MB is just small enough, and there is room for ten."""
+    pool = make_pool(tmp_path, memory_budget_mb=10)
+    pool.prefetch(Task.CLASSIFY, "a", if_room=True).result(timeout=5)
+    assert models.where() == [("a", "cpu")]
+    tight = make_pool(tmp_path, memory_budget_mb=9.9)
+    tight.prefetch(Task.CLASSIFY, "b", if_room=True).result(timeout=5)
+    assert models.where() == [("a", "cpu")], "it waits for its question"
+    tight.predict(Task.CLASSIFY, [make_film()], model_id="b")
+    assert models.where() == [("a", "cpu"), ("b", "cpu")]
+
+
+def test_the_models_of_all_tools_are_loaded_before_the_first_question() -> None:
+    agent = Agent(Settings(device="cpu", profile="embedded", planner="embedded"))
+    assert [job.exception(timeout=60) for job in agent.prefetch()].count(None) >= 3
+    loaded = {item.id for item in agent.models.status() if item.loaded}
+    assert {"embedded-classifier", "embedded-segmenter", "embedded-quality"} <= loaded
 
 
 def test_outputs_outlive_the_process_on_disk(models: Models, tmp_path: Path, make_film: MakeFilm) -> None:
