@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agent.settings import Settings
 
 from ui.terminal.model_commands import commands as model_commands
+from ui.terminal.session_commands import commands as session_commands
 
 EXIT_OUR_FAULT = 1
 
@@ -34,6 +35,7 @@ cli = typer.Typer(
     rich_markup_mode=None,
 )
 cli.add_typer(model_commands, name="models")
+cli.add_typer(session_commands, name="sessions")
 
 
 class ProfileName(StrEnum):
@@ -62,6 +64,9 @@ def ask(
     ],
     as_json: JsonOption = False,
     overlays: Annotated[Path | None, typer.Option(help="folder for the evidence pictures")] = None,
+    session: Annotated[
+        str | None, typer.Option(help="`new`: keep this conversation; an id: go on with it (`hilum sessions list`)")
+    ] = None,
     planner: PlannerOption = None,
     profile: ProfileOption = None,
 ) -> None:
@@ -70,15 +75,21 @@ def ask(
     from ui.terminal.answers import follow, print_answer, save_overlays
     from ui.terminal.given import films_and_question as parted
 
-    films, question = parted(films_and_question)
-    session = Agent(_settings(planner=planner, profile=profile)).session()
-    answer = follow(session.stream(question, films=films), _stderr())
+    settings = _settings(planner=planner, profile=profile)
+    if session is not None:
+        from ui.terminal.sessions import opened
+
+        conversation = opened(session, settings)
+    else:
+        conversation = Agent(settings).session()
+    films, question = parted(films_and_question, needed=not len(conversation.films))
+    answer = follow(conversation.stream(question, films=films), _stderr())
     if as_json:
         typer.echo(answer.model_dump_json())
     else:
         print_answer(answer, _stdout())
     if overlays is not None:
-        for path in save_overlays(answer, session.films, overlays):
+        for path in save_overlays(answer, conversation.films, overlays):
             typer.echo(f"overlay: {path}", err=True)
 
 
@@ -306,8 +317,9 @@ def _help_texts() -> dict[str, str]:
     runner = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
     names = [command.name or command.callback.__name__ for command in cli.registered_commands if command.callback]
     names += [
-        f"models {command.name or command.callback.__name__}"
-        for command in model_commands.registered_commands
+        f"{group} {command.name or command.callback.__name__}"
+        for group, commands in (("models", model_commands), ("sessions", session_commands))
+        for command in commands.registered_commands
         if command.callback
     ]
     return {name: runner.invoke(cli, [*name.split(), "--help"], prog_name="hilum").output for name in names}

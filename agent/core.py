@@ -66,6 +66,15 @@ class Agent:
         """
         return Session(self, owner)
 
+    def with_parts(self, planner: BaseChatModel, tools: Registry) -> Agent:
+        """This agent with another planner and other tools; models and settings are shared, its memory is its own.
+
+        Args:
+            planner: a LangChain chat model.
+            tools: all of them; those whose models are absent are left out.
+        """
+        return Agent(self.settings, planner=planner, tools=tools, models=self.models, memory=Memory())
+
     def reopen(self, session_id: str, owner: str = "") -> Session:
         """A conversation that the memory holds, with its films, evidence and turns.
 

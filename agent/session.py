@@ -205,8 +205,14 @@ class Session:
             running.stop()
 
     def transcript(self) -> Iterator[dict[str, Any]]:
-        """What happened in this session, line by line: the audit log, and what a replay needs."""
-        return self._memory.transcript(self.id)
+        """What happened in this session, line by line: the audit log, and what a replay needs.
+
+        Lines of a turn hold their evidence in `records`. It names films by their ids, and no patient.
+        """
+        for line in self._memory.transcript(self.id):
+            if line["kind"] == "turn":
+                line["records"] = [record.model_dump(mode="json") for record in self.ledger.records(line["evidence"])]
+            yield line
 
     @contextmanager
     def _one_turn(self) -> Iterator[Running]:

@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from langchain_core.load import dumpd
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, message_to_dict
 from langgraph.types import StreamMode
 
 from agent.answer import Answer, EvidenceStatus, Usage
@@ -106,7 +105,7 @@ class Turn:
         for message in messages:
             if node == "model" and isinstance(message, AIMessage):
                 self._last = message
-                self.replies.append(dumpd(message))
+                self.replies.append(message_to_dict(message))
                 self._usage = self._added(message)
 
     def over(self) -> str:
