@@ -110,9 +110,11 @@ class _Recorded(BaseChatModel):
         return "recorded"
 
     def skip(self, count: int) -> None:
+        """Leave out so many replies."""
         self.at += count
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> Runnable[Any, AIMessage]:
+        """Itself: what it calls is written down."""
         return self
 
     def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
