@@ -10,6 +10,7 @@ from agent.planner.sentences import Teller
 from agent.planner.wording import say
 from tools.contract import Finding, Status
 from tools.contract.wording import listed
+from tools.knowledge import with_signs
 
 SIDE_WEIGHT = 0.5
 """What a located side adds to, or takes from, a finding that is present; less than the finding itself."""
@@ -100,17 +101,20 @@ def _in_options(question: Question) -> set[str]:
 
 def _support(mention: Mention, film: str, teller: Teller) -> tuple[float, str] | None:
     """How far the evidence bears one statement out, in [-1, 1], and the words for it; None when nothing was said."""
-    rows = [row for row in teller.facts.about(mention.code, film) if row.status is not Status.NOT_ASSESSED]
+    codes = [code for code in with_signs([mention.code]) if teller.facts.assessed(code, film)]
+    codes = codes[:1] if mention.code in codes[:1] else codes
+    rows = [row for code in codes for row in teller.facts.about(code, film) if row.status is not Status.NOT_ASSESSED]
     if not rows:
         return None
     strength = sum(_strength(row) for row in rows) / len(rows)
+    reason = listed(dict.fromkeys(_reason(code, film, teller) for code in codes))
     if mention.denied:
-        return -strength, _reason(mention.code, film, teller)
-    found = teller.facts.side(mention.code, film)
+        return -strength, reason
+    found = teller.facts.side(codes[0], film)
     if mention.side and found and strength > 0:
         agrees = mention.side == found or found == "bilateral"
         strength += SIDE_WEIGHT if agrees else -2 * SIDE_WEIGHT
-    return strength, _reason(mention.code, film, teller)
+    return strength, reason
 
 
 def _strength(row: Finding) -> float:

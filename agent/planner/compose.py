@@ -90,6 +90,7 @@ def _presence(question: Question, teller: Teller, film: str) -> list[str]:
     for code in question.findings:
         lines.append(teller.presence(code, film, question.side, plain=plain))
         lines += teller.scores(code, film)
+        lines += teller.signs(code, film)
         if question.degree:
             lines.append(say("scope.severity", name=name_of(code)))
             teller.miss(say("scope.severity", name=name_of(code)))

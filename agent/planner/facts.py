@@ -59,6 +59,10 @@ class Facts:
         said = {f.status for f in about}
         return next(s for s in (Status.PRESENT, Status.UNCERTAIN, Status.ABSENT) if s in said)
 
+    def assessed(self, code: str, film: str) -> bool:
+        """Whether some tool could say something of a finding."""
+        return self.status(code, film) not in {None, Status.NOT_ASSESSED}
+
     def disagree(self, code: str, film: str) -> bool:
         """Whether tools disagree on a finding."""
         return bool(conflicts(self.about(code, film)))

@@ -10,6 +10,7 @@ from agent.planner.measuring import MEASURE, heart_arguments, seen_beside
 from agent.planner.offers import Offer, Offers
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from tools.contract import Status
+from tools.knowledge import with_signs
 
 LOCATED_MAX = 3
 """Findings per film that are located unasked; more would bury the answer."""
@@ -115,7 +116,8 @@ def merged_calls(calls: list[Call]) -> list[Call]:
 
 
 def _for_film(question: Question, film: str, tools: Offers) -> list[Call]:
-    look = Call("classify", {"image_id": film} | ({"findings": list(question.findings)} if question.findings else {}))
+    codes = with_signs(question.findings)
+    look = Call("classify", {"image_id": film} | ({"findings": codes} if codes else {}))
     measure = Call(MEASURE, {"image_id": film} | heart_arguments(tools))
     everything = Call("classify", {"image_id": film})
     if question.kind is Kind.SEGMENT:
@@ -127,7 +129,7 @@ def _for_film(question: Question, film: str, tools: Offers) -> list[Call]:
         return [everything, measure, Call("report", {"image_id": film})]
     if question.kind in LOOKS_AT_ALL:
         return [everything, measure]
-    return [look, measure] if not question.findings or "cardiomegaly" in question.findings else [look]
+    return [look, measure] if not codes or "cardiomegaly" in codes else [look]
 
 
 def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:

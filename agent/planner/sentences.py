@@ -14,6 +14,7 @@ from agent.planner.wording import say
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status
 from tools.contract.wording import listed, sentence_case
+from tools.knowledge import with_signs
 
 CAVEATS_MAX = 2
 """Caveats told unasked; all of them stand in the evidence."""
@@ -104,6 +105,14 @@ class Teller:
             key = "measured" if all(f.score_kind is ScoreKind.MEASUREMENT for f in about) else "uncertain"
             return say(f"presence.{key}", cite=ids, **words)
         return self._unassessed(code, film)
+
+    def signs(self, code: str, film: str) -> list[str]:
+        """What the evidence says of what a film may show of a finding that is itself not assessed."""
+        if self.facts.assessed(code, film):
+            return []
+        told = [sign for sign in with_signs([code])[1:] if self.facts.assessed(sign, film)]
+        lines = [self.presence(sign, film, None, plain=True) for sign in told]
+        return [say("presence.signs", name=name_of(code)), *lines] if lines else []
 
     def only_flagged(self, code: str, film: str) -> bool:
         """Called present by nothing but probabilities under one half: more films flagged so lack it than have it."""

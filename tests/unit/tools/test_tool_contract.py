@@ -14,7 +14,10 @@ from tools.contract.results import SUMMARY_MAX_CHARACTERS
 from tools.contract.tool import installed
 
 TOOLS = list(installed())
-OURS = {"classify", "segment", "measure", "ground", "report", "quality", "enhance", "suppress_bone", "generate"}
+OURS = {
+    "classify", "segment", "measure", "ground", "report", "quality", "enhance", "suppress_bone", "generate",
+    "read_report",
+}  # fmt: skip
 MORE = {"ground": {"finding": "effusion"}}
 EFFUSION = "effusion:left:800ml"
 
