@@ -90,6 +90,12 @@ class Numerics:
         held = entry.memory_mb.get(self.held_as(entry, device), max(entry.memory_mb.values()))
         return int(held * 1_000_000)
 
+    def key(self) -> str:
+        """What tells outputs of these formats from those of others; empty for the defaults."""
+        usual = Numerics()
+        formats = (self.cpu_dtype, self.gpu_dtype)
+        return "" if formats == (usual.cpu_dtype, usual.gpu_dtype) else "/".join(formats)
+
     def facts(self, entry: CatalogEntry) -> dict[str, dict[str, object]]:
         """How a model is kept and computes on each kind of device, JSON-ready: "cpu" and "cuda" -> dtype, mb, products.
 

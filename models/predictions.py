@@ -42,13 +42,19 @@ class Prediction:
 
 @dataclass(frozen=True)
 class PredictionKey:
-    """What makes two predictions the same; `question` is a Question's key, empty where nothing was asked."""
+    """What makes two predictions the same.
+
+    Attributes:
+        question: a Question's key, empty where nothing was asked.
+        numerics: Numerics.key() of the number formats, empty for the usual ones.
+    """
 
     film_id: str
     model_id: str
     revision: str
     task: Task
     question: str = ""
+    numerics: str = ""
 
 
 class PredictionCache:

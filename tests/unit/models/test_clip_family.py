@@ -18,6 +18,7 @@ from transformers import AutoTokenizer, BertConfig, SiglipConfig, SiglipImagePro
 
 from imaging.failures import BadArguments, Unavailable
 from imaging.radiograph import Radiograph
+from models.numerics import Numerics
 from models.outputs import Embedding, Heatmaps, ScoreKind, Scores, Task
 from models.pool import ModelPool
 from models.request import Question, Request
@@ -118,6 +119,19 @@ def open_clip_share(root: Path, film: Radiograph) -> np.ndarray:
         seen = model.encode_image(transform(rgb(film))[None], normalize=True)
         logits = model.logit_scale.exp() * seen @ model.encode_text(tokens, normalize=True).T
     return torch.softmax(logits.reshape(len(PHRASES), 2), dim=1)[:, 0].numpy()
+
+
+@pytest.mark.parametrize("model_id", [SIGLIP, BIOMEDCLIP])
+def test_scores_and_heatmaps_in_bfloat16_are_nearly_the_same(model_id: str, root: Path, make_film: MakeFilm) -> None:
+    """As on a GPU. Expected: those of float32, to the 8 bits that bfloat16 keeps."""
+    film, asked = make_film(1, (60, 80)), Question(phrases=PHRASES)
+    half = pool_of(root, model_id, Numerics(cpu_dtype="bfloat16"))
+    for task in (Task.ZERO_SHOT, Task.PHRASE):
+        [ours] = half.predict(task, [film], question=asked)
+        [theirs] = loaded(root, model_id).predict(task, [film], question=asked)
+        assert isinstance(ours.output, Scores | Heatmaps) and isinstance(theirs.output, Scores | Heatmaps)
+        np.testing.assert_allclose(ours.output.values, theirs.output.values, atol=2e-2)
+        assert ours.output.values.dtype == np.float32
 
 
 @pytest.mark.parametrize(("model_id", "share"), [(SIGLIP, siglip_share), (BIOMEDCLIP, open_clip_share)])

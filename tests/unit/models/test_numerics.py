@@ -143,6 +143,13 @@ def test_a_small_network_takes_half_the_memory_on_a_gpu_and_is_never_quantised()
     assert Numerics(cpu_dtype="bfloat16").bytes_of(densenet, "cpu") == 14.1e6
 
 
+def test_an_output_of_one_format_is_not_given_for_another(tmp_path: Path, make_film: MakeFilm) -> None:
+    film = make_film(6)
+    for numerics, cached in ((Numerics(), False), (Numerics("bfloat16"), False), (Numerics(compiled=False), True)):
+        pool = ModelPool(device="cpu", profile="embedded", cache_dir=tmp_path, numerics=numerics)
+        assert pool.predict(Task.CLASSIFY, [film])[0].cached is cached
+
+
 @pytest.mark.parametrize("wrong", [{"cpu_dtype": "float16"}, {"gpu_dtype": "int3"}])
 def test_an_unknown_format_names_the_known_ones_raises(wrong: dict[str, str]) -> None:
     with pytest.raises(BadArguments, match=r"dtype is '.*Use "):

@@ -11,6 +11,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from models.catalog import Catalog, CatalogEntry
+from models.numerics import Numerics
 from models.pool import ModelPool
 
 WORDS = (
@@ -46,8 +47,8 @@ def folder(root: Path, model_id: str) -> Path:
     return made
 
 
-def pool_of(root: Path, model_id: str, **changes: object) -> ModelPool:
+def pool_of(root: Path, model_id: str, numerics: Numerics | None = None, **changes: object) -> ModelPool:
     """A pool whose only model is a shipped entry, read from `root` on the processor."""
     small: dict[str, object] = {"memory_mb": {"float32": 1}}
     entry = CatalogEntry.model_validate({**SHIPPED.get(model_id).model_dump(), **small, **changes})
-    return ModelPool(Catalog([entry]), device="cpu", model_dir=root, profile="full")
+    return ModelPool(Catalog([entry]), device="cpu", model_dir=root, profile="full", numerics=numerics)
