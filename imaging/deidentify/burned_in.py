@@ -1,8 +1,8 @@
 """Text and side markers burned into a film: where they may be. A help to a person who looks, not a proof of absence.
 
 With the program `tesseract` on the path its words are used too. The detector of our own looks for what film labels
-have in common: white glyphs of even brightness and thin strokes that end sharply against a darker ground. It misses
-grey, black, handwritten and very small or large text, and text over bright anatomy.
+have in common: white glyphs of even brightness and thin strokes that end sharply against a darker ground, and lines of
+black ones. It misses grey, handwritten and very small or large text, and text over bright anatomy.
 """
 
 from __future__ import annotations
@@ -64,6 +64,13 @@ LINE_WHITE = 0.7
 LINE_WIDEST = 8.0
 """Width over height of such a piece, at most: a word whose letters touch."""
 
+DARK_NEIGHBOURS = 2
+"""Fewest others in line with a black glyph: vessels and edges between ribs look like single ones."""
+
+BLOCK_GAP = (0.9, 2.5)
+"""Boxes one above another closer than the first many heights of the lower one of the two, or side by side closer than
+the second, are one block of text: what lies between them is the line or the word that was missed."""
+
 MARGIN = 0.25
 """Share of a glyph's height by which a box is widened, so that nothing readable stands out."""
 
@@ -84,11 +91,12 @@ def find_text(pixels: FilmArray) -> list[Box]:
     Args:
         pixels: float32 [H, W] in [0, 1], 1 white.
     """
-    return _merged([*_find_glyphs(pixels), *_find_words(pixels)], pixels.shape)
+    dark = _find_glyphs(np.asarray(1 - pixels, dtype=np.float32), DARK_NEIGHBOURS)
+    return _joined(_merged([*_find_glyphs(pixels), *dark, *_find_words(pixels)], pixels.shape))
 
 
-def _find_glyphs(pixels: FilmArray) -> list[Box]:
-    """Boxes of lines of glyphs, and of single glyphs near a border."""
+def _find_glyphs(pixels: FilmArray, neighbours: int = 0) -> list[Box]:
+    """Boxes of lines of white glyphs with that many others in line; with 0, of single ones near a border as well."""
     height, width = pixels.shape
     side = min(height, width)
     low, high = (max(GLYPH_MIN_PIXELS, GLYPH_HEIGHT[0] * side), GLYPH_HEIGHT[1] * side)
@@ -105,7 +113,12 @@ def _find_glyphs(pixels: FilmArray) -> list[Box]:
             glyphs.append((rows.start, columns.start, rows.stop, columns.stop))
     if len(glyphs) > MAX_GLYPHS:
         return []
-    sure = [glyph for glyph in glyphs if _near_border(glyph, (height, width)) or _neighbours(glyph, glyphs)]
+    alone = [not neighbours and _near_border(glyph, (height, width)) for glyph in glyphs]
+    sure = [
+        glyph
+        for glyph, may_stand_alone in zip(glyphs, alone, strict=True)
+        if may_stand_alone or len(_neighbours(glyph, glyphs)) >= max(neighbours, 1)
+    ]
     return [_widened(glyph) for glyph in _completed(pixels, sure)]
 
 
@@ -227,3 +240,23 @@ def _merged(boxes: list[Box], shape: tuple[int, ...]) -> list[Box]:
         else:
             merged.append((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
     return sorted(merged)
+
+
+def _joined(boxes: list[Box]) -> list[Box]:
+    """Boxes that belong to one block of text as one, from the top down; see BLOCK_GAP."""
+    joined: list[Box] = []
+    for box in boxes:
+        while partner := next((other for other in joined if _one_block(box, other)), None):
+            joined.remove(partner)
+            (top, left, bottom, right), other = box, partner
+            box = (min(top, other[0]), min(left, other[1]), max(bottom, other[2]), max(right, other[3]))
+        joined.append(box)
+    return sorted(joined)
+
+
+def _one_block(box: Box, other: Box) -> bool:
+    """Whether two boxes are lines of one block, or parts of one line."""
+    height = min(box[2] - box[0], other[2] - other[0])
+    apart = max(box[0], other[0]) - min(box[2], other[2]), max(box[1], other[1]) - min(box[3], other[3])
+    above, beside = (gap * height for gap in BLOCK_GAP)
+    return (apart[1] < 0 and apart[0] <= above) or (apart[0] <= -height / 2 and apart[1] <= beside)

@@ -28,7 +28,7 @@ from imaging.deidentify.burned_in import find_text
 from imaging.deidentify.header import Log
 from imaging.deidentify.pixels import clean_pixels
 from imaging.failures import BadArguments, FilmRefused
-from imaging.phantom import PhantomSpec, make_phantom
+from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom
 
 KEY = b"a key of the tests, and of no use elsewhere"
 CANARY = "CANARY"
@@ -293,6 +293,35 @@ def test_a_film_without_text_has_few_boxes() -> None:
     for seed in (1, 2):
         film = make_phantom(PhantomSpec(seed=seed, size=384, marker=False)).radiograph
         assert len(find_text(film.pixels)) <= 1
+
+
+@functools.cache
+def signed(seed: int) -> PhantomFilm:
+    return make_phantom(PhantomSpec(seed=seed, size=768, name_block=True, texts=("12:30 DR. MUELLER",)))
+
+
+@pytest.mark.parametrize("black", [False, True])
+def test_no_letter_of_a_name_block_stands_outside_the_boxes(black: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expected: every inked pixel of the block that the phantom says it burned in, by our own detector alone."""
+    monkeypatch.setenv("PATH", "")
+    for seed in (0, 4):
+        film = signed(seed)
+        pixels = film.radiograph.pixels
+        uncovered = pixels > 0.8
+        for top, left, bottom, right in find_text(np.asarray(1 - pixels if black else pixels)):
+            uncovered[int(top) : int(bottom), int(left) : int(right)] = False
+        for entry in film.annotations[1:]:
+            top, left, bottom, right = entry["box"]
+            assert not uncovered[top:bottom, left:right].any(), (seed, entry["text"])
+
+
+def test_installed_tesseract_reads_a_label() -> None:
+    if shutil.which("tesseract") is None:
+        pytest.skip("tesseract is not installed (Debian package tesseract-ocr)")
+    picture = Image.new("L", (600, 300), 60)
+    ImageDraw.Draw(picture).text((150, 130), "MUSTERMANN ERIKA 1961", fill=150, font=ImageFont.load_default(28))
+    found = find_text(np.asarray(picture, np.float32) / 255)  # grey: nothing that our own detector would see
+    assert len(found) == 1 and found[0][0] < 140 and found[0][1] < 160 and found[0][2] > 155 and found[0][3] > 440
 
 
 def test_tesseract_is_used_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
