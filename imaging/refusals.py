@@ -21,6 +21,7 @@ REFUSALS: dict[str, str] = {
     "unsupported": "Convert it to uncompressed DICOM (dcmdjpeg, dcmconv) or to 16-bit PNG.",
     "decode": "The file is damaged or contradicts its own header; export it again, uncompressed if possible.",
     "exists": "Give another place, or remove what is there.",
+    "duplicate": "Nothing needs to be done.",
     "store_full": "Remove films, start a new session, or raise the limit of the store.",
 }
 """kind -> what to do next, when nothing more particular is known."""

@@ -99,6 +99,9 @@ SEQUENCES = frozenset(
 )
 """Sequences whose items are gone through by the same rules; an item that comes out empty is dropped."""
 
+EMPTIED_SEQUENCES = frozenset({"AcquisitionContextSequence"})
+"""Type 2 sequences of DX objects (PS3.3 C.7.6.14): left empty, without their items, so that the object stays valid."""
+
 DATES = frozenset({"StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"})
 DATE_TIMES = frozenset({"AcquisitionDateTime"})
 TIMES = frozenset({"StudyTime", "SeriesTime", "AcquisitionTime", "ContentTime"})

@@ -197,7 +197,8 @@ def deidentify_all(
         mask_text: as in `deidentify`.
 
     Returns:
-        One outcome per file as it is done: written, or refused with the reason.
+        One outcome per file as it is done: written, or refused with the reason, `duplicate` for a film that came
+        before.
 
     Raises:
         BadArguments: the folder lies inside one of the paths.
@@ -205,6 +206,7 @@ def deidentify_all(
     secret, root = _key(key), Path(folder)
     if any(root.resolve().is_relative_to(Path(path).resolve()) for path in paths):
         raise BadArguments("The folder to write to lies inside what is read.", "Give a folder elsewhere.")
+    done: dict[Path, str] = {}
     for content in contents(paths):
         if content.data is None:
             yield FileOutcome(content.name, refused=content.refused)
@@ -213,7 +215,10 @@ def deidentify_all(
             written, result = deidentify_bytes(content.data, secret, mask_text=mask_text)
             suffix = ".png" if result.dataset is None else ".dcm"
             target = root / result.patient / result.study / f"{result.instance}{suffix}"
+            if done.get(target) == result.film_id:
+                raise refusal("duplicate", "The same film came before, and is written.")
             _write(target, written)
+            done[target] = result.film_id
         except FilmRefused as refused:
             yield FileOutcome(content.name, refused=refused)
         else:

@@ -118,6 +118,8 @@ def _element(
     """What remains of one element, and the action to note ("" for kept as it was)."""
     if element.tag.is_private or not _may_stay(name) or not elements.fits(element):
         return None, "X"
+    if name in allowlist.EMPTIED_SEQUENCES and element.VR == "SQ":
+        return _made(name, Sequence()), "Z" if element.value else ""
     if name in allowlist.SEQUENCES:
         if element.VR != "SQ" or depth >= MAX_DEPTH:
             return None, "X"
@@ -159,7 +161,8 @@ def _may_stay(name: str) -> bool:
     return (
         name in allowlist.TERMS
         or name in allowlist.PATTERNS
-        or name in allowlist.UIDS | allowlist.CLASS_UIDS | allowlist.SEQUENCES | allowlist.BULK
+        or name in allowlist.UIDS | allowlist.CLASS_UIDS | allowlist.BULK
+        or name in allowlist.SEQUENCES | allowlist.EMPTIED_SEQUENCES
         or name in allowlist.COUNTS | allowlist.MEASURES
         or name in allowlist.DATES | allowlist.DATE_TIMES | allowlist.TIMES
     )

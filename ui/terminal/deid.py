@@ -17,9 +17,9 @@ def run_deid(source: Path, folder: Path, mask_text: bool, as_json: bool, console
 
     Input names may hold a patient's name, so a file is called by its place in the input.
     """
-    refused = 0
+    refused = False
     for number, outcome in enumerate(deidentify_all([source], folder, mask_text=mask_text), start=1):
-        refused += outcome.refused is not None
+        refused |= outcome.refused is not None and outcome.refused.kind != "duplicate"
         if as_json:
             typer.echo(json.dumps({"input": number, **_facts(outcome)}))
         else:
@@ -37,7 +37,7 @@ def _facts(outcome: FileOutcome) -> dict[str, object]:
 
 def _words(number: int, outcome: FileOutcome) -> str:
     if outcome.refused is not None:
-        return f"{number}: refused: {outcome.refused}"
+        return f"{number}: not written: {outcome.refused}"
     if outcome.result is None:
         raise RuntimeError("a file that was neither written nor refused")
     removed = ", ".join(f"{keyword} ({action})" for keyword, action in outcome.result.removed) or "nothing"

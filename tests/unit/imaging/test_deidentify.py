@@ -29,6 +29,7 @@ from imaging.deidentify.header import Log
 from imaging.deidentify.pixels import clean_pixels
 from imaging.failures import BadArguments, FilmRefused
 from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom
+from imaging.phantom.files import dataset
 
 KEY = b"a key of the tests, and of no use elsewhere"
 CANARY = "CANARY"
@@ -262,6 +263,20 @@ def test_dcmtk_reads_what_is_written(tmp_path: Path) -> None:
     assert "PatientIdentityRemoved" in said.stdout and CANARY not in said.stdout
 
 
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools are not installed")
+@pytest.mark.parametrize("modality", ["DX", "CR"])
+def test_a_valid_film_stays_valid(tmp_path: Path, modality: str) -> None:
+    made = dataset(make_phantom(PhantomSpec(seed=5, size=64)), modality=modality)
+    item = Dataset()
+    item.TextValue = CANARY
+    made.AcquisitionContextSequence = Sequence([item])
+    written, result = deidentify_bytes(films.part10(made), KEY)
+    (tmp_path / "out.dcm").write_bytes(written)
+    said = subprocess.run(["dciodvfy", "-new", tmp_path / "out.dcm"], capture_output=True, text=True, check=False)
+    assert "Error" not in said.stderr + said.stdout
+    assert CANARY.encode() not in written and ("AcquisitionContextSequence", "Z") in result.removed
+
+
 @functools.cache
 def labelled(text: str = "MUSTER ANNA 1942", size: int = 24) -> np.ndarray:
     """A phantom's pixels as uint16 of 12 bits [H, W] with a line of white text at the top left."""
@@ -349,12 +364,19 @@ def test_folders_and_archives_are_written_under_hashed_names(tmp_path: Path) -> 
     (source / "note.txt").write_text("hello there")
     with zipfile.ZipFile(source / "sub" / "more.zip", "w") as archive:
         archive.writestr("Anna2.png", films.picture(films.ramp(8).astype(np.uint8)))
+    (source / "Anna_again.dcm").write_bytes((source / "Anna.dcm").read_bytes())
     outcomes = list(deidentify_all([source], tmp_path / "out", KEY))
-    assert [outcome.refused.kind if outcome.refused else "" for outcome in outcomes] == ["", "not_an_image", ""]
+    refused = [outcome.refused.kind if outcome.refused else "" for outcome in outcomes]
+    assert refused == ["", "duplicate", "not_an_image", ""]
     names = [str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")]
     assert sum(name.endswith((".dcm", ".png")) for name in names) == 2 and "nna" not in "".join(names)
     again = list(deidentify_all([source], tmp_path / "out", KEY))
-    assert [outcome.refused.kind for outcome in again if outcome.refused] == ["exists", "not_an_image", "exists"]
+    assert [outcome.refused.kind for outcome in again if outcome.refused] == [
+        "exists",
+        "exists",
+        "not_an_image",
+        "exists",
+    ]
 
 
 def test_output_inside_the_input_is_refused(tmp_path: Path) -> None:
