@@ -224,7 +224,7 @@ def _seen(question: Question, teller: Teller, film: str) -> list[str]:
 
 
 def _missing(question: Question, teller: Teller) -> str:
-    given = {"image_id", "image_ids", "text"} if question.films else {"text"}
+    given = {"image_id", "image_ids", "question"} if question.films else {"question"}
     return listed(name.replace("_", " ") for name in sorted(teller.tools[question.tool].required - given))
 
 

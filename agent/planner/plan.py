@@ -77,7 +77,8 @@ def _by_words(question: Question, offer: Offer) -> list[Call]:
         "structures": list(question.structures),
         "tasks": list(question.tasks),
         "side": question.side,
-        "text": question.text,
+        "question": question.text,
+        **dict(question.given),
     }
     given = {name: value for name, value in known.items() if name in offer.arguments and value}
     each = [given]

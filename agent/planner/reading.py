@@ -21,7 +21,8 @@ from agent.planner.naming import (
     with_originals,
     with_role,
 )
-from agent.planner.offers import Offers, asked_for
+from agent.planner.offers import FILM_ARGUMENTS, Offers, asked_for
+from agent.planner.pasted import TextAsked, asked_of_text
 from imaging.radiograph import DerivedKind
 from tools.knowledge import structures
 from tools.knowledge.measured import asked_of
@@ -112,6 +113,7 @@ class Question:
         by_default: names no film; `films` are those it is about then.
         tool: of kind TOOL, the tool whose own words it uses.
         tasks: codes of the measurements it names (tools.knowledge.measured), the longest phrase first.
+        given: (argument, text) that the user gave the tool to work on.
     """
 
     kind: Kind
@@ -127,6 +129,7 @@ class Question:
     by_default: bool = False
     tool: str = ""
     tasks: tuple[str, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
 
 
 @cache
@@ -149,6 +152,9 @@ def read(
     """
     offered = tools or {}
     stem, options = _options(text)
+    asked = None if options else asked_of_text(text, offered, _longest_intent(_words(text)))
+    if asked is not None:
+        return [_of_text(asked, text, films, added, previous, offered)]
     if options:
         question = _read_one(stem or text, films, added, previous, {})
         about = tuple(m for option in options for m in option.mentions)
@@ -162,6 +168,20 @@ def read(
     if len(questions) > 1:
         questions = [q for q in questions if q.kind is not Kind.UNCLEAR] or questions[:1]
     return questions or [Question(Kind.UNCLEAR, text)]
+
+
+def _of_text(
+    asked: TextAsked, message: str, films: Films, added: list[str], previous: Question | None, tools: Offers
+) -> Question:
+    """A question that is put to a tool that works on a text; it is about films only where that tool takes one."""
+    question = Question(Kind.TOOL, message, tool=asked.tool, given=tuple(asked.texts.items()))
+    takes_film = bool(FILM_ARGUMENTS & tools[asked.tool].arguments)
+    return _about_films(question, _words(message), films, added, previous) if takes_film else question
+
+
+def _longest_intent(words: list[str]) -> int:
+    """Length in words of the longest phrase of any intent that stands in the words."""
+    return max(longest(words, intent["phrases"]) for intent in vocabulary()["intent"])
 
 
 def _read_one(text: str, films: Films, added: list[str], previous: Question | None, tools: Offers) -> Question:
@@ -224,10 +244,9 @@ def _beside_originals(question: Question, films: Films) -> Question:
 def _kind(words: list[str], findings: tuple[str, ...], tools: Offers) -> tuple[Kind, str]:
     """What is asked, and the tool whose words were used if those say more than the words of every other intent."""
     tool, length = asked_for(words, tools)
-    intents = vocabulary()["intent"]
-    if length > max(longest(words, intent["phrases"]) for intent in intents):
+    if length > _longest_intent(words):
         return Kind.TOOL, tool
-    found = next((Kind(intent["kind"]) for intent in intents if has_any(words, intent["phrases"])), None)
+    found = next((Kind(i["kind"]) for i in vocabulary()["intent"] if has_any(words, i["phrases"])), None)
     if findings and found in {None, *BESIDE_A_FINDING}:
         return Kind.PRESENCE, ""
     return found or Kind.UNCLEAR, ""

@@ -27,12 +27,14 @@ class SectionSpan:
         kind: indication, technique, comparison, findings, impression, recommendation, or "" for text under no heading.
         heading: as written.
         start, end: [start, end) of its text, without the heading.
+        begin: where its heading begins.
     """
 
     kind: str
     heading: str
     start: int
     end: int
+    begin: int
 
 
 def sections(text: str, language: Language) -> list[SectionSpan]:
@@ -46,10 +48,9 @@ def sections(text: str, language: Language) -> list[SectionSpan]:
     ]
     marks = sorted({mark[0]: mark for mark in reversed(marks)}.values())
     begins = [*(mark[0] for mark in marks), len(text)]
-    found = [SectionSpan("", "", 0, begins[0])]
-    found += [
-        SectionSpan(kind, heading, start, end) for (_, start, heading, kind), end in zip(marks, begins[1:], strict=True)
-    ]
+    found = [SectionSpan("", "", 0, begins[0], 0)]
+    for (begin, start, heading, kind), end in zip(marks, begins[1:], strict=True):
+        found.append(SectionSpan(kind, heading, start, end, begin))
     return [section for section in found if text[section.start : section.end].strip(" \n\t:.")]
 
 

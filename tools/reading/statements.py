@@ -155,7 +155,7 @@ class _Parsed:
 
     def _statement(self, n: int, section: str, number: int, before: int) -> Statement:
         item, span = self.findings[n], self.spans[n]
-        judged = Judged(Stated.ABSENT, "normal") if self._normal[n] else self._sentence.judge(span)
+        judged = self._judged(n)
         severity, change = (self._graded(n, table, judged) for table in (self._cues.severity, self._cues.change))
         size = self._size(item)
         said = [Modifier(kind, grade.name, *at_words(self._piece, (grade.start, grade.end)))
@@ -178,6 +178,16 @@ class _Parsed:
             section=section,
             sentence=number,
         )
+
+    def _judged(self, n: int) -> Judged:
+        """What is said of a finding: a question states nothing, and "?pneumonia" asks for it."""
+        if self._normal[n]:
+            return Judged(Stated.ABSENT, "normal")
+        if self._words[-1] == "?":
+            return Judged(Stated.UNSTATED, "?")
+        if self._words[self.spans[n][0] - 1] == "?" and self.spans[n][0]:
+            return Judged(Stated.UNCERTAIN, "?", Hedge.POSSIBLE)
+        return self._sentence.judge(self.spans[n])
 
     def _graded(self, n: int, table: dict[str, str], judged: Judged) -> Graded | None:
         """A degree or change of what is stated or doubted; of what is denied, only that it resolved."""

@@ -53,6 +53,8 @@ def said(text: str, language: str = "en") -> dict[str, Stated]:
         ("Anterior cervical fusion.", {"postoperative_change": PRESENT}),
         ("Lungs are hyperinflated, suggesting emphysema.", {"hyperinflation": PRESENT, "emphysema": UNCERTAIN}),
         ("COPD.", {"copd": PRESENT}),
+        ("Is there a nodule?", {"nodule": UNSTATED}),
+        ("Left base opacity ?pneumonia", {"lung_opacity": PRESENT, "pneumonia": UNCERTAIN}),
     ],
 )  # fmt: skip
 def test_what_a_sentence_says(text: str, meant: dict[str, Stated]) -> None:
