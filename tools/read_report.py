@@ -14,7 +14,7 @@ from tools.contract import BadArguments, Result, ToolArguments, ToolContext, too
 from tools.contract.wording import listed, summarise
 from tools.knowledge import Language, findings
 from tools.reading import read
-from tools.reading.labels import LABEL_SETS, Value, code_of, labels_of, ontology_labels, own_labels
+from tools.reading.labels import LABEL_SETS, NO_FINDING, NORMAL, Value, code_of, labels_of, ontology_labels, own_labels
 from tools.reading.report import Entity, Relation, ReportFinding, entities_of, summed_up
 
 TEXT_MAX_CHARACTERS = 20_000
@@ -72,11 +72,16 @@ def _sentences(data: ReadReportData) -> list[str]:
     given = [
         f"{value.value.replace('_', ' ')} {listed(labels)}"
         for value in (Value.PRESENT, Value.UNCERTAIN, Value.ABSENT)
-        if (labels := [label for label, each in data.labels.items() if each is value])
+        if (labels := [label for label, each in data.labels.items() if each is value and _worth_telling(label, each)])
     ]
     if data.label_set != "ontology":
         said.append(f"By the {SET_NAMES[data.label_set]} labels: {'; '.join(given) or 'none is mentioned'}.")
     return said
+
+
+def _worth_telling(label: str, value: Value) -> bool:
+    """That a report is *not* one without findings goes without saying beside its findings."""
+    return label not in {NO_FINDING, NORMAL} or value is Value.PRESENT
 
 
 @tool(

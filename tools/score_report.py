@@ -56,7 +56,8 @@ def _sentences(data: ScoreReportData) -> list[str]:
         for kind, word in KIND_WORDS.items()
         if any(row.kind is kind for row in rows)
     ]
-    said.append(f"Of {len(rows)} findings: {listed(counts)}." if rows else "Neither report states a finding.")
+    of = f"{len(rows)} finding{'' if len(rows) == 1 else 's'}"
+    said.append(f"Of {of}: {listed(counts)}." if rows else "Neither report states a finding.")
     for kind, word in KIND_WORDS.items():
         if kind is DifferenceKind.AGREED:
             continue

@@ -11,14 +11,17 @@ from imaging.failures import BadArguments
 def films_and_question(words: Sequence[str], *, needed: bool = True) -> tuple[list[Path], str]:
     """The films and the question of `hilum ask`, whose question stands first or last.
 
-    `needed` says whether there must be a film, which a conversation that has some already can do without.
+    It is the one that names no file; where that holds for both ends, the one with a space in it, else the last. A
+    question of several words may stand alone: it may paste a report, or ask what a word means.
 
-    It is the one that names no file; where that holds for both ends, the one with a space in it, else the last.
+    Args:
+        words: as given.
+        needed: whether a single word must be a film, as in a conversation that has none yet.
 
     Raises:
         BadArguments: there is no film or no question among them.
     """
-    if not needed and len(words) == 1:
+    if len(words) == 1 and (not needed or (" " in words[0].strip() and not _exists(words[0]))):
         return [], words[0]
     ends = [place for place in (len(words) - 1, 0) if not _exists(words[place])] if len(words) > 1 else []
     if not ends:

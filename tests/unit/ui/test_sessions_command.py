@@ -60,6 +60,7 @@ def test_another_owners_session_is_not_there(kept: str) -> None:
 
 
 def test_kept_conversation_needs_no_film_on_the_command_line() -> None:
-    assert films_and_question(["And on the right?"], needed=False) == ([], "And on the right?")
+    assert films_and_question(["effusion?"], needed=False) == ([], "effusion?")
+    assert films_and_question(["Label this report: no effusion"]) == ([], "Label this report: no effusion")
     with pytest.raises(BadArguments, match="No film"):
-        films_and_question(["And on the right?"])
+        films_and_question(["effusion?"])
