@@ -185,8 +185,9 @@ def _is_kind_of(code: str, broader: str) -> bool:
 
 
 def _numbers_borne_out(sentence: str, cited: list[Evidence]) -> bool:
-    given = {n for record in cited for n in _numbers_of(record)}
-    for text in NUMBER.findall(sentence):
+    stated = NUMBER.findall(sentence)
+    given = {n for record in cited for n in _numbers_of(record)} if stated else set()
+    for text in stated:
         decimals = len(text.partition(".")[2])
         value = float(text)
         half = 0.5 * 10.0**-decimals + 1e-9

@@ -111,6 +111,7 @@ def read(text: str, language: Language | None = None, own: tuple[str, ...] = ())
     return Reading(text, told, tuple(parts), tuple(found))
 
 
+@lru_cache(maxsize=READINGS_KEPT)
 def language_of(text: str) -> Language:
     """The language whose common words and names cover most of a text; English where none does better."""
     words = tokens(text)
