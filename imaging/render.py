@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,10 +45,13 @@ ROLES: dict[str, str] = {
     "right_clavicle": "orange",
     "finding": "vermillion",
     "measure": "yellow",
-    "reference": "sky",
+    "reference": "green",
     "uncertain": "purple",
 }
 """What a colour stands for, where it always stands for the same; any other overlay takes the next free colour."""
+
+DASH_SHARE = 1 / 60
+"""Length of a dash, and of the gap after it, as a share of the film's shorter side."""
 
 FILL_OPACITY = 0.18
 """Of a mask's inside: the lung markings under it must stay readable."""
@@ -85,18 +89,27 @@ PANEL = (0, 0, 0, 170)
 
 @dataclass(frozen=True)
 class Style:
-    """Sizes in pixels for one film: letter height, line thickness, margin."""
+    """Sizes in pixels for one film: letter height, line thickness, margin, length of a dash."""
 
     letter: int
     line: int
     margin: int
+    dash: int
 
     @classmethod
     def of(cls, shape: tuple[int, int]) -> Style:
         """Sizes for a film of `shape` = (H, W)."""
         side = min(shape)
         letter = max(SMALLEST_LETTER, round(side * LETTER_SHARE))
-        return cls(letter, max(1, round(side * LINE_SHARE)), max(2, letter // 2))
+        return cls(letter, max(1, round(side * LINE_SHARE)), max(2, letter // 2), max(3, round(side * DASH_SHARE)))
+
+
+@dataclass(frozen=True)
+class Ink:
+    """How one label is drawn: its colour, and whether its outline is dashed because another's has the same colour."""
+
+    colour: Colour
+    dashed: bool = False
 
 
 @functools.lru_cache(maxsize=32)
@@ -104,28 +117,29 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def colours_of(overlays: Sequence[Overlay]) -> list[Colour]:
-    """A colour for each overlay: its own, its label's role, or the next of the palette; one label, one colour.
+def inks_of(overlays: Sequence[Overlay]) -> list[Ink]:
+    """An ink for each overlay: its own colour, its label's role's, or the next of the palette; one label, one ink.
+
+    Where the labels outnumber the palette, its colours come again, dashed.
 
     Raises:
         BadArguments: an overlay's colour is neither a role nor a name of the palette.
     """
-    chosen: dict[str, Colour] = {}
+    chosen: dict[str, Ink] = {}
     for overlay in overlays:
         asked = overlay.color or overlay.label.lower().replace(" ", "_")
         name = ROLES.get(asked, asked)
         if name in PALETTE:
-            chosen.setdefault(_key(overlay), PALETTE[name])
+            chosen.setdefault(_key(overlay), Ink(PALETTE[name]))
         elif overlay.color:
             known = ", ".join([*PALETTE, *ROLES])
             raise BadArguments(f"No colour is called {overlay.color!r}.", f"Known ones: {known}.")
     used = set(chosen.values())
-    free = [colour for colour in PALETTE.values() if colour not in used] or list(PALETTE.values())
-    turn = 0
+    plain = [Ink(colour) for colour in PALETTE.values() if Ink(colour) not in used]
+    free = itertools.chain(plain, itertools.cycle([Ink(colour, dashed=True) for colour in PALETTE.values()]))
     for overlay in overlays:
         if _key(overlay) not in chosen:
-            chosen[_key(overlay)] = free[turn % len(free)]
-            turn += 1
+            chosen[_key(overlay)] = next(free)
     return [chosen[_key(overlay)] for overlay in overlays]
 
 
@@ -157,27 +171,27 @@ def render(
     """
     for overlay in overlays:
         _check(film, overlay)
-    colours = colours_of(overlays)
+    inks = inks_of(overlays)
     style = Style.of(film.shape)
     grey = display(film.pixels, centre, width, invert)
     canvas = np.repeat(grey[..., None], 3, axis=2)
     for overlay in overlays:
         if overlay.kind == "heatmap":
             _tint_heat(canvas, overlay)
-    for overlay, colour in zip(overlays, colours, strict=True):
+    for overlay, ink in zip(overlays, inks, strict=True):
         if overlay.kind == "mask":
-            _paint_mask(canvas, overlay.as_mask(), colour, style)
+            _paint_mask(canvas, overlay.as_mask(), ink, style)
     picture = Image.fromarray(canvas)
     draw = ImageDraw.Draw(picture, "RGBA")
-    for overlay, colour in zip(overlays, colours, strict=True):
+    for overlay, ink in zip(overlays, inks, strict=True):
         if overlay.kind == "box":
-            _draw_box(draw, overlay, colour, style, film.shape)
+            _draw_box(draw, overlay, ink.colour, style, film.shape)
         elif overlay.kind == "line":
-            _draw_line(draw, overlay, colour, style, film.shape)
+            _draw_line(draw, overlay, ink.colour, style, film.shape)
         elif overlay.kind == "point":
-            _draw_point(draw, overlay, colour, style, film.shape)
+            _draw_point(draw, overlay, ink.colour, style, film.shape)
     if legend:
-        _draw_legend(draw, overlays, colours, style, film.shape)
+        _draw_legend(draw, overlays, inks, style, film.shape)
     if scale_bar:
         _draw_scale(draw, film, style)
     return np.asarray(picture)
@@ -228,7 +242,7 @@ def _tint_heat(canvas: RgbArray, overlay: Overlay) -> None:
         canvas[..., channel] = mixed >> 8
 
 
-def _paint_mask(canvas: RgbArray, mask: npt.NDArray[np.bool_], colour: Colour, style: Style) -> None:
+def _paint_mask(canvas: RgbArray, mask: npt.NDArray[np.bool_], ink: Ink, style: Style) -> None:
     """Fill a mask faintly and outline it on its inner side, so that two neighbours do not cover each other."""
     if not mask.any():
         return
@@ -236,10 +250,13 @@ def _paint_mask(canvas: RgbArray, mask: npt.NDArray[np.bool_], colour: Colour, s
     part, inside = canvas[rows, columns], np.pad(mask[rows, columns], 1)
     depth = ndimage.distance_transform_cdt(inside, metric="chessboard")[1:-1, 1:-1]
     edge = (depth > 0) & (depth <= style.line)
-    filled = depth > 0
-    tinted = part[filled] * np.float32(1 - FILL_OPACITY) + np.array(colour, dtype=np.float32) * np.float32(FILL_OPACITY)
-    part[filled] = np.rint(tinted).astype(np.uint8)
-    part[edge] = colour
+    if ink.dashed:
+        row, column = np.ogrid[: edge.shape[0], : edge.shape[1]]
+        # Along the steeper way, so that neither upright nor slanting edges lose their gaps.
+        edge &= (np.where((column // style.dash) % 2 == 0, row, row + style.dash) // style.dash) % 2 == 0
+    filled, tint = depth > 0, np.array(ink.colour, dtype=np.float32) * np.float32(FILL_OPACITY)
+    part[filled] = np.rint(part[filled] * np.float32(1 - FILL_OPACITY) + tint).astype(np.uint8)
+    part[edge] = ink.colour
 
 
 def _label(
@@ -309,34 +326,50 @@ def _draw_point(
 def _draw_legend(
     draw: ImageDraw.ImageDraw,
     overlays: Sequence[Overlay],
-    colours: Sequence[Colour],
+    inks: Sequence[Ink],
     style: Style,
     shape: tuple[int, int],
 ) -> None:
-    """Name each colour once, in the lower left corner; heat gets a little ramp. Lines that find no room are counted."""
-    entries: dict[str, Colour | None] = {}
-    for overlay, colour in zip(overlays, colours, strict=True):
-        entries.setdefault(overlay.label, None if overlay.kind == "heatmap" else colour)
+    """Name each ink once, in the lower left corner, beside a sample of it. Lines that find no room are counted."""
+    entries: dict[str, tuple[str, Ink]] = {}
+    for overlay, ink in zip(overlays, inks, strict=True):
+        entries.setdefault(overlay.label, (overlay.kind, ink))
     if not entries:
         return
     font, step = _font(style.letter), round(style.letter * 1.4)
     room = max(1, (shape[0] // 2 - 2 * style.margin) // step)
     names = list(entries.items())
     if len(names) > room:
-        names = [*names[: room - 1], (f"and {len(names) - room + 1} more", WHITE)]
+        names = [*names[: room - 1], (f"and {len(names) - room + 1} more", ("", Ink(WHITE)))]
     swatch = style.letter
     wide = max(draw.textlength(name, font=font) for name, _ in names) + swatch + 3 * style.margin
     high = step * len(names) + style.margin
     left, top = style.margin, shape[0] - style.margin - high
     draw.rectangle((left, top, left + wide, top + high), fill=PANEL)
-    for row, (name, shade) in enumerate(names):
+    for row, (name, (kind, ink)) in enumerate(names):
         x, y = left + style.margin, top + style.margin // 2 + row * step + (step - swatch) // 2
-        if shade is None:
-            for column, (red, green, blue) in enumerate(heat_colours(np.linspace(0, 1, swatch)).astype(int)):
-                draw.line((x + column, y, x + column, y + swatch - 1), fill=(int(red), int(green), int(blue)))
-        else:
-            draw.rectangle((x, y, x + swatch - 1, y + swatch - 1), fill=shade)
+        _draw_sample(draw, kind, ink, (x, y), swatch)
         draw.text((x + swatch + style.margin, y + swatch / 2), name, font=font, fill=WHITE, anchor="lm")
+
+
+def _draw_sample(draw: ImageDraw.ImageDraw, kind: str, ink: Ink, corner: tuple[int, int], side: int) -> None:
+    """What a label looks like in a square: ramp, frame, line, cross, or for a mask a block, striped if it is dashed."""
+    x, y = corner
+    thick = max(2, side // 8)
+    if kind == "heatmap":
+        for column, (red, green, blue) in enumerate(heat_colours(np.linspace(0, 1, side)).astype(int)):
+            draw.line((x + column, y, x + column, y + side - 1), fill=(int(red), int(green), int(blue)))
+    elif kind == "box":
+        draw.rectangle((x, y, x + side - 1, y + side - 1), outline=ink.colour, width=thick)
+    elif kind == "line":
+        draw.line((x, y + side // 2, x + side - 1, y + side // 2), fill=ink.colour, width=thick)
+    elif kind == "point":
+        draw.line((x, y, x + side - 1, y + side - 1), fill=ink.colour, width=thick)
+        draw.line((x, y + side - 1, x + side - 1, y), fill=ink.colour, width=thick)
+    elif kind == "mask":
+        stripe = max(2, side // 5)
+        for top in range(y, y + side, 2 * stripe if ink.dashed else stripe):
+            draw.rectangle((x, top, x + side - 1, min(top + stripe, y + side) - 1), fill=ink.colour)
 
 
 def _draw_scale(draw: ImageDraw.ImageDraw, film: Radiograph, style: Style) -> None:

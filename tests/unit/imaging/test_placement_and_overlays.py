@@ -19,7 +19,7 @@ from imaging.geometry import Placement, clip_box, mask_box
 from imaging.intensity import display
 from imaging.overlays import Mask, decode_mask, encode_mask
 from imaging.radiograph import Source, SpacingOrigin, canonical, film_id
-from imaging.render import PALETTE, colours_of, render, to_png
+from imaging.render import PALETTE, Ink, inks_of, render, to_png
 
 SIDES = st.integers(40, 300)
 QUICK = settings(max_examples=60, deadline=None)
@@ -208,8 +208,21 @@ def test_every_kind_is_drawn_off_the_edges_too() -> None:
 
 def test_labels_without_a_role_get_colours_of_their_own() -> None:
     overlays = [Overlay.box("id", (0, 0, 1, 1), label) for label in ("heart", "a", "b", "a")]
-    colours = colours_of(overlays)
-    assert len(set(colours)) == 3 and colours[1] == colours[3] and colours[0] == PALETTE["vermillion"]
+    inks = inks_of(overlays)
+    assert len(set(inks)) == 3 and inks[1] == inks[3] and inks[0] == Ink(PALETTE["vermillion"])
+
+
+def test_more_labels_than_colours_are_told_apart_by_dashes() -> None:
+    square = np.zeros((200, 200), np.bool_)
+    square[50:150, 50:150] = True
+    one = film(200)
+    overlays = [Overlay.mask(one.id, square, f"structure {number}") for number in range(len(PALETTE) + 1)]
+    inks = inks_of(overlays)
+    assert len(set(inks)) == len(inks) and [ink.dashed for ink in inks] == [False] * len(PALETTE) + [True]
+    assert (render(one, overlays[:1], legend=False)[50, 50:150] == PALETTE["sky"]).all()
+    drawn = (render(one, overlays, legend=False) == inks[-1].colour).all(axis=-1)
+    for side in (drawn[50, 50:150], drawn[149, 50:150], drawn[50:150, 50], drawn[50:150, 149]):
+        assert 30 < side.sum() < 70, "about half of an edge is dash"
 
 
 def test_display_windows_and_inverts() -> None:
