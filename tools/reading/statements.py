@@ -155,7 +155,7 @@ class _Parsed:
         return [self._statement(n, section, number, before) for n in range(len(self.findings))]
 
     def _statement(self, n: int, section: str, number: int, before: int) -> Statement:
-        item, span = self.findings[n], self.spans[n]
+        item = self.findings[n]
         judged = self._judged(n)
         severity, change = (self._graded(n, table, judged) for table in (self._cues.severity, self._cues.change))
         size = self._size(item)
