@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
+from imaging.phantom import breath
 from imaging.phantom.distances import capsule, ellipsoid, smooth_union, squircle
 from imaging.phantom.spec import PhantomSpec
 
@@ -32,6 +33,10 @@ CENTRE_X = np.array([42, 41, 38, 33, 26, 15, 6, 0, 0, 0, 0, 0, 0, 0])
 FRONT_Z = np.array([12, 6, 0, -8, -20, -40, -58, -74, -86, -94, -97, -97, -95, -92])
 BACK_Z = np.array([36, 48, 55, 61, 67, 75, 82, 88, 91, 91, 88, 84, 78, 72])
 """Inner front and back of the chest wall at LEVELS_Y: thoracic inlet narrow and tilted, kyphosis at mid height."""
+
+CAGE_SQUARE = 0.2
+"""How square the chest's cross-section is: 0 an ellipse, 1 a rectangle (distances.squircle). Set so that lungs brighten
+towards their outer border as on real films (python -m evals.realism)."""
 
 SPINE_Z_OFFSET = 31.0
 """Centre of the vertebral bodies in front of the inner back wall (mm)."""
@@ -116,6 +121,12 @@ class Body:
         """y (reference mm) of the higher dome."""
         return min(self.dome_right, self.dome_left)
 
+    @property
+    def tendon(self) -> float:
+        """y (reference mm) of the diaphragm's centre, on which the heart rests: it rises and falls less than the domes,
+        and stands as high as they do at the usual breath."""
+        return breath.DOME_USUAL_MM + breath.followed(self.dome_apex, breath.HEART_SHARE)
+
 
 def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
     """Draw an individual; what the spec says is kept, the rest comes from rng (always as many draws)."""
@@ -132,7 +143,7 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
     sx = stature * (0.99 + 0.035 * habitus + 0.045 * n[4])
     sz = stature * (1 + 0.05 * habitus + 0.04 * n[5])
     sy = stature * (0.975 - 0.01 * habitus + 0.055 * n[6])
-    dome = 196 + 24 * inspiration + 8 * n[7] - 3 * habitus
+    dome = breath.dome_mm(inspiration) + 8 * n[7] - 3 * habitus
     elderly = max(0.0, (age - 45) / 45)
     bubble = 12 + 14 * float(u[1])
     breast = 0.0 if sex == "M" else float(np.clip(44 + 16 * habitus + 7 * n[8], 26, 75))
@@ -144,9 +155,11 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
         inspiration=float(inspiration),
         dome_right=float(dome),
         dome_left=float(dome + 8 + 7 * n[9]),
-        dome_drop=float(58 + 11 * n[10]),
+        dome_drop=float(58 + breath.STEEPER_MM * (breath.USUAL - inspiration) + 11 * n[10]),
         heart_scale=float(1.0 + 0.08 * n[11] + 0.04 * elderly),
-        heart_axis_deg=float(np.clip(38 - 10 * habitus + 6 * (inspiration - 0.7) + 7 * n[12], 18, 60)),
+        heart_axis_deg=float(
+            np.clip(38 - 10 * habitus + breath.HEART_TURN_DEG * (inspiration - breath.USUAL) + 7 * n[12], 15, 60)
+        ),
         heart_x=float(2.0 + 5.5 * n[13]),
         fat_mm=float(np.clip(13 + 16 * habitus + 3 * n[14], 4, 45)),
         breast=breast,
@@ -155,7 +168,7 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
         knob_y=float(66 - 6 * elderly + 4 * n[17]),
         # The bubble lies under the left dome.
         gas=(55 + 8 * float(n[18]), float(dome + max(30 + 5 * n[19], 18 + 5 * n[9] + 0.8 * bubble)), 10.0, bubble),
-        lung_density=float(0.225 + 0.03 * n[20] + (0.03 if supine else 0)),
+        lung_density=float((0.225 + 0.03 * n[20]) * breath.crowding(inspiration) + (0.03 if supine else 0)),
         bone_density=float(np.clip(1.0 - 0.22 * elderly + 0.08 * n[21], 0.65, 1.2)),
         arm_drop=float(u[2]),
         arms_up=spec.view.value == "LATERAL",
@@ -202,7 +215,7 @@ def cage(body: Body, side: int, x: Array, y: Array, z: Array, offset: float = 0.
     half = half * np.float32(1 + 0.012 * side * body.wobble[0]) + np.float32(1.2 * body.wobble[1 + (side > 0)])
     a = np.maximum(half - centre, 4)
     b = np.maximum((back - front) / 2, 4)
-    rho = squircle((side * x - centre) / a, (z - (front + back) / 2) / b, 0.45)
+    rho = squircle((side * x - centre) / a, (z - (front + back) / 2) / b, CAGE_SQUARE)
     return np.maximum((rho - 1) * np.minimum(a, b), -np.float32(offset) - (y + 2.0))
 
 
@@ -259,7 +272,7 @@ def stomach_gas(body: Body, x: Array, y: Array, z: Array, below: Array) -> Array
 def heart(body: Body, x: Array, y: Array, z: Array) -> Array:
     """Distance to the heart: its chambers and the right ventricle's outflow tract joined with fillets.
 
-    It rests on the diaphragm and grows upwards and to both sides from there.
+    It rests on the diaphragm's centre and grows upwards and to both sides from there.
     """
     left, right, right_atrium, left_atrium, outflow = heart_parts(body, x, y, z)
     d = smooth_union(left, right, 18.0)
@@ -272,18 +285,19 @@ def heart_parts(body: Body, x: Array, y: Array, z: Array) -> tuple[Array, Array,
     """Distances, in the heart's own scale, to left ventricle, right ventricle, right atrium, left atrium and the right
     ventricle's outflow tract, without fillets."""
     s = body.heart_scale
-    base = body.dome_apex
-    hx, hy, hz = 6.0 + body.heart_x, base - 36.0 * s**0.5, -34.0
+    # A large heart has room to its right.
+    hx = 6.0 + body.heart_x - 18.0 * max(s - 1.0, 0.0)
+    hy, hz = body.tendon - 33.0 * s**0.5, -34.0
     angle = np.deg2rad(body.heart_axis_deg)
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     px, py, pz = (x - hx) / s, (y - hy) / s, (z - hz) / s
     along, across = px * cos + py * sin, -px * sin + py * cos
     long, thick, right = (1 + 0.06 * body.wobble[k] for k in (24, 25, 26))
-    ventricle = ellipsoid(along, across, pz, (24.0 * long, -4.0, 4.0), (60.0 * long, 40.0 * thick, 46.0))
-    right_ventricle = ellipsoid(px, py, pz, (8.0, 16.0, -12.0), (50.0, 37.0, 42.0))
-    atrium = ellipsoid(px, py, pz, (-19.0 * right, -4.0, 12.0), (29.0, 39.0 * right, 34.0))
-    left_atrium = ellipsoid(px, py, pz, (-2.0, -37.0, 44.0), (34.0, 25.0, 22.0))
-    outflow = ellipsoid(px, py, pz, (15.0, -34.0, -6.0), (24.0, 24.0, 31.0))
+    ventricle = ellipsoid(along, across, pz, (24.0 * long, -4.0, 4.0), (60.0 * long, 37.0 * thick, 46.0))
+    right_ventricle = ellipsoid(px, py, pz, (8.0, 16.0, -12.0), (50.0, 35.0, 42.0))
+    atrium = ellipsoid(px, py, pz, (-19.0 * right, -2.0, 12.0), (29.0, 36.0 * right, 34.0))
+    left_atrium = ellipsoid(px, py, pz, (-2.0, -20.0, 44.0), (33.0, 20.0, 22.0))
+    outflow = ellipsoid(px, py, pz, (15.0, -20.0, -6.0), (23.0, 20.0, 31.0))
     return ventricle, right_ventricle, atrium, left_atrium, outflow
 
 
@@ -312,9 +326,9 @@ def descending_aorta_end() -> Point:
 def pulmonary_artery(x: Array, y: Array, z: Array) -> Array:
     """Distance to the pulmonary trunk, the left artery over the left main bronchus and the right one behind the
     ascending aorta."""
-    trunk = ellipsoid(x, y, z, (19.0, 112.0, -18.0), (17.0, 27.0, 24.0))
-    left = capsule(x, y, z, (20.0, 101.0, -14.0), (43.0, 97.0, 14.0), (10.5, 8.0))
-    right = capsule(x, y, z, (12.0, 110.0, -18.0), (-33.0, 115.0, 2.0), (10.5, 8.0))
+    trunk = ellipsoid(x, y, z, (16.0, 112.0, -18.0), (16.0, 27.0, 24.0))
+    left = capsule(x, y, z, (18.0, 101.0, -14.0), (35.0, 98.0, 14.0), (10.0, 7.5))
+    right = capsule(x, y, z, (12.0, 110.0, -18.0), (-26.0, 115.0, 2.0), (10.0, 7.5))
     return np.minimum(np.minimum(left, right), trunk)
 
 
@@ -325,7 +339,7 @@ def mediastinum(body: Body, x: Array, y: Array, z: Array, vessel: Array | None =
     """
     wide = 1 + 0.06 * body.habitus
     neck = np.clip((y + 30) / 60, 0, 1)
-    half: Array = ((17 + 6.5 * neck - 5 * np.clip((y - 95) / 60, 0, 1)) * wide).astype(np.float32)
+    half: Array = ((13 + 3.5 * neck - 1.5 * np.clip((y - 95) / 60, 0, 1)) * wide).astype(np.float32)
     front = (-16 - 32 * np.clip((y - 5) / 70, 0, 1)).astype(np.float32)
     back = spine_centre_z(y)
     depth = np.asarray((back - front) / 2, dtype=np.float32)
@@ -335,9 +349,9 @@ def mediastinum(body: Body, x: Array, y: Array, z: Array, vessel: Array | None =
     beside_trachea = ellipsoid(x, y, z, (-26.0, 52.0, 6.0), (16.5, 36.0, 15.0))
     behind_heart = ellipsoid(x, y, z, (-24.0, 162.0, 39.0), (19.0, 55.0, 9.0))
     core = np.maximum(core, -np.minimum(beside_trachea, behind_heart))
-    cava = capsule(x, y, z, (-18.0, 15.0, -21.0), (-24.0, 145.0, -24.0), (10.0, 12.5))
-    subclavian = capsule(x, y, z, (22.0, -12.0, 20.0), (17.0, body.knob_y, 12.0), (8.0, 10.0))
-    right_hilum = ellipsoid(x, y, z, (-22.0, 116.0, 0.0), (12.0, 26.0, 20.0))
+    cava = capsule(x, y, z, (-12.0, 15.0, -21.0), (-18.0, 145.0, -24.0), (7.5, 10.5))
+    subclavian = capsule(x, y, z, (18.0, -12.0, 20.0), (13.0, body.knob_y, 12.0), (6.5, 9.0))
+    right_hilum = ellipsoid(x, y, z, (-17.0, 116.0, 0.0), (10.0, 24.0, 18.0))
     d = smooth_union(core, cava, 8.0)
     d = smooth_union(d, subclavian, 8.0)
     d = smooth_union(smooth_union(d, pulmonary_artery(x, y, z), 12.0), right_hilum, 14.0)

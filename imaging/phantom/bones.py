@@ -23,6 +23,10 @@ SAMPLE_MM = 0.55
 """Distance of cortex samples along and around a tube; about one and a half film pixels before blur."""
 
 
+RIB_CORTEX_MM = (0.68, 0.26)
+"""Thickness of a rib's cortex at the back and at its front end, which shows less on real films; set by eye."""
+
+
 @dataclass(frozen=True)
 class Cloud:
     """Points [N, 3] (reference mm) and volumes [N] (mm³ of cortical-equivalent bone)."""
@@ -57,11 +61,15 @@ def resample(line: Points, step: float) -> Points:
 
 
 def tube(
-    line: Points, up: Points, radii: npt.NDArray[np.floating], cortex_mm: float, rng: np.random.Generator
+    line: Points,
+    up: Points,
+    radii: npt.NDArray[np.floating],
+    cortex_mm: float | npt.NDArray[np.floating],
+    rng: np.random.Generator,
 ) -> Cloud:
     """Bone tube: line [M, 3], `up` [3] or [M, 3] direction of the first semi-axis, radii [2] or [M, 2] mm.
 
-    Cortex of `cortex_mm` on the surface, spongiosa inside.
+    Cortex of `cortex_mm`, one number or [M], on the surface, spongiosa inside.
     """
     step = SAMPLE_MM
     fine = resample(line, step)
@@ -75,23 +83,24 @@ def tube(
     _, side, normal = frames(fine, spread(up, 3))
     semi = spread(radii, 2)
     mean = float(semi.mean())
+    cortex = spread(np.reshape(cortex_mm, (-1, 1)), 1)[:, :, None]
     ds = float(np.linalg.norm(np.diff(fine, axis=0), axis=1).mean())
     around = max(int(2 * np.pi * mean / step), 8)
     angle = (np.arange(around)[None, :] + rng.random((len(fine), around))) * (2 * np.pi / around)
     ca, sa = np.cos(angle)[..., None].astype(np.float32), np.sin(angle)[..., None].astype(np.float32)
     shift = (rng.random((len(fine), around, 1)) - 0.5).astype(np.float32) * ds * frames(fine, side)[0][:, None]
-    depth = (1 - cortex_mm * rng.random((len(fine), around, 1)) / mean).astype(np.float32)
+    depth = (1 - cortex * rng.random((len(fine), around, 1)) / mean).astype(np.float32)
     ring = semi[:, None, :1] * ca * side[:, None] + semi[:, None, 1:] * sa * normal[:, None]
     skin_points = fine[:, None] + depth * ring + shift
     perimeter = np.pi * np.sqrt(2 * (semi**2).sum(1))
-    shell = np.broadcast_to((perimeter * ds * cortex_mm / around)[:, None], angle.shape)
+    shell = np.broadcast_to((perimeter * ds / around)[:, None] * cortex[:, :, 0], angle.shape)
     inner = max(int(np.pi * semi.prod(1).mean() / 2.2), 2)
-    radius = np.sqrt(rng.random((len(fine), inner, 1))) * (1 - cortex_mm / mean)
+    radius = np.sqrt(rng.random((len(fine), inner, 1))) * (1 - cortex / mean)
     turn = rng.random((len(fine), inner, 1)) * 2 * np.pi
     core = fine[:, None] + (
         radius * (semi[:, None, :1] * np.cos(turn) * side[:, None] + semi[:, None, 1:] * np.sin(turn) * normal[:, None])
     )
-    filling = np.pi * semi.prod(1) * (1 - cortex_mm / mean) ** 2 * ds * SPONGIOSA_CORTICAL_FRACTION / inner
+    filling = np.pi * semi.prod(1) * (1 - cortex[:, 0, 0] / mean) ** 2 * ds * SPONGIOSA_CORTICAL_FRACTION / inner
     spongy = np.broadcast_to(filling[:, None], (len(fine), inner))
     return Cloud(
         np.concatenate([skin_points.reshape(-1, 3), core.reshape(-1, 3)]).astype(np.float32),
@@ -103,7 +112,7 @@ def _descent(theta: npt.NDArray[np.floating] | float) -> npt.NDArray[np.floating
     """How far a rib has come down at angle theta (0 back .. pi front), without scale; steepest along the side."""
     angle = np.asarray(theta, dtype=float)
     return np.asarray(
-        0.40 * angle / np.pi + 0.60 / (1 + np.exp(-(angle - 1.72) / 0.42)) - 0.60 / (1 + np.exp(1.72 / 0.42))
+        0.58 * angle / np.pi + 0.42 / (1 + np.exp(-(angle - 1.40) / 0.42)) - 0.42 / (1 + np.exp(1.40 / 0.42))
     )
 
 
@@ -123,8 +132,8 @@ def rib_line(body: Body, number: int, side: int) -> Points:
     half = half_width(body, at) + 5.0 - (9.0 if number == 1 else 3.0 if number == 2 else 0.0)
     front, back = _F(at) - 3.5, _B(at) + 4.5
     sine, cosine = np.sin(theta), np.cos(theta)
-    x = half * np.sign(sine) * np.abs(sine) ** 0.80
-    z = (front + back) / 2 + (back - front) / 2 * np.sign(cosine) * np.abs(cosine) ** 0.80
+    x = half * np.sign(sine) * np.abs(sine) ** 0.9
+    z = (front + back) / 2 + (back - front) / 2 * np.sign(cosine) * np.abs(cosine) ** 0.9
     gutter = np.exp(-((t / 0.06) ** 2))
     x = np.maximum(x, 17.0) * (1 - gutter) + 17.0 * gutter
     z = z * (1 - gutter) + (spine_centre_z(at) + 13.0) * gutter
@@ -140,7 +149,10 @@ def rib(body: Body, number: int, side: int, rng: np.random.Generator) -> Cloud:
     if number == 1:
         height, thick = height * 0.55, thick * 2.2
     up = np.broadcast_to(np.array([0, 1.0, 0], dtype=np.float32), line.shape)
-    return tube(line, up, np.stack([height, thick], axis=1), 0.62, rng)
+    back, front = RIB_CORTEX_MM
+    forward = np.clip((t - 0.45) / 0.35, 0, 1)
+    cortex = back + (front - back) * forward * forward * (3 - 2 * forward)
+    return tube(line, up, np.stack([height, thick], axis=1), cortex, rng)
 
 
 def clavicle(body: Body, side: int, rng: np.random.Generator) -> Cloud:
@@ -271,12 +283,12 @@ def vertebral_arches(body: Body, rng: np.random.Generator) -> list[Cloud]:
         for side in (-1, 1):
             pedicle = np.linspace([side * 10.5 * grow, y - 3, z + 12], [side * 11.5 * grow, y - 3, z + 26], 8)
             clouds.append(
-                tube(pedicle.astype(np.float32), np.array([0, 1.0, 0]), np.array([5.0, 3.2]) * grow, 0.5, rng)
+                tube(pedicle.astype(np.float32), np.array([0, 1.0, 0]), np.array([5.0, 3.2]) * grow, 0.25, rng)
             )
             lateral = np.linspace([side * 14, y - 2, z + 24], [side * (33 - 0.6 * max(k, 0)), y - 5, z + 30], 10)
-            clouds.append(tube(lateral.astype(np.float32), np.array([0, 1.0, 0]), np.array([4.0, 3.6]), 0.45, rng))
+            clouds.append(tube(lateral.astype(np.float32), np.array([0, 1.0, 0]), np.array([4.0, 3.6]), 0.3, rng))
         spinous = np.linspace([0, y + 4, z + 34], [0.6 * body.wobble[21], y + 22, z + 50], 12)
-        clouds.append(tube(spinous.astype(np.float32), np.array([1.0, 0, 0]), np.array([2.6, 5.0]), 0.4, rng))
+        clouds.append(tube(spinous.astype(np.float32), np.array([1.0, 0, 0]), np.array([3.2, 5.0]), 0.25, rng))
     return clouds
 
 

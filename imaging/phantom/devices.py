@@ -126,10 +126,10 @@ def ng_tube(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.
 
 def central_line(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.Generator) -> Device:
     """Subclavian line of 7 F; its tip lies in the superior vena cava near the right atrium."""
-    tip = (-21.0 + float(rng.uniform(-2, 2)), 122.0 + float(rng.uniform(-8, 8)), -24.0)
+    tip = (-16.0 + float(rng.uniform(-2, 2)), 122.0 + float(rng.uniform(-8, 8)), -24.0)
     knots = [(sign * 112.0, 58.0, -62.0), (sign * 84.0, 32.0, -55.0), (sign * 48.0, 34.0, -44.0)]
     knots += [(-4.0, 48.0, -36.0)] if sign > 0 else []
-    knots += [(-20.0, 66.0, -30.0), (-22.0, 96.0, -26.0), tip]
+    knots += [(-14.0, 66.0, -27.0), (-16.0, 96.0, -25.0), tip]
     line = hose(curve(knots), 1.2, 0.45, STRIPE_IRON_MM2, rng)
     return Device(f"central_line_{side}", "central_line", side, *line, tip, {})
 
@@ -137,10 +137,10 @@ def central_line(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.ra
 def pacemaker(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.Generator) -> Device:
     """Case below the clavicle and one lead to the right ventricle's apex."""
     middle = np.array([sign * 100.0, 62.0, -82.0])
-    tip = (30.0 + body.heart_x, body.dome_apex + 2.0, -66.0)
+    tip = (30.0 + body.heart_x, body.tendon + 2.0, -66.0)
     knots = [(sign * 84.0, 48.0, -78.0), (sign * 62.0, 32.0, -58.0), (sign * 34.0, 38.0, -42.0)]
     knots += [(-2.0, 52.0, -36.0)] if sign > 0 else []
-    knots += [(-20.0, 76.0, -28.0), (-26.0, 125.0, -26.0), (-18.0, body.dome_apex - 22.0, -40.0), tip]
+    knots += [(-14.0, 76.0, -27.0), (-18.0, 118.0, -25.0), (-18.0, body.tendon - 22.0, -40.0), tip]
     wall, lead = hose(curve(knots), 1.1, 0.5, LEAD_IRON_MM2, rng)
     grid = np.stack(np.meshgrid(np.arange(0, 1, 1 / 190), np.arange(0, 1, 1 / 165)), axis=-1).reshape(-1, 2)
     count = len(grid)

@@ -262,7 +262,7 @@ def pleural_thickening(body: Body, spec: FindingSpec, side: str, sign: int, rng:
 def hernia(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.Generator) -> Lesion:
     """Stomach in the chest: a rounded sac behind the heart with air over a fluid level."""
     radius = spec.value / 2 / body.mean_scale
-    centre = (8.0 + float(rng.uniform(-4, 10)), body.dome_apex + 14.0 - 0.75 * radius, 30.0)
+    centre = (8.0 + float(rng.uniform(-4, 10)), body.tendon + 14.0 - 0.75 * radius, 30.0)
     radii = (radius * 1.05, radius, radius * 0.8)
     wall = 3.5
     level = centre[1] + radius * float(rng.uniform(-0.1, 0.3))

@@ -38,6 +38,13 @@ MIDLINE_MM = 16.0
 RUNS = 4
 """Runs of slices that are marched apart. Fixed, so that sums are the same whatever the number of threads."""
 
+DENSER_BELOW = 0.4
+"""Lungs are that share lighter at the apex and denser at the base than half way down: they carry their own weight, and
+basal vessels are wider. Set so that the fields brighten downwards as on real films (python -m evals.realism)."""
+
+MIDDLE_MM = 95.0
+"""y (reference mm) half way down the lungs."""
+
 LATERAL_CENTRE_Z = -8.0
 """Reference z on which a lateral film is centred: halfway between skin of breast and back."""
 
@@ -300,6 +307,12 @@ def _extent(body: Body, axis: int) -> tuple[float, float]:
     return front * body.scale[2], back * body.scale[2]
 
 
+def lung_gradient(y: Array) -> Array:
+    """Factor on the lungs' density at height y (reference mm): see DENSER_BELOW."""
+    result: Array = 1 + np.float32(DENSER_BELOW) * np.clip((y - MIDDLE_MM) / np.float32(MIDDLE_MM), -1, 1)
+    return result
+
+
 def layer(
     a: dict[str, Array],
     b: dict[str, Array],
@@ -326,9 +339,10 @@ def layer(
     share["air"] = inside_fraction(np.minimum(a["trachea"], a["gas"]), np.minimum(b["trachea"], b["gas"]), soft)
     column = inside("spine")
     share["spine_bone"] = column * vertebral_density(at[1], at[2]) if column.any() else column
+    height = lung_gradient(at[1])
     masses = []
     for sign, side in ((1, "left"), (-1, "right")):
-        own = np.float32(body.lung_density / collapsed.get(sign, 1.0) ** 3)
+        own = np.float32(body.lung_density / collapsed.get(sign, 1.0) ** 3) * height
         mass = share[f"lung_{side}"] * own
         for lesion in lesions:
             if lesion.sign != sign:

@@ -157,7 +157,7 @@ def touches(mask: Mask, sides: str = "all") -> bool:
 
 def withhold(measures: dict[str, float], masks: dict[str, Mask]) -> dict[str, float]:
     """The measures with nan for those that need what the film does not show: a thorax or heart cut off at its side has
-    no width, a lung cut off has no area, costophrenic angle or dome height."""
+    no width, a lung cut off has no area, costophrenic angle or dome height, a right one no count of ribs."""
     lost = set()
     if touches(masks["left_lung"], "lateral") or touches(masks["right_lung"], "lateral"):
         lost |= {"cardiothoracic_ratio", "thorax_width_mm"}
@@ -166,4 +166,6 @@ def withhold(measures: dict[str, float], masks: dict[str, Mask]) -> dict[str, fl
     for side in ("left", "right"):
         if touches(masks[f"{side}_lung"]):
             lost |= {f"{side}_lung_area_mm2", f"{side}_costophrenic_angle_deg", f"{side}_dome_height_mm"}
+    if touches(masks["right_lung"]):
+        lost.add("posterior_ribs")
     return {name: math.nan if name in lost else value for name, value in measures.items()}

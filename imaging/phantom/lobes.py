@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from imaging.phantom.body import Body
 from imaging.phantom.bones import Cloud
+from imaging.phantom.breath import HILUM_SHARE, followed
 from imaging.phantom.findings import LOBES
 from imaging.phantom.vessels import lung_distance
 
@@ -29,7 +30,8 @@ OBLIQUE_BELOW_DOME_MM = 12.0
 """How far below the dome's top that is."""
 
 HORIZONTAL_Y, HORIZONTAL_SLOPE = 119.0, -0.06
-"""Height (reference mm) of the horizontal fissure at z = 0 and its fall towards the front, mm of y per mm of z."""
+"""Height (reference mm) of the horizontal fissure at z = 0 at the usual breath, and its fall towards the front, mm of y
+per mm of z."""
 
 HORIZONTAL_WAVE_MM = 3.5
 """It is no plane but gently bent: half the height of its wave; set by eye."""
@@ -78,16 +80,16 @@ def oblique_y(body: Body, side: int, x: Array, z: Array) -> Array:
     return result
 
 
-def horizontal(x: Array, y: Array, z: Array) -> Array:
+def horizontal(body: Body, x: Array, y: Array, z: Array) -> Array:
     """Signed distance (reference mm) to the right lung's horizontal fissure: negative below it."""
-    result: Array = (horizontal_y(x, z) - y).astype(np.float32)
+    result: Array = (horizontal_y(body, x, z) - y).astype(np.float32)
     return result
 
 
-def horizontal_y(x: Array, z: Array) -> Array:
+def horizontal_y(body: Body, x: Array, z: Array) -> Array:
     """Height (reference mm) of the horizontal fissure over (x, z)."""
     bend = np.sin((x + 20) / np.float32(26.0)) + 0.5 * np.sin((z + 15) / np.float32(22.0))
-    level = np.float32(HORIZONTAL_Y) + np.float32(HORIZONTAL_SLOPE) * z
+    level = np.float32(HORIZONTAL_Y + followed(body.dome_right, HILUM_SHARE)) + np.float32(HORIZONTAL_SLOPE) * z
     level = level + np.float32(HORIZONTAL_TWIST) * (x + np.float32(BEND_X)) * (z + 30)
     result: Array = (level + np.float32(HORIZONTAL_WAVE_MM) * bend).astype(np.float32)
     return result
@@ -111,7 +113,7 @@ def lobe_distance(body: Body, side: int, lobe: str, x: Array, y: Array, z: Array
         return behind
     if side > 0:
         return -behind
-    below = horizontal(x, y, z)
+    below = horizontal(body, x, y, z)
     return np.maximum(-behind, below if lobe == "middle_lobe" else -below)
 
 
@@ -120,7 +122,7 @@ def lobe_of(body: Body, side: int, x: float, y: float, z: float) -> str:
     px, py, pz = (np.array(v, dtype=np.float32) for v in (x, y, z))
     if oblique(body, side, px, py, pz) < 0:
         return "lower_lobe"
-    return "middle_lobe" if side < 0 and horizontal(px, py, pz) < 0 else "upper_lobe"
+    return "middle_lobe" if side < 0 and horizontal(body, px, py, pz) < 0 else "upper_lobe"
 
 
 def fissure_surfaces(
@@ -139,7 +141,7 @@ def fissure_surfaces(
     fall, depth = _oblique_run(body, side)
     surfaces = {"oblique_fissure": (oblique_y(body, side, x, z), math.hypot(fall, depth) / depth)}
     if side < 0:
-        surfaces["horizontal_fissure"] = (horizontal_y(x, z), 1.0)
+        surfaces["horizontal_fissure"] = (horizontal_y(body, x, z), 1.0)
     result = {}
     for name, (y, steepness) in surfaces.items():
         kept = (y > 0) & (y < 300)

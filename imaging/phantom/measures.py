@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from imaging.phantom import body as shapes
 from imaging.phantom.body import Body
+from imaging.phantom.bones import rib_line
 from imaging.phantom.masks import Mask, box, widest
 from imaging.phantom.projection import Geometry
 from imaging.radiograph import View
@@ -35,6 +36,7 @@ def measure(masks: dict[str, Mask], body: Body, geometry: Geometry) -> dict[str,
     - left_/right_costophrenic_angle_deg: see `costophrenic_angle`; of the aerated lung, so fluid blunts it.
     - left_/right_dome_height_mm: see `dome_height`; small when the dome is flat.
     - dome_difference_mm: how much lower (positive) the left dome's top lies than the right one's.
+    - posterior_ribs: see `posterior_ribs`; how deep the breath was, about 7 when poor and 10 when full.
 
     A lateral film has only carina_row, carina_column, carina_below_apex_mm, the lung areas (of whole lungs), and
     - heart_depth_mm, thorax_depth_mm: extent of the heart from front to back, and widest row of both lungs.
@@ -49,13 +51,13 @@ def measure(masks: dict[str, Mask], body: Body, geometry: Geometry) -> dict[str,
     result.update(carina_row=row, carina_column=column, carina_angle_deg=angle)
     if apex:
         result["carina_below_apex_mm"] = (row - apex[0]) * pixel
-    tops = {}
+    tops: dict[str, tuple[float, float]] = {}
     for side, sign in (("left", 1), ("right", -1)):
         result[f"{side}_costophrenic_angle_deg"] = costophrenic_angle(masks[f"aerated_{side}"], sign, pixel)
-        result[f"{side}_dome_height_mm"], tops[side] = dome_height(
-            masks[f"{side}_lung"], masks["diaphragm"] & ~masks["heart"], pixel
-        )
-    result["dome_difference_mm"] = (tops["left"] - tops["right"]) * pixel
+        height, *top = dome_height(masks[f"{side}_lung"], masks["diaphragm"] & ~masks["heart"], pixel)
+        result[f"{side}_dome_height_mm"], tops[side] = height, (top[0], top[1])
+    result["dome_difference_mm"] = (tops["left"][0] - tops["right"][0]) * pixel
+    result["posterior_ribs"] = posterior_ribs(body, geometry, *tops["right"])
     return result
 
 
@@ -159,19 +161,41 @@ def _bearing(points: list[tuple[int, int]], r0: int, c0: int, sign: int) -> floa
     return math.degrees(math.atan2(axis[1], axis[0]))
 
 
-def dome_height(lung: Mask, diaphragm: Mask, pixel_mm: float) -> tuple[float, float]:
-    """(height in mm, row of the top) of the dome under a lung field [H, W]; nan where no border of both is seen.
+def posterior_ribs(body: Body, geometry: Geometry, row: float, column: float) -> float:
+    """How many of the right side's posterior ribs lie above the dome's top (row, column); nan without a dome.
+
+    The back parts of the ribs' centre lines are followed to that column; between two ribs the number is interpolated:
+    9.4 means that rib 9 crosses above the top, and that the top has come four tenths of the way to rib 10.
+    """
+    if not math.isfinite(row):
+        return math.nan
+    numbers, rows = [], []
+    for number in range(1, 13):
+        line = rib_line(body, number, -1)
+        back = line[: int(np.argmin(line[:, 0])) + 1] * np.array(body.scale, dtype=np.float32)
+        r, c, _ = geometry.project(back)
+        if c.min() <= column <= c.max():
+            numbers.append(number)
+            rows.append(float(np.interp(-column, -c, r)))
+    return float(np.interp(row, rows, numbers)) if rows else math.nan
+
+
+def dome_height(lung: Mask, diaphragm: Mask, pixel_mm: float) -> tuple[float, float, float]:
+    """(height in mm, row and column of the top) of the dome under a lung field [H, W]; nan where no border of both is
+    seen.
 
     Only columns in which the lung ends on the diaphragm count, so not those over the heart. The height is the vertical
     distance between the lung's lowest point (the costophrenic angle) and the dome's top.
     """
     found = box(lung)
     if found is None:
-        return float("nan"), float("nan")
+        return math.nan, math.nan, math.nan
     columns = np.flatnonzero(lung.any(0))
     low = lung.shape[0] - 1 - np.argmax(lung[::-1, columns], axis=0)
     below = np.minimum(low + 2, lung.shape[0] - 1)
-    low = low[diaphragm[below, columns] & (low > (found[0] + found[2]) / 2)]
+    kept = diaphragm[below, columns] & (low > (found[0] + found[2]) / 2)
+    low, columns = low[kept], columns[kept]
     if not len(low):
-        return float("nan"), float("nan")
-    return float(low.max() - low.min()) * pixel_mm, float(low.min())
+        return math.nan, math.nan, math.nan
+    top = low.min()
+    return float(low.max() - top) * pixel_mm, float(top), float(np.median(columns[low == top]))

@@ -14,7 +14,7 @@ MURRAY_EXPONENT = 2.35
 """Parent radius^k = sum of child radii^k; 2.35 lies between Murray's 3 and human pulmonary arteries' 2.3-2.7
 (Huang et al., J Appl Physiol 1996;81:2123)."""
 
-TIP_RADIUS_MM = 0.62
+TIP_RADIUS_MM = 0.78
 """Radius of the smallest vessels drawn; smaller ones are part of the parenchyma's density."""
 
 PATH_WEIGHT = 0.42

@@ -126,7 +126,7 @@ def test_fissures_lie_between_their_lobes_and_inside_the_lung(body: Body, fronta
     for cloud in clouds.values():
         assert (lung_distance(body, -1, *cloud.points.T) < 0).all()
     assert np.abs(oblique(body, -1, *clouds["oblique_fissure"].points.T)).max() < 1e-3
-    assert np.abs(horizontal(*clouds["horizontal_fissure"].points.T)).max() < 1e-3
+    assert np.abs(horizontal(body, *clouds["horizontal_fissure"].points.T)).max() < 1e-3
     # The oblique fissure falls forwards from T4/T5: at the back at y = 75 mm, at the front near the dome.
     points = clouds["oblique_fissure"].points
     back, front = points[points[:, 2] > 60], points[points[:, 2] < -50]

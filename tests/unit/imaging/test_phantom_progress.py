@@ -32,7 +32,8 @@ def test_progression_is_one_patient_at_its_dates(films: tuple[PhantomFilm, ...])
 
 def test_findings_grow_come_and_go(films: tuple[PhantomFilm, ...]) -> None:
     assert [[x["code"] for x in f.findings] for f in films] == [["mass"], ["mass", "effusion"], ["effusion"]]
-    assert films[1].masks["mass_right"].sum() > 1.6 * films[0].masks["mass_right"].sum()
+    # 1.5 squared is 2.25; of the larger one more lies against the chest wall.
+    assert films[1].masks["mass_right"].sum() > 1.5 * films[0].masks["mass_right"].sum()
     assert films[1].masks["effusion_left"].sum() > films[2].masks["effusion_left"].sum()
 
 

@@ -69,6 +69,35 @@ def test_measures_are_human(seed: int) -> None:
     assert -15 < m["dome_difference_mm"] < 35
 
 
+@pytest.mark.parametrize(("inspiration", "ribs"), [(0.0, 7.0), (0.5, 8.5), (1.0, 10.0)])
+def test_a_breath_spans_three_posterior_ribs(inspiration: float, ribs: float) -> None:
+    # PhantomSpec.inspiration: 7 ribs when poor, 10 when full; bodies differ by up to a rib, their mean by less.
+    found = [film(seed=s, size=96, inspiration=inspiration).measures["posterior_ribs"] for s in range(4)]
+    assert np.mean(found) == pytest.approx(ribs, abs=0.4) and np.ptp(found) < 1.2
+
+
+def test_posterior_ribs_are_those_above_the_dome(normal: PhantomFilm) -> None:
+    count = normal.measures["posterior_ribs"]
+    top = normal.lines["dome_right"]
+    row, column = (round(float(v)) for v in top[top[:, 0].argmin()])
+    # Each whole rib's shadow reaches that column above the dome; the next one's back part does not.
+    for number in range(2, int(count) + 1):
+        shadow = np.flatnonzero(normal.masks[f"rib_right_{number}"][:, column])
+        assert len(shadow) and shadow[0] < row, number
+    assert np.flatnonzero(normal.masks[f"rib_right_{int(count) + 1}"][:, column])[-1] > row
+    assert np.isnan(film(size=96, clip=("right", 0.3)).measures["posterior_ribs"])
+
+
+def test_a_poor_breath_crowds_the_lungs_and_lifts_the_heart() -> None:
+    poor, full = (film(inspiration=depth, marker=False) for depth in (0.0, 1.0))
+    bodies = [f.anatomy.body for f in (poor, full)]
+    assert bodies[0].lung_density > 1.3 * bodies[1].lung_density
+    rise = bodies[1].dome_right - bodies[0].dome_right
+    assert bodies[1].tendon - bodies[0].tendon == pytest.approx(0.6 * rise)
+    assert poor.measures["cardiothoracic_ratio"] > full.measures["cardiothoracic_ratio"] + 0.01
+    assert poor.measures["right_lung_area_mm2"] < 0.75 * full.measures["right_lung_area_mm2"]
+
+
 def test_carina_lies_where_the_air_divides(normal: PhantomFilm) -> None:
     row, column = round(normal.measures["carina_row"]), round(normal.measures["carina_column"])
     airway = normal.masks["trachea"]
@@ -89,8 +118,7 @@ def test_costophrenic_angle_of_a_drawn_corner() -> None:
     lung = (columns <= 80) & (rows <= columns)
     assert costophrenic_angle(lung, 1, 1.0) == pytest.approx(45, abs=2)
     assert costophrenic_angle(lung[:, ::-1], -1, 1.0) == pytest.approx(45, abs=2)
-    height, top = dome_height(lung & (columns > 60), ~lung, 1.0)
-    assert (height, top) == (19.0, 61.0)
+    assert dome_height(lung & (columns > 60), ~lung, 1.0) == (19.0, 61.0, 61.0)
 
 
 def test_measures_of_nothing_are_nan() -> None:
