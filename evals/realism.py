@@ -174,6 +174,26 @@ def proportions(film: Film) -> dict[str, float]:
     }
 
 
+def shading(film: Film) -> dict[str, float]:
+    """How the lung fields brighten: from their middle to their outer border, and from their darkest height to apex and
+    base; means over both lungs."""
+    found: dict[str, list[float]] = {}
+    for lung, outwards in ((film.left, True), (film.right, False)):
+        place = np.cumsum(lung, axis=1) / np.maximum(lung.sum(1, keepdims=True), 1)
+        place = place if outwards else 1 - place
+        rows = np.flatnonzero(lung.any(1))
+        height = (np.arange(SIDE)[:, None] - rows[0]) / (rows[-1] + 1 - rows[0])
+        inner = lung & (place > 0.2) & (place < 0.6)
+        parts = {
+            "lungs' outer fifth over their middle": (lung & (place > 0.8), inner),
+            "lungs' apex over their upper third": (inner & (height < 0.1), inner & (height > 0.2) & (height < 0.4)),
+            "lungs' base over their upper third": (inner & (height > 0.75), inner & (height > 0.2) & (height < 0.4)),
+        }
+        for name, (bright, dark) in parts.items():
+            found.setdefault(name, []).append(float(film.grey[bright].mean() - film.grey[dark].mean()))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
 def features(film: Film) -> dict[str, float]:
     """What is compared, by name; greys in 0..1."""
     grey, lungs = film.grey, ndimage.binary_erosion(film.lungs, iterations=4)
@@ -194,6 +214,7 @@ def features(film: Film) -> dict[str, float]:
         "spine over heart": float(grey[column].mean() - grey[flank].mean()) if column.any() and flank.any() else np.nan,
         "local contrast in the lungs": float(local[lungs].mean()),
     }
+    found |= shading(film)
     for name, (narrow, wide) in BANDS.items():
         band = ndimage.gaussian_filter(grey, narrow) - ndimage.gaussian_filter(grey, wide)
         found[f"{name} detail in the lungs"] = float(band[lungs].std())

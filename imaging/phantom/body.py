@@ -34,7 +34,7 @@ FRONT_Z = np.array([12, 6, 0, -8, -20, -40, -58, -74, -86, -94, -97, -97, -95, -
 BACK_Z = np.array([36, 48, 55, 61, 67, 75, 82, 88, 91, 91, 88, 84, 78, 72])
 """Inner front and back of the chest wall at LEVELS_Y: thoracic inlet narrow and tilted, kyphosis at mid height."""
 
-CAGE_SQUARE = 0.2
+CAGE_SQUARE = 0.05
 """How square the chest's cross-section is: 0 an ellipse, 1 a rectangle (distances.squircle). Set so that lungs brighten
 towards their outer border as on real films (python -m evals.realism)."""
 

@@ -132,8 +132,8 @@ def rib_line(body: Body, number: int, side: int) -> Points:
     half = half_width(body, at) + 5.0 - (9.0 if number == 1 else 3.0 if number == 2 else 0.0)
     front, back = _F(at) - 3.5, _B(at) + 4.5
     sine, cosine = np.sin(theta), np.cos(theta)
-    x = half * np.sign(sine) * np.abs(sine) ** 0.9
-    z = (front + back) / 2 + (back - front) / 2 * np.sign(cosine) * np.abs(cosine) ** 0.9
+    x = half * np.sign(sine) * np.abs(sine) ** 0.97
+    z = (front + back) / 2 + (back - front) / 2 * np.sign(cosine) * np.abs(cosine) ** 0.97
     gutter = np.exp(-((t / 0.06) ** 2))
     x = np.maximum(x, 17.0) * (1 - gutter) + 17.0 * gutter
     z = z * (1 - gutter) + (spine_centre_z(at) + 13.0) * gutter

@@ -38,7 +38,7 @@ MIDLINE_MM = 16.0
 RUNS = 4
 """Runs of slices that are marched apart. Fixed, so that sums are the same whatever the number of threads."""
 
-DENSER_BELOW = 0.4
+DENSER_BELOW = 0.37
 """Lungs are that share lighter at the apex and denser at the base than half way down: they carry their own weight, and
 basal vessels are wider. Set so that the fields brighten downwards as on real films (python -m evals.realism)."""
 

@@ -14,8 +14,8 @@ OUTER_HALF_WIDTH = np.array([62, 60, 64, 82, 112, 142, 162, 170, 168, 160, 154, 
 OUTER_HALF_WIDTH_RAISED = np.array([62, 60, 64, 76, 90, 104, 116, 132, 146, 151, 151, 152, 152, 152])
 """The same with raised arms: the shoulders' muscle has gone up with them."""
 
-OUTER_FRONT_Z = np.array([-52, -48, -40, -36, -40, -50, -63, -80, -92, -106, -119, -127, -131, -133])
-OUTER_BACK_Z = np.array([62, 66, 72, 78, 84, 90, 98, 104, 110, 113, 113, 111, 106, 100])
+OUTER_FRONT_Z = np.array([-52, -48, -40, -36, -44, -58, -73, -85, -92, -106, -119, -127, -131, -133])
+OUTER_BACK_Z = np.array([62, 66, 72, 80, 90, 99, 106, 108, 110, 113, 113, 111, 106, 100])
 """Skin of neck, shoulder slope and trunk without arms (lean adult)."""
 
 WIDE, RAISED, FRONT, BACK = (
@@ -73,7 +73,7 @@ def skin(body: Body, x: Array, y: Array, z: Array, limbs: tuple[Array, Array], d
     if body.breast:
         front = front - _breasts(body, x, y)
     b = np.maximum((back - front) / 2, 5)
-    d = (squircle(x / half, (z - (front + back) / 2) / b, 0.4) - 1) * np.minimum(half, b)
+    d = (squircle(x / half, (z - (front + back) / 2) / b, 0.5) - 1) * np.minimum(half, b)
     for limb in limbs:
         d = smooth_union(d, limb + np.float32(depth), 48.0 if body.arms_up else 22.0)
     return d
