@@ -28,7 +28,7 @@ def thickness(f: PhantomFilm) -> np.ndarray:
 @pytest.mark.parametrize(
     ("text", "code", "sides"),
     [
-        ("edema:0.2", "edema", ("left", "right")),
+        ("edema:0.3", "edema", ("left", "right")),
         ("edema:0.9", "edema", ("left", "right")),
         ("infiltration:right:upper:100mm", "infiltration", ("right",)),
         ("atelectasis:left:middle:0.4", "atelectasis", ("left",)),
