@@ -79,6 +79,8 @@ class Answer(_Wire):
             and its `role`: "current", "prior" or "older" by date among its patient's films, None where not known.
         notes: on the files given since the last question: duplicates, those that could not be opened and why, what
             to know of the films as a set. Names files as the user gave them, so an export leaves it out.
+        alerts: urgent findings, each a sentence with its evidence; they also begin the text.
+        withdrawn: statements of the planner that the evidence contradicts, with what it says; they are not in the text.
         not_assessed: what was asked and no tool could answer, with the reason.
         choice: the letter chosen for a multiple-choice question, or None.
         planner: which planner answered, e.g. "embedded" or "openai:gpt-5".
@@ -94,6 +96,8 @@ class Answer(_Wire):
     evidence: list[Evidence]
     images: list[dict[str, Any]]
     notes: list[str] = Field(default_factory=list)
+    alerts: list[str] = Field(default_factory=list)
+    withdrawn: list[str] = Field(default_factory=list)
     not_assessed: list[str] = Field(default_factory=list)
     choice: str | None = None
     planner: str

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, mess
 from langgraph.types import StreamMode
 
 from agent.answer import Answer, EvidenceStatus, Usage
-from agent.claims import check
+from agent.claims import check, urgent
 from agent.events import Answered, Event, Planned, TextDelta, ToolFinished, ToolStarted
 from agent.graph import LIMIT_NODES
 from agent.ledger import EvidenceLedger, merged
@@ -67,14 +67,17 @@ class Turn:
         scripted = bool(extra.get("scripted")) or not text
         checked = check(text or _named(self._what_is_known(), images), self._ledger, scripted=scripted)
         used = self._ledger.records({*self._ran, *checked.cited})
+        alerts = urgent(used)
         answer = Answer(
             question=self._question,
-            text=checked.text,
+            text="\n".join([*(alert for alert in alerts if alert not in checked.text), checked.text]).strip(),
             claims=checked.claims,
             findings=merged(finding for record in used for finding in record.findings),
             evidence=used,
             images=images,
             notes=notes,
+            alerts=alerts,
+            withdrawn=checked.withdrawn,
             not_assessed=_unique(
                 [_named(reason, images) for reason in (*extra.get("not_assessed", []), *self._failures())]
             ),

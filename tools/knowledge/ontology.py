@@ -77,6 +77,7 @@ class FindingConcept(_Concept):
         definition: one plain sentence.
         location: where it is usually seen.
         region: where on the film a grounding of it is plausible.
+        urgent: cannot wait: told before everything else.
     """
 
     neutral: tuple[str, ...] = ()
@@ -88,6 +89,7 @@ class FindingConcept(_Concept):
     definition: str
     location: str
     region: Region
+    urgent: bool = False
 
 
 class StructureConcept(_Concept):

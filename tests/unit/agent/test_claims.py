@@ -86,7 +86,7 @@ def test_invented_citation_is_removed_and_marked(ledger: EvidenceLedger) -> None
 def test_uncited_statements_are_counted_and_other_sentences_are_no_claims(ledger: EvidenceLedger) -> None:
     checked = check("Here is what I found:\n- Effusion is present [E1].\n- A nodule is seen.\nPlease ask on.", ledger)
     assert [claim.text for claim in checked.claims] == ["Effusion is present.", "A nodule is seen."]
-    assert "Not verified: 1 statement" in checked.text
+    assert "A nodule is seen. (not verified: it cites no evidence)" in checked.text
     assert check("A nodule is seen.", ledger, scripted=True).claims == []
 
 

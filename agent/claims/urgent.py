@@ -1,0 +1,42 @@
+"""What must be read first: findings that cannot wait, told before everything else whatever the planner wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from agent.answer import Evidence, EvidenceStatus
+from agent.claims.verdicts import words
+from agent.mentions import name_of
+from agent.planner.facts import cite
+from agent.planner.wording import say
+from tools.contract import Finding, Status
+from tools.knowledge import findings
+
+
+def urgent(records: Iterable[Evidence]) -> list[str]:
+    """A sentence for each urgent finding that a tool calls present or uncertain, with its evidence, surest first.
+
+    Which findings are urgent is the ontology's word (`urgent` in tools/knowledge/findings.toml).
+    """
+    rows = [(row, record.id) for record in records if record.status is EvidenceStatus.OK for row in record.findings]
+    told = []
+    for status, key in ((Status.PRESENT, "urgent.present"), (Status.UNCERTAIN, "urgent.perhaps")):
+        for code in dict.fromkeys(row.code for row, _ in rows if row.status is status and _is_urgent(row.code)):
+            ids = [number for row, number in rows if (row.code, row.status) == (code, status)]
+            told.append(say(key, name=name_of(code), cite=cite(ids)))
+    return [*_together(rows), *told]
+
+
+def _together(rows: Sequence[tuple[Finding, str]]) -> list[str]:
+    told = []
+    for item in words()["urgent_together"]:
+        about = [(row, number) for row, number in rows if row.code in item["codes"]]
+        present = {row.code for row, _ in about if row.status is Status.PRESENT}
+        if present == set(item["codes"]) and not any(row.status is Status.ABSENT for row, _ in about):
+            told.append(say("urgent.together", what=item["what"], cite=cite(number for _, number in about)))
+    return told
+
+
+def _is_urgent(code: str) -> bool:
+    concept = findings().get(code)
+    return concept is not None and concept.urgent
