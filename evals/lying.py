@@ -38,10 +38,10 @@ SEED = 20261128
 class Measured(BaseModel):
     """Numbers of E3 as a tool's data hold them."""
 
-    ratio: float
+    cardiothoracic_ratio: float
     mediastinal_width_mm: float
     carina_angle_deg: float
-    share_of_air: float
+    air: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,12 @@ def scene(draw: random.Random) -> Scene:
             "measure",
             Result(
                 summary=f"{size}The {side} lung holds {share:.0%} of the air.",
-                data=Measured(ratio=ratio, mediastinal_width_mm=width, carina_angle_deg=angle, share_of_air=share),
+                data=Measured(
+                    cardiothoracic_ratio=ratio,
+                    mediastinal_width_mm=width,
+                    carina_angle_deg=angle,
+                    air={f"{side}_share": share},
+                ),
             ),
         ),
     ]

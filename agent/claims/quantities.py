@@ -105,7 +105,8 @@ def known(record: Evidence) -> list[Known]:
 
 def stems(text: str) -> set[str]:
     """Beginnings of the words of a text that say which quantity is meant."""
-    return {word[:STEM_LETTERS] for word in tokens(text) if word.isalpha() and len(word) > 2 and word not in GENERIC}
+    words = (word for word in tokens(text) if word.isalpha() and len(word) > 2 and word not in GENERIC)
+    return {word.removesuffix("s")[:STEM_LETTERS] for word in words}
 
 
 def _written(match: re.Match[str]) -> Written:
@@ -121,6 +122,7 @@ def _in_value(value: Any, key: str, code: str | None, side: str | None, name: st
         return
     if isinstance(value, int | float):
         kind, size = _unit_of(key)
+        side = side or next((word for word in key.split("_") if word in ("left", "right")), None)
         yield Known(float(value) * size, kind, code, side, name or key.replace("_", " "))
     elif isinstance(value, str):
         if len(value) < LONG_TEXT:

@@ -38,5 +38,6 @@ def _together(rows: Sequence[tuple[Finding, str]]) -> list[str]:
 
 
 def _is_urgent(code: str) -> bool:
+    """A finding is urgent if it or a broader one is."""
     concept = findings().get(code)
-    return concept is not None and concept.urgent
+    return concept is not None and (concept.urgent or (concept.parent is not None and _is_urgent(concept.parent)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -12,12 +12,17 @@ from typing import Any
 from agent.answer import Evidence, EvidenceStatus, Verdict
 from agent.claims.quantities import Known, Written, known, stems, written
 from agent.ledger import conflicts
-from agent.mentions import Mention, has_any, language, mentions, name_of, tokens
+from agent.mentions import Mention, has_any, language, mentions, name_of, side_of, tokens
 from agent.planner.wording import say
 from tools.contract import Finding, Status
 from tools.knowledge import findings as known_findings
 
 SCALE_SLACK = 1e-9
+SCORE_FIELDS = {"score", "threshold"}
+"""Fields of a Finding whose numbers are about the finding, and about nothing else that a sentence may measure."""
+THRESHOLD_STEMS = stems("threshold cutoff limit above below operating reaches exceeds")
+"""Words beside which a number may be a threshold; elsewhere it is the score that is meant."""
+SCORE_STEMS = stems("score scores threshold probability certainty")
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,13 @@ def words() -> dict[str, Any]:
     return tomllib.loads((resources.files("agent.claims") / "words.toml").read_text(encoding="utf-8"))
 
 
-def judged(sentence: str, cited: Sequence[Evidence]) -> Judged:
+def judged(sentence: str, cited: Sequence[Evidence], numbers: Callable[[Evidence], list[Known]] = known) -> Judged:
     """Hold a sentence against the evidence it cites.
 
     Args:
         sentence: without citations.
         cited: the records it cites; failed ones support nothing.
+        numbers: gives the numbers of a record; whoever judges many sentences remembers them.
     """
     sound = [record for record in cited if record.status is EvidenceStatus.OK]
     if not sound:
@@ -57,7 +63,9 @@ def judged(sentence: str, cited: Sequence[Evidence]) -> Judged:
     named = [mention for mention in mentions(sentence) if mention.kind == "finding"]
     doubts = [_of_mention(mention, sentence, sound) for mention in named]
     doubts.append(_of_whole(sentence, sound))
-    doubts += [_of_number(number, sentence, named, sound) for number in written(sentence)]
+    said = written(sentence)
+    given = [item for record in sound for item in numbers(record)] if said else []
+    doubts += [_of_number(number, sentence, named, given) for number in said]
     doubts += [_of_degree(sentence, sound), *(_of_height(mention, sentence, sound) for mention in named)]
     for verdict in (Verdict.CONFLICTING, Verdict.NOT_ASSESSED):
         worst = next((doubt for doubt in doubts if doubt.verdict is verdict), None)
@@ -117,14 +125,15 @@ def _of_whole(sentence: str, cited: Sequence[Evidence]) -> Judged:
     return Judged(Verdict.CONFLICTING, "status", _rows_say(present)) if present else SUPPORTED
 
 
-def _of_number(number: Written, sentence: str, named: Sequence[Mention], cited: Sequence[Evidence]) -> Judged:
+def _of_number(number: Written, sentence: str, named: Sequence[Mention], numbers: Sequence[Known]) -> Judged:
     """The number must be one that the evidence gives for what the sentence is about, in a unit of the same kind."""
-    sides = {mention.side for mention in named if mention.side} or _sides(sentence)
-    given = [item for record in cited for item in known(record) if item.kind == number.kind]
-    fitting = [item for item in given if _is_about(item, {mention.code for mention in named}, sides)]
+    sides: set[str | None] = {mention.side for mention in named if mention.side} or {side_of(sentence)} - {None}
+    given = [item for item in numbers if item.kind == number.kind]
     subject = stems(sentence)
+    codes = {mention.code for mention in named}
+    fitting = [item for item in given if _is_about(item, codes, sides, subject)]
     meant = [item for item in fitting if stems(item.name) & subject and stems(item.name) <= subject | _said_of(named)]
-    if any(_equal(number, item) for item in (meant or fitting)):
+    if any(_equal(number, item) for item in meant):
         return SUPPORTED
     if any(_equal(number, item) for item in fitting) and not _named_otherwise(number, fitting, subject):
         return SUPPORTED
@@ -134,17 +143,25 @@ def _of_number(number: Written, sentence: str, named: Sequence[Mention], cited: 
 
 
 def _named_otherwise(number: Written, fitting: Sequence[Known], subject: set[str]) -> bool:
-    """Whether every quantity of that value has a name that says something else than the sentence does."""
-    equal = [item for item in fitting if _equal(number, item)]
-    return all(stems(item.name) and not stems(item.name) & subject for item in equal)
+    """Whether every quantity of that value has a name that says something else than the sentence does.
+
+    A finding's score goes by the finding's name.
+    """
+    names = [stems(item.name) for item in fitting if _equal(number, item) and item.name not in SCORE_FIELDS]
+    scores = any(_equal(number, item) and item.name in SCORE_FIELDS for item in fitting)
+    return not scores and bool(names) and all(name and not name & subject for name in names)
 
 
 def _said_of(named: Sequence[Mention]) -> set[str]:
     return {stem for mention in named for stem in stems(name_of(mention.code))}
 
 
-def _is_about(item: Known, codes: set[str], sides: set[str]) -> bool:
+def _is_about(item: Known, codes: set[str], sides: set[str | None], subject: set[str]) -> bool:
     if item.code is not None and codes and not any(_related(item.code, code) for code in codes):
+        return False
+    if item.name == "threshold" and not subject & THRESHOLD_STEMS:
+        return False
+    if item.code is not None and item.name in SCORE_FIELDS and not codes and not subject & SCORE_STEMS:
         return False
     one_side = sides if len(sides) == 1 and "bilateral" not in sides else set()
     return item.side is None or not one_side or item.side in one_side
@@ -184,8 +201,10 @@ def _of_height(mention: Mention, sentence: str, cited: Sequence[Evidence]) -> Ju
 def _rows_say(rows: Iterable[Finding]) -> str:
     """ "pleural effusion present on the left"."""
     parts = []
-    for row in rows:
-        if row.status is Status.NOT_ASSESSED:
+    assessed = [row for row in rows if row.status is not Status.NOT_ASSESSED]
+    placed = {(row.code, row.status) for row in assessed if _where(row)}
+    for row in assessed:
+        if (row.code, row.status) in placed and not _where(row):
             continue
         parts.append(f"{name_of(row.code)} {say(f'status.{row.status}')}{_where(row)}")
     return "; ".join(dict.fromkeys(parts))
@@ -203,11 +222,6 @@ def _numbers_say(meant: Sequence[Known]) -> str:
     units = {"": "", "deg": "°", "mm2": " mm²"}
     told = [f"{item.value:.4g}{units.get(item.kind, f' {item.kind}')}" for item in meant]
     return ", ".join(list(dict.fromkeys(told))[:2])
-
-
-def _sides(sentence: str) -> set[str]:
-    sides = language()["sides"]
-    return {sides[word] for word in tokens(sentence) if word in sides}
 
 
 def _related(one: str, other: str) -> bool:

@@ -138,7 +138,7 @@ def test_invented_citation_number_and_side_do_not_stand() -> None:
     assert [claim.verdict for claim in answer.claims] == [
         Verdict.NOT_ASSESSED, Verdict.NOT_ASSESSED, Verdict.CONFLICTING, Verdict.NOT_ASSESSED,
     ]  # fmt: skip
-    assert "cite no evidence" in answer.text
+    assert "cites no evidence" in answer.text and len(answer.withdrawn) == 2
 
 
 def test_limits_end_the_turn_with_what_is_known() -> None:

@@ -6,9 +6,10 @@ import pytest
 from agent_stubs import StubTools
 
 from agent.answer import Verdict
-from agent.claims import check
+from agent.claims import check, urgent
 from agent.ledger import EvidenceLedger
 from agent.mentions import mentions, side_of
+from evals.lying import measured
 from tools.contract import Finding, Result, Status, ToolFailure
 
 TOOL = StubTools().registry().get("classify")
@@ -118,3 +119,67 @@ def test_mentions_with_denial_and_side(text: str, found: list[tuple[str, bool, s
 
 def test_side_of_both_is_bilateral() -> None:
     assert side_of("left or right?") == "bilateral" and side_of("the film") is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown", "gone"),
+    [
+        ("There is no pleural effusion [E1].", "the evidence says pleural effusion present [E1].)", True),
+        ("The effusion is on the right [E2].", "the evidence says pleural effusion present on the left [E2].)", True),
+        ("The lungs are clear [E1].", "the evidence says pleural effusion present [E1].)", True),
+        ("The effusion measures 42 mm [E2].", "withdrawn here: the evidence says 23.4 mm [E2].)", True),
+        ("An effusion of 42 ml is present [E1].", "[E1]. (the number is not in E1)", False),
+        ("A massive effusion is present [E1].", "(the degree is not in E1)", False),
+        ("The effusion lies in the lower zone [E2].", "(the place is not in E2)", False),
+        ("A mass is present [E1].", "(stated more firmly than E1 bears out: it is uncertain there)", False),
+        ("There is pneumonia [E1].", "(not supported: E1 does not assess it)", False),
+        ("There is an effusion [E1, E4].", "(the tools disagree on it)", False),
+    ],
+)
+def test_what_the_evidence_contradicts_is_withdrawn_and_the_rest_marked(
+    ledger: EvidenceLedger, sentence: str, shown: str, gone: bool
+) -> None:
+    checked = check(sentence, ledger)
+    assert shown in checked.text
+    assert (sentence.partition(" [")[0] not in checked.text) is gone and bool(checked.withdrawn) is gone
+    assert check(sentence, ledger, scripted=True).text == sentence
+
+
+def row(code: str, status: Status) -> Finding:
+    return Finding(code=code, image_id="f", status=status, score=0.9, threshold=0.5)
+
+
+def recorded(*results: Result) -> EvidenceLedger:
+    filled = EvidenceLedger()
+    for number, result in enumerate(results):
+        filled.record(filled.reserve(str(number), "classify", {"image_id": str(number)}), TOOL, {}, result)
+    return filled
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([("retained_object", Status.PRESENT)], ["URGENT: retained object is present [E1]."]),
+        ([("retained_object", Status.UNCERTAIN)], ["URGENT: retained object is possible [E1]."]),
+        ([("retained_object", Status.ABSENT)], []),
+        ([("retained_needle", Status.PRESENT)], ["URGENT: retained needle is present [E1]."]),
+        ([("effusion", Status.PRESENT)], []),
+        (
+            [("pneumothorax", Status.PRESENT), ("mediastinal_shift", Status.PRESENT)],
+            ["URGENT: pneumothorax is present with mediastinal shift, so that tension is possible [E1]."],
+        ),
+        ([("pneumothorax", Status.PRESENT), ("mediastinal_shift", Status.ABSENT)], []),
+    ],
+)
+def test_urgent_findings_are_told_first(rows: list[tuple[str, Status]], says: list[str]) -> None:
+    told = urgent(recorded(Result(summary="x", findings=[row(*item) for item in rows])).records())
+    assert told == says
+
+
+def test_lies_are_caught_and_truths_let_through() -> None:
+    """Truth and lies are the suite's own, see evals.lying; the goal of 99 % is the project's."""
+    rates = {item.kind: item.doubted / item.count for item in measured(seed=7, count=30)}
+    assert rates.pop("truth") <= 0.01
+    for kind in ("number", "side", "citation invented", "citation of other evidence", "citation left out", "status"):
+        assert rates[kind] >= 0.99, (kind, rates[kind])
+    assert min(rates.values()) >= 0.95
