@@ -72,6 +72,7 @@ def ask(
 ) -> None:
     """Answer a question about one or more films."""
     from agent import Agent
+    from imaging.failures import writing
     from ui.terminal.answers import follow, print_answer, save_overlays
     from ui.terminal.given import films_and_question as parted
 
@@ -89,7 +90,9 @@ def ask(
     else:
         print_answer(answer, _stdout())
     if overlays is not None:
-        for path in save_overlays(answer, conversation.films, overlays):
+        with writing(overlays):
+            written = save_overlays(answer, conversation.films, overlays)
+        for path in written:
             typer.echo(f"overlay: {path}", err=True)
 
 

@@ -117,6 +117,13 @@ def test_our_own_fault_is_exit_code_1_with_its_trace(hilum, film: Path, monkeypa
     assert done.code == 1 and "Traceback" in done.err and "fault of Hilum itself" in done.err
 
 
+@pytest.mark.parametrize("words", [("ask", QUESTION, "--overlays"), ("tool", "segment", "--save"), ("demo", "--out")])
+def test_a_folder_that_cannot_be_made_is_bad_arguments(hilum, film: Path, text_file: Path, words: tuple) -> None:
+    files = [film] if words[0] != "demo" else []
+    done = hilum(*words[:-1], *files, words[-1], text_file / "inside")
+    assert done.code == 2 and "cannot be written: Not a directory" in done.err and "Traceback" not in done.err
+
+
 def test_ask_about_a_turned_film_says_so_once_and_what_to_do(hilum, tmp_path: Path) -> None:
     write_phantom(PhantomSpec(seed=5, size=256, turned_deg=90), tmp_path / "turned.png")
     done = hilum("ask", tmp_path / "turned.png", QUESTION)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from agent import Agent
 from agent.settings import Settings
+from imaging.failures import writing
 from imaging.phantom import PhantomSpec, make_phantom, parse_finding
 from ui.terminal.answers import follow, print_answer, save_overlays
 
@@ -18,7 +19,8 @@ QUESTIONS = ("Is the heart enlarged, and is there a pleural effusion?", "Write t
 
 def run_demo(settings: Settings, folder: Path, console: Console) -> None:
     """Ask both questions about one phantom film and write film, overlays and the JSON answers under `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     phantom = make_phantom(PhantomSpec(seed=SEED, findings=tuple(parse_finding(text) for text in FINDINGS)))
     film = folder / "demo_film.dcm"
     phantom.write_dicom(film)

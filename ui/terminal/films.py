@@ -13,7 +13,7 @@ from rich.console import Console
 
 from agent import make_pool
 from agent.settings import Settings
-from imaging.failures import BadArguments, FilmRefused, Unavailable
+from imaging.failures import BadArguments, FilmRefused, Unavailable, writing
 from imaging.sources import Content, contents
 from imaging.store import ImageStore
 from models.outputs import Task
@@ -118,10 +118,12 @@ def run_tool(
             for caveat in result.caveats:
                 console.print(f"  caveat: {caveat}", markup=False, highlight=False)
         if save is not None and result.ok:
-            for written in save_masks(result, save, path.stem):
-                typer.echo(f"mask: {written}", err=True)
-            for written in save_films(result, context.films, save, path.stem):
-                typer.echo(f"film: {written}", err=True)
+            with writing(save):
+                masks = save_masks(result, save, path.stem)
+                films_made = save_films(result, context.films, save, path.stem)
+            for kind, paths in (("mask", masks), ("film", films_made)):
+                for written in paths:
+                    typer.echo(f"{kind}: {written}", err=True)
         if result.failure is not None:
             exit_code = exit_code or result.failure.exit_code
     return exit_code

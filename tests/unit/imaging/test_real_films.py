@@ -29,14 +29,14 @@ def test_every_dicom_file_opens_or_is_refused(real_films: Path) -> None:
     outcomes: Counter[str] = Counter()
     refused_chests = []
     for row in rows(real_films / "dicom.csv"):
-        begin = time.perf_counter()
+        begin = time.process_time()  # of this process: a busy machine must not count
         try:
             open_film(real_films / row["file"])
             outcome = "opened"
         except FilmRefused as refused:
             assert refused.kind in REFUSALS
             outcome = refused.kind
-        assert time.perf_counter() - begin < LIMIT_S, row["file"]
+        assert time.process_time() - begin < LIMIT_S, row["file"]
         outcomes[outcome] += 1
         chest = row["modality"] in {"CR", "DX"} and row["body"] in {"CHEST", "RIBCAGE"}
         if chest and row["reference_decode"] == "ok" and outcome != "opened":
