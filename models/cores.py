@@ -29,6 +29,7 @@ class Cores:
 
     def __init__(self, count: int | None = None) -> None:
         self.count = count or core_count()
+        self._most: int | None = None
         self._running = 0
         self._lock = threading.Lock()
 
@@ -42,12 +43,15 @@ class Cores:
         """Run the block on this thread's part of the cores: all of them where nothing else runs, else a share.
 
         One thread only where others keep the machine busy (its load is above its cores), whatever is free here.
-        A process that was told to use fewer threads (OMP_NUM_THREADS, torch.set_num_threads) never uses more.
+        A process that was told to use fewer threads before its first batch (OMP_NUM_THREADS, torch.set_num_threads)
+        never uses more.
         """
         import torch
 
-        told = torch.get_num_threads()
         with self._lock:
+            if self._most is None:
+                self._most = torch.get_num_threads()
+            told = self._most
             self._running += 1
             part = self.count // self._running
         crowded = hasattr(os, "getloadavg") and os.getloadavg()[0] > self.count

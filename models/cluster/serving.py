@@ -273,6 +273,8 @@ def connect(config: ClusterConfig) -> bool:
         Unavailable: Ray is not installed, or the cluster does not answer.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if config.address == LOCAL:  # workers are nice by 15 otherwise: beside any busy program they do not run at all
+        os.environ.setdefault("RAY_worker_niceness", "0")
     if config.address == LOCAL and "ray" not in sys.modules:  # Ray reads its variables when it is imported
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -60,6 +61,7 @@ class Lexicon:
     def __init__(self, language: Language, *, asking: bool) -> None:
         self.language = language
         self._stem = stemmer(SNOWBALL[language]) if language in SNOWBALL else None
+        self._stemming = threading.Lock()  # a stemmer keeps the word it works on in itself
         self._table: dict[str, tuple[str, str]] = {}
         for phrase, kind, code in _entries(language, asking):
             self._table[" ".join(self._stems(spoken(phrase).split()))] = (kind, code)
@@ -98,7 +100,11 @@ class Lexicon:
 
     def _stems(self, words: Sequence[str]) -> list[str]:
         stemming: Any = self._stem
-        return list(words) if stemming is None else stemming.stemWords(list(words))
+        if stemming is None:
+            return list(words)
+        with self._stemming:
+            stems: list[str] = stemming.stemWords(list(words))
+        return stems
 
 
 @cache

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.reading import Stated, language_of, read
 from tools.reading.labels import Value, labels_of, own_labels, value_of
+from tools.reading.lexicon import lexicon
 from tools.reading.words import sentences, tokens
 
 PRESENT, ABSENT, UNCERTAIN, UNSTATED = Stated.PRESENT, Stated.ABSENT, Stated.UNCERTAIN, Stated.UNSTATED
@@ -154,3 +157,12 @@ def test_words_fold_accents_and_skip_what_was_blanked_out() -> None:
 def test_any_text_can_be_read(text: str) -> None:
     for statement in read(text).statements:
         assert 0 <= statement.start < statement.end <= len(text)
+
+
+def test_many_threads_may_read_at_once() -> None:
+    """Expected: what one thread reads alone; a stemmer that two threads share mixes their words up or breaks."""
+    texts = ["derrame pleural izquierdo sin neumotórax", "grosse kardiomegalie und pleuraerguss", "épanchement pleural"]
+    alone = {(text, code): lexicon(code).find(text.split()) for text in texts for code in ("es", "de", "fr", "da")}
+    with ThreadPoolExecutor(8) as threads:
+        jobs = [(key, threads.submit(lexicon(key[1]).find, key[0].split())) for key in alone for _ in range(60)]
+        assert all(job.result() == alone[key] for key, job in jobs)
