@@ -139,12 +139,14 @@ def remove(entry: CatalogEntry, model_dir: Path) -> int:
 
     Raises:
         BadArguments: it is part of Hilum, or was not pulled: files put there by hand are not deleted.
+        Unavailable: the directory cannot be written.
     """
     manifest, folder = manifest_of(entry, model_dir), folder_of(entry, model_dir)
     if not manifest.is_file():
         raise BadArguments(
             f"{entry.id} was not pulled into {model_dir}; nothing was deleted.", "Delete by hand what you put there."
         )
+    _writable(model_dir)
     freed = 0
     for name in json.loads(manifest.read_text(encoding="utf-8"))["files"]:
         path = folder / name
