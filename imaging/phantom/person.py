@@ -18,8 +18,8 @@ class Person:
     Attributes:
         name: as DICOM writes it (PN).
         identifier: patient ID, the same for all films of one seed.
-        born: the first of January that makes the age right on the film's date.
-        age_years: whole years.
+        born: as the specification says, else the first of January that makes the age right on the film's date.
+        age_years: whole years on the day of the film.
         sex: 'M', 'F' or 'O'.
         day: date of the film.
     """
@@ -34,10 +34,10 @@ class Person:
 
 def person(spec: PhantomSpec) -> Person:
     """The person of a specification whose age and sex are filled in."""
-    day, age = spec.date or DEFAULT_DAY, int(spec.age_years or 0)
-    return Person(
-        "Phantom^Hilum", f"PHANTOM-{spec.seed}", dt.date(day.year - age, 1, 1), age, spec.sex or "O", day
-    )  # fmt: skip
+    day = spec.date or DEFAULT_DAY
+    born = spec.born or dt.date(day.year - int(spec.age_years or 0), 1, 1)
+    age = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    return Person("Phantom^Hilum", f"PHANTOM-{spec.seed}", born, age, spec.sex or "O", day)
 
 
 def name_block(spec: PhantomSpec) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from imaging.phantom.body import sample_body
 from imaging.phantom.film import PhantomFilm, make_phantom
 from imaging.phantom.findings import FindingSpec, parse_finding
 from imaging.phantom.lesions import draws, mask_name
+from imaging.phantom.person import person
 from imaging.phantom.picture import spawn
 from imaging.phantom.spec import PhantomSpec
 
@@ -38,10 +39,11 @@ def progression(
     if not dates or len(dates) != len(changes):
         raise BadArguments(f"{len(dates)} dates and {len(changes)} changes.", "Give one list of changes per date.")
     body = sample_body(spec, spawn(7, spec))
-    # What the body draws stays, so that inspiration and habitus do not depend on the visit.
+    # What the body draws stays, so that inspiration and habitus do not depend on the visit; so does the birth date.
     spec = replace(
         spec, age_years=body.age_years, sex=body.sex, habitus=body.habitus, inspiration=body.inspiration
     )  # fmt: skip
+    spec = replace(spec, born=person(replace(spec, date=min(dates))).born)
     places: dict[str, tuple[float, float, float]] = {}
     films = []
     for visit, (date, change) in enumerate(zip(dates, changes, strict=True)):

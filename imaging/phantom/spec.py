@@ -44,6 +44,8 @@ class PhantomSpec:
         processing: 'film' (screen-film curve) or 'digital'.
         marker: whether a side marker is burned in.
         date: when it was taken; the film's `acquired`.
+        born: birth date; when None, the first of January that makes the age right on the film's date. What shapes the
+            body is `age_years`.
         visit: number of the exposure of the same patient; another visit is positioned and exposed anew.
         position: 'erect' or 'supine' (lying on the back); supine for AP and erect for PA when None.
         exposure_stops: error of the exposure: the detector gets 2**stops of its dose, -4..4. A film turns white
@@ -73,6 +75,7 @@ class PhantomSpec:
     processing: str | None = None
     marker: bool | None = None
     date: dt.date | None = None
+    born: dt.date | None = None
     visit: int = 0
     position: str | None = None
     exposure_stops: float = 0.0
@@ -95,6 +98,8 @@ class PhantomSpec:
         _check("inspiration", self.inspiration, 0, 1)
         _check("rotation_deg", self.rotation_deg, -15, 15)
         _check("dose", self.dose, 0.05, 20)
+        if self.born is not None and self.date is not None and self.born > self.date:
+            raise BadArguments(f"born = {self.born} is after the film's date.", f"Allowed: up to {self.date}.")
         if self.sex not in (None, "M", "F"):
             raise BadArguments(f"sex {self.sex!r} is not known to the phantom.", "Allowed: M, F.")
         if self.processing not in (None, "film", "digital"):

@@ -9,6 +9,7 @@ import pytest
 
 from imaging.failures import BadArguments
 from imaging.phantom import PhantomFilm, PhantomSpec, parse_finding, progression
+from imaging.phantom.person import person
 
 DATES = (dt.date(2026, 1, 5), dt.date(2026, 1, 9), dt.date(2026, 2, 1))
 
@@ -40,6 +41,16 @@ def test_findings_grow_come_and_go(films: tuple[PhantomFilm, ...]) -> None:
 def test_a_growing_mass_keeps_its_place(films: tuple[PhantomFilm, ...]) -> None:
     centres = [f.findings[0]["parameters"]["centre_mm"] for f in films[:2]]
     assert np.allclose(centres[0], centres[1], atol=0.2)
+
+
+def test_one_patient_has_one_birth_date_and_grows_older() -> None:
+    dates = (dt.date(2026, 12, 30), dt.date(2024, 6, 1), dt.date(2025, 1, 1))
+    films = progression(PhantomSpec(seed=4, size=64, age_years=50), dates, ((), (), ()))
+    people = [person(film.spec) for film in films]
+    assert {who.born for who in people} == {dt.date(1974, 1, 1)}
+    assert [who.age_years for who in people] == [52, 50, 51]
+    with pytest.raises(BadArguments, match="after the film"):
+        PhantomSpec(date=dates[1], born=dates[0])
 
 
 def test_progression_refuses_unequal_lists() -> None:
