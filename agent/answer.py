@@ -49,6 +49,7 @@ class Evidence(_Wire):
     card: dict[str, Any] = Field(default_factory=dict)
     elapsed_ms: float = 0.0
     failure: ToolFailure | None = None
+    state: str = Field(default="", description="the user's corrections of outlines that it rests on, by number")
 
 
 class Claim(_Wire):

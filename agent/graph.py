@@ -28,10 +28,11 @@ from agent.answer import Evidence
 from agent.events import Planned, ToolFinished, ToolStarted
 from agent.faults import AgentFault
 from agent.guard import SyntheticGuard
-from agent.ledger import EvidenceLedger, run_title
+from agent.ledger import EvidenceLedger, films_in, run_title
 from agent.planner.offers import ASKED_BY
 from models.stopping import stoppable
 from tools.contract import Registry, Result, Tool, ToolContext
+from tools.contract.corrections import Corrections
 
 CAVEATS_TOLD = 3
 """Caveats of one result that the planner reads; the screen shows all."""
@@ -63,7 +64,7 @@ def build_graph(
 
     middleware: list[AgentMiddleware[Any, Any, Any]] = [
         told,
-        EvidenceMiddleware(tools, ledger),
+        EvidenceMiddleware(tools, ledger, context.corrections),
         SyntheticGuard(context.films),
         ToolCallLimitMiddleware(run_limit=max_tool_calls, exit_behavior="continue"),
         ModelCallLimitMiddleware(run_limit=max_planner_calls, exit_behavior="end"),
@@ -106,10 +107,11 @@ def told_of(evidence: Evidence) -> str:
 class EvidenceMiddleware(AgentMiddleware[AgentState[Any], Any]):
     """Numbers calls in the order they were planned, records what came of them, and tells the listener."""
 
-    def __init__(self, tools: Registry, ledger: EvidenceLedger) -> None:
+    def __init__(self, tools: Registry, ledger: EvidenceLedger, corrections: Corrections) -> None:
         super().__init__()
         self._registry = tools
         self._ledger = ledger
+        self._corrections = corrections
 
     def after_model(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Reserve a number for each call that can run; calls a limit blocked already have their answer."""
@@ -122,7 +124,8 @@ class EvidenceMiddleware(AgentMiddleware[AgentState[Any], Any]):
         for call in reply.tool_calls:
             args = self._checked_arguments(call["name"], call["args"])
             if args is not None and call["id"] is not None and call["id"] not in answered:
-                evidence_id = self._ledger.reserve(call["id"], call["name"], args)
+                corrected = self._corrections.state(films_in(args))
+                evidence_id = self._ledger.reserve(call["id"], call["name"], args, corrected)
                 planned.append((evidence_id, run_title(self._registry.get(call["name"]), args), args))
         if planned:
             runtime.stream_writer(Planned(tuple(planned)))

@@ -27,23 +27,26 @@ class EvidenceLedger:
         self._records = {record.id: record for record in memory.evidence(session_id)}
         self._ids_by_call = memory.calls(session_id)
         self._ids_by_request = {
-            _request_key(record.tool, record.args): record.id
+            _request_key(record.tool, record.args, record.state): record.id
             for record in self._records.values()
             if record.status is EvidenceStatus.OK
         }
+        self._states: dict[str, str] = {}
         self._last_number = max(map(_number, [*self._records, *self._ids_by_call.values()]), default=0)
 
-    def reserve(self, call_id: str, tool: str, args: dict[str, Any]) -> str:
+    def reserve(self, call_id: str, tool: str, args: dict[str, Any], state: str = "") -> str:
         """The evidence id of a planned call; that of an earlier good run when tool and arguments are the same.
 
-        Films never change and tools are deterministic, so the same request is the same evidence.
+        Films never change and tools are deterministic, so the same request is the same evidence. What else a result
+        hangs on, the user's corrections of outlines, is named by `state`.
         """
-        request = _request_key(tool, args)
+        request = _request_key(tool, args, state)
         with self._lock:
             evidence_id = self._ids_by_request.get(request)
             if evidence_id is None:
                 self._last_number += 1
                 evidence_id = f"E{self._last_number}"
+                self._states[evidence_id] = state
             self._ids_by_call[call_id] = evidence_id
         self._memory.keep_call(self._session_id, call_id, evidence_id)
         return evidence_id
@@ -59,7 +62,7 @@ class EvidenceLedger:
             id=evidence_id,
             tool=tool.name,
             title=run_title(tool, args),
-            image_ids=result.image_ids or _films_in(args),
+            image_ids=result.image_ids or films_in(args),
             args=args,
             status=EvidenceStatus.OK if result.ok else EvidenceStatus.FAILED,
             summary=result.summary,
@@ -72,12 +75,13 @@ class EvidenceLedger:
             card=result.card,
             elapsed_ms=result.elapsed_ms,
             failure=result.failure,
+            state=self._states.get(evidence_id, ""),
         )
         self._memory.keep_evidence(self._session_id, evidence)
         with self._lock:
             self._records[evidence_id] = evidence
             if result.ok:
-                self._ids_by_request[_request_key(tool.name, args)] = evidence_id
+                self._ids_by_request[_request_key(tool.name, args, evidence.state)] = evidence_id
         return evidence
 
     def get(self, evidence_id: str) -> Evidence | None:
@@ -156,11 +160,11 @@ def _number(evidence_id: str) -> int:
     return int(evidence_id[1:])
 
 
-def _request_key(tool: str, args: dict[str, Any]) -> str:
-    return f"{tool} {json.dumps(args, sort_keys=True, default=str)}"
+def _request_key(tool: str, args: dict[str, Any], state: str) -> str:
+    return f"{tool} {json.dumps(args, sort_keys=True, default=str)} {state}".rstrip()
 
 
-def _films_in(args: dict[str, Any]) -> list[str]:
+def films_in(args: dict[str, Any]) -> list[str]:
     named = args.get("image_id", args.get("image_ids", []))
     return [named] if isinstance(named, str) else [film for film in named if isinstance(film, str)]
 

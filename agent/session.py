@@ -18,6 +18,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
 from agent.answer import Answer
+from agent.corrected import restored
 from agent.events import Answered, Event, FilmsTaken
 from agent.faults import Busy
 from agent.films import FILMS_KEY, input_notes, listed, told_films
@@ -94,7 +95,7 @@ class Session:
         self._graph = build_graph(
             agent.planner,
             agent.tools,
-            ToolContext(films=self.films, models=agent.models, stopped=self._stopped),
+            ToolContext(self.films, agent.models, self._stopped, restored(self.ledger.records())),
             self.ledger,
             self._system_prompt,
             agent.settings.max_planner_calls,

@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field, computed_field
 from imaging.failures import NotApplicable
 from imaging.radiograph import Radiograph, View
 from models.outputs import ScoreKind, Task
-from tools.anatomy import outline
+from tools.anatomy import Outlines, outline
+from tools.anatomy.outlines import FREE_AIR
 from tools.contract import Finding, Overlay, Result, Status, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts
 from tools.contract.films import film_caveats, frontal_film
@@ -127,6 +128,12 @@ def _overlays(done: list[Measurement], sheet: Sheet) -> list[Overlay]:
     return drawn
 
 
+def _by_the_user(found: Outlines) -> list[str]:
+    """That some outlines are the user's own."""
+    named = listed([code.replace("_", " ") for code in found.corrected])
+    return [f"Measured on outlines that the user corrected: {named}."] if named else []
+
+
 def _refused(done: list[Measurement]) -> NotApplicable:
     if len(done) == 1:
         [item] = done
@@ -162,7 +169,8 @@ def measure(context: ToolContext, arguments: MeasureArguments) -> Result:
     codes = arguments.tasks or list(TASKS)
     film = frontal_film(context, arguments.image_id, "measuring")
     found = outline(context, film)
-    sheet = Sheet(film, found, quality_of(film_quality(context.models, film)))
+    air = {code.partition("_")[0]: found.mask(code) for code in FREE_AIR if found.has(code)}
+    sheet = Sheet(film, found, quality_of(film_quality(context.models, film)), air)
     done = measured(sheet, codes)
     made = [item for item in done if item.measured]
     if not made:
@@ -171,9 +179,15 @@ def measure(context: ToolContext, arguments: MeasureArguments) -> Result:
         image_ids=[film.id],
         summary=_summary(done, film, found.card.title),
         findings=findings_of(done, film),
-        data=MeasureData(measurements=done, spacing=spacing_words(film), view=film.view),
+        data=MeasureData(
+            measurements=done, spacing=spacing_words(film), view=film.view, corrected=list(found.corrected)
+        ),
         overlays=_overlays(made, sheet),
-        caveats=[*film_caveats(film), *dict.fromkeys(caveat for item in made for caveat in item.caveats)],
+        caveats=[
+            *_by_the_user(found),
+            *film_caveats(film),
+            *dict.fromkeys(caveat for item in made for caveat in item.caveats),
+        ],
         model=found.model,
         revision=found.revision,
         card=card_facts(found.card, ("left_lung", "right_lung", "heart")),

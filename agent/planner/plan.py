@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.planner.facts import Facts
+from agent.planner.marks import marks_in
 from agent.planner.measuring import MEASURE, heart_arguments, seen_beside
 from agent.planner.offers import Offer, Offers
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
@@ -122,8 +123,7 @@ def _for_film(question: Question, film: str, tools: Offers) -> list[Call]:
     measure = Call(MEASURE, {"image_id": film} | heart_arguments(tools))
     everything = Call("classify", {"image_id": film})
     if question.kind is Kind.SEGMENT:
-        wanted = {"structures": list(question.structures)} if question.structures else {}
-        return [Call("segment", {"image_id": film} | wanted)]
+        return [Call("segment", {"image_id": film} | _outlined(question, tools))]
     if question.kind is Kind.HEART_SIZE:
         return [measure, Call("classify", {"image_id": film, "findings": ["cardiomegaly"]})]
     if question.kind is Kind.REPORT:
@@ -131,6 +131,14 @@ def _for_film(question: Question, film: str, tools: Offers) -> list[Call]:
     if question.kind in LOOKS_AT_ALL:
         return [everything, measure]
     return [look, measure] if not codes or "cardiomegaly" in codes else [look]
+
+
+def _outlined(question: Question, tools: Offers) -> dict[str, Any]:
+    """Which structures to outline, or which one to correct by the marks that the question gives."""
+    marks = marks_in(question.text) if "segment" in tools and "structure" in tools["segment"].arguments else {}
+    if marks and len(question.structures) == 1:
+        return {"structure": question.structures[0], **marks}
+    return {"structures": list(question.structures)} if question.structures else {}
 
 
 def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:

@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any
 
 from agent.mentions import Mention, has_any, longest, mentions, side_of, tokens
+from agent.planner.marks import marks_in
 from agent.planner.naming import (
     Films,
     acquired,
@@ -204,6 +205,8 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
         tasks=asked_of(" ".join(words)),
     )
     question = _heart(question, words)
+    if len(question.structures) == 1 and marks_in(text):
+        question = replace(question, kind=Kind.SEGMENT, tool="")
     question = _followed_up(question, words, previous, bool(role))
     if question.kind is Kind.UNCLEAR:
         question = _named_unknown(question, words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ from tools.contract.tool import ToolContext
 
 BoolMask = npt.NDArray[np.bool_]
 
+FREE_AIR = ("left_pneumothorax", "right_pneumothorax")
+"""What no segmenter here outlines and a user may draw: the free air of a pneumothorax."""
+
 
 @dataclass(frozen=True)
 class Outlines:
@@ -23,12 +27,14 @@ class Outlines:
         masks: in the film's own geometry.
         card: of the segmenter.
         model, revision: who answered.
+        corrected: structures whose outline is the user's.
     """
 
     masks: Masks
     card: ModelCard
     model: str
     revision: str
+    corrected: tuple[str, ...] = ()
 
     def has(self, code: str) -> bool:
         """True when this segmenter makes the structure and found some of it."""
@@ -44,11 +50,29 @@ class Outlines:
 
 
 def outline(context: ToolContext, film: Radiograph, model: str | None = None) -> Outlines:
-    """The film's structures by the session's segmenter, or by the one named; a repeated call is answered from cache."""
+    """The film's structures by the session's segmenter, or by the one named, with the user's own corrections.
+
+    A repeated call is answered from cache.
+    """
     [prediction] = context.models.predict(Task.SEGMENT, [film], model_id=model)
     if not isinstance(prediction.output, Masks):
         raise TypeError(f"{prediction.model_id} serves segment but returned {type(prediction.output).__name__}")
-    return Outlines(prediction.output, prediction.card, prediction.model_id, prediction.revision)
+    masks = prediction.output
+    kept = {code: one.mask for code, one in context.corrections.of(film.id).items()}
+    if kept:
+        masks = with_corrections(masks, kept)
+    return Outlines(masks, prediction.card, prediction.model_id, prediction.revision, tuple(kept))
+
+
+def with_corrections(masks: Masks, kept: Mapping[str, BoolMask]) -> Masks:
+    """The masks with the user's in their place, or added; a corrected outline's certainty is 1."""
+    codes = tuple(dict.fromkeys((*masks.codes, *kept)))
+    stack = np.zeros((len(codes), *masks.masks.shape[1:]), dtype=np.bool_)
+    quality = np.ones(len(codes), dtype=np.float32)
+    stack[: len(masks.codes)], quality[: len(masks.codes)] = masks.masks, masks.quality
+    for code, mask in kept.items():
+        stack[codes.index(code)], quality[codes.index(code)] = mask, 1.0
+    return Masks(codes, stack, quality)
 
 
 def extent(mask: BoolMask) -> tuple[int, int, int, int]:

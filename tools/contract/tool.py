@@ -17,6 +17,7 @@ from imaging.store import ImageStore
 from models.outputs import Task
 from models.pool import ModelPool
 from prompts import tool_prompt
+from tools.contract.corrections import Corrections
 from tools.contract.results import Result
 
 PHRASE = re.compile(r"[a-z0-9]+( [a-z0-9]+)*")
@@ -40,11 +41,13 @@ class ToolContext:
     """What a tool may use: the session's films by id and the models by task.
 
     `stopped`, where there is one, says that nobody waits for the result any more; the pool looks at it by itself.
+    `corrections` are the outlines that the user put right in this session.
     """
 
     films: ImageStore
     models: ModelPool
     stopped: threading.Event | None = None
+    corrections: Corrections = field(default_factory=Corrections)
 
 
 RunFunction = Callable[[ToolContext, ToolArguments], Result]

@@ -71,7 +71,6 @@ class Measurement(BaseModel):
         quantities: every number behind it.
         chain: region, landmark, measurement, index, threshold, conclusion.
         caveats: what a careful reader must know of this number.
-        corrected: structures whose outline the user corrected.
     """
 
     code: str
@@ -88,7 +87,6 @@ class Measurement(BaseModel):
     quantities: list[Quantity] = Field(default_factory=list)
     chain: list[Step] = Field(default_factory=list)
     caveats: list[str] = Field(default_factory=list)
-    corrected: list[str] = Field(default_factory=list)
 
     def value(self, code: str) -> float | None:
         """The number of a quantity, None where there is none of that code."""

@@ -150,8 +150,12 @@ class Sheet:
 
     def outlined(self, *codes: str) -> Step:
         """The chain's first link: who outlined what, how surely."""
-        named = [f"{code.replace('_', ' ')} {self.found.quality(code):.2f}" for code in codes if self.found.has(code)]
-        return region(f"Outlined by {self.found.card.title} (certainty: {listed(named)}).")
+        made = [code for code in codes if self.found.has(code) and code not in self.found.corrected]
+        certainty = listed([f"{code.replace('_', ' ')} {self.found.quality(code):.2f}" for code in made])
+        by_hand = listed([code.replace("_", " ") for code in codes if code in self.found.corrected])
+        said = [f"Outlined by {self.found.card.title} (certainty: {certainty})."] if made else []
+        said += [f"Corrected by the user: {by_hand}."] if by_hand else []
+        return region(" ".join(said))
 
 
 def begun(concept: MeasurementConcept) -> Measurement:
