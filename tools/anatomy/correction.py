@@ -48,6 +48,10 @@ DRAWN_MOST = 4.5
 LOOSE = 3
 """Pixels of the grid around what a box moved in which the film's grey levels have a say beside the box."""
 
+TOUCH = 2
+"""Columns of the grid along a box's left and right side in which what touches them stays: the box was drawn tight, and
+widths are read there."""
+
 FILM_SHARE = 0.52
 """Weight of the film's grey levels against the box's own drawing out, where both have a say."""
 
@@ -95,9 +99,11 @@ def correct(pixels: FilmArray, outline: BoolMask | None, marks: Marks, bound: Bo
     labels = _labels(begun, marks, step, pixels.shape)
     if moved.any() and marks.box is not None:
         near = ndimage.binary_dilation(_coarse(moved, step) >= 0.5, iterations=LOOSE)
-        inside_box = np.zeros_like(near)
-        inside_box[_box(marks.box, labels.shape, step)] = True
-        labels[near & inside_box] = 0
+        sides = _box(marks.box, labels.shape, step)
+        inside_box, off_sides = np.zeros_like(near), np.zeros_like(near)
+        inside_box[sides] = True
+        off_sides[:, sides[1].start + TOUCH : max(sides[1].start, sides[1].stop - TOUCH)] = True
+        labels[near & inside_box & (off_sides | (labels == OUTSIDE))] = 0
     if begun is None and bound is not None:
         labels[~(_coarse(bound, step) > 0) & (labels == 0)] = OUTSIDE
     if not (labels == INSIDE).any():
