@@ -165,6 +165,7 @@ def _request_key(tool: str, args: dict[str, Any], state: str) -> str:
 
 
 def films_in(args: dict[str, Any]) -> list[str]:
+    """Ids of the films that a call's arguments name."""
     named = args.get("image_id", args.get("image_ids", []))
     return [named] if isinstance(named, str) else [film for film in named if isinstance(film, str)]
 
