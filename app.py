@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from agent.settings import Settings
 
+from ui.terminal.index_commands import commands as index_commands
 from ui.terminal.model_commands import commands as model_commands
 from ui.terminal.session_commands import commands as session_commands
 
@@ -36,6 +37,7 @@ cli = typer.Typer(
 )
 cli.add_typer(model_commands, name="models")
 cli.add_typer(session_commands, name="sessions")
+cli.add_typer(index_commands, name="index")
 
 
 class ProfileName(StrEnum):
@@ -321,7 +323,7 @@ def _help_texts() -> dict[str, str]:
     names = [command.name or command.callback.__name__ for command in cli.registered_commands if command.callback]
     names += [
         f"{group} {command.name or command.callback.__name__}"
-        for group, commands in (("models", model_commands), ("sessions", session_commands))
+        for group, commands in (("models", model_commands), ("sessions", session_commands), ("index", index_commands))
         for command in commands.registered_commands
         if command.callback
     ]

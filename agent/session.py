@@ -95,7 +95,13 @@ class Session:
         self._graph = build_graph(
             agent.planner,
             agent.tools,
-            ToolContext(self.films, agent.models, self._stopped, restored(self.ledger.records())),
+            ToolContext(
+                films=self.films,
+                models=agent.models,
+                stopped=self._stopped,
+                corrections=restored(self.ledger.records()),
+                home=agent.settings.state_dir.expanduser(),
+            ),
             self.ledger,
             self._system_prompt,
             agent.settings.max_planner_calls,

@@ -80,19 +80,20 @@ class Content:
         return open_film(self.data)
 
 
-def contents(given: Sequence[str | Path | bytes]) -> Iterator[Content]:
+def contents(given: Sequence[str | Path | bytes], most: int = MAX_FILES) -> Iterator[Content]:
     """The contents of files, folders (with all below) and zip archives (one level), each read when it is asked for.
 
     Args:
         given: paths, and bytes of files or archives, which are named "file 1", "file 2" … by their place.
+        most: files to read; what lies beyond is one refusal.
     """
     count = 0
     for place, each in enumerate(given, start=1):
         name = f"file {place}" if isinstance(each, bytes) else str(each)
         for found in _opened(name, each) if isinstance(each, bytes) else _walk(Path(each)):
             count += 1
-            if count > MAX_FILES:
-                yield Content(name, refused=refusal("too_many", f"More than {MAX_FILES:,} files were given."))
+            if count > most:
+                yield Content(name, refused=refusal("too_many", f"More than {most:,} files were given."))
                 return
             yield found
 

@@ -16,12 +16,18 @@ Films = list[dict[str, Any]]
 
 
 @cache
-def _vocabulary() -> dict[str, Any]:
+def vocabulary() -> dict[str, Any]:
+    """vocabulary.toml."""
     return tomllib.loads((resources.files("agent.planner") / "vocabulary.toml").read_text(encoding="utf-8"))
 
 
+def words_of(text: str) -> list[str]:
+    """Words and numbers of a text as phrases are matched in them, without punctuation."""
+    return [word for word in tokens(text) if word[0].isalnum()]
+
+
 def _roles() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = _vocabulary()["film_roles"]
+    found: dict[str, list[str]] = vocabulary()["film_roles"]
     return found
 
 
@@ -49,7 +55,7 @@ def role_named(text: str) -> tuple[str, str]:
 
 def film_numbers(words: list[str]) -> list[int]:
     """Numbers in "film 2", "films 1 and 2", "second film"."""
-    nouns, ordinals = _vocabulary()["film_words"]["words"], _vocabulary()["film_words"]["ordinals"]
+    nouns, ordinals = vocabulary()["film_words"]["words"], vocabulary()["film_words"]["ordinals"]
     numbers = []
     for n, word in enumerate(words):
         if word in ordinals and n + 1 < len(words) and words[n + 1].removesuffix("s") in [*nouns, "one"]:
@@ -66,7 +72,7 @@ def film_numbers(words: list[str]) -> list[int]:
 def names_synthetic(text: str, number: int, film_id: str) -> bool:
     """Whether a user's words name one synthetic film: by its number or id, or as "the synthetic film"."""
     named = film_id in text.lower() or role_named(text)[0] == DerivedKind.SYNTHETIC
-    return named or number in film_numbers([word for word in tokens(text) if word[0].isalnum()])
+    return named or number in film_numbers(words_of(text))
 
 
 def with_role(role: str, films: Films) -> tuple[str, ...]:

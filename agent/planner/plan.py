@@ -9,6 +9,7 @@ from agent.planner.facts import Facts
 from agent.planner.marks import marks_in
 from agent.planner.measuring import MEASURE, heart_arguments, seen_beside
 from agent.planner.offers import Offer, Offers
+from agent.planner.particulars import particulars
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from tools.contract import Status
 from tools.knowledge import with_signs
@@ -80,6 +81,7 @@ def _by_words(question: Question, offer: Offer) -> list[Call]:
         "side": question.side,
         "question": question.text,
         **dict(question.given),
+        **particulars(question.text),
     }
     given = {name: value for name, value in known.items() if name in offer.arguments and value}
     each = [given]

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
-from importlib import resources
-from typing import Any
 
 from agent.mentions import Mention, has_any, longest, mentions, side_of, tokens
 from agent.planner.marks import marks_in
@@ -19,8 +15,10 @@ from agent.planner.naming import (
     compares_processed,
     film_numbers,
     role_named,
+    vocabulary,
     with_originals,
     with_role,
+    words_of,
 )
 from agent.planner.offers import FILM_ARGUMENTS, Offers, asked_for
 from agent.planner.pasted import TextAsked, asked_of_text
@@ -133,12 +131,6 @@ class Question:
     given: tuple[tuple[str, str], ...] = ()
 
 
-@cache
-def vocabulary() -> dict[str, Any]:
-    """vocabulary.toml."""
-    return tomllib.loads((resources.files("agent.planner") / "vocabulary.toml").read_text(encoding="utf-8"))
-
-
 def read(
     text: str, films: Films, added: list[str], previous: Question | None = None, tools: Offers | None = None
 ) -> list[Question]:
@@ -187,7 +179,7 @@ def _longest_intent(words: list[str]) -> int:
 
 def _read_one(text: str, films: Films, added: list[str], previous: Question | None, tools: Offers) -> Question:
     role, text = _role(text, films)
-    words = _words(text)
+    words = words_of(text)
     named = mentions(text)
     findings = _codes(named, "finding")
     kind, tool = _kind(words, findings, tools)
@@ -218,10 +210,6 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     return _about_films(question, words, films, added, previous)
 
 
-def _words(text: str) -> list[str]:
-    return [word for word in tokens(text) if word[0].isalnum()]
-
-
 def _role(text: str, films: Films) -> tuple[str, str]:
     """The role of the films that a text names, and the text without it.
 
@@ -230,13 +218,13 @@ def _role(text: str, films: Films) -> tuple[str, str]:
     role, rest = role_named(text)
     if role not in list(DerivedKind):
         return role, rest
-    asks = bool(mentions(rest)) or _kind(_words(rest), (), {})[0] not in {Kind.UNCLEAR, Kind.WHERE}
+    asks = bool(mentions(rest)) or _kind(words_of(rest), (), {})[0] not in {Kind.UNCLEAR, Kind.WHERE}
     return (role, rest) if asks and with_role(role, films) else ("", text)
 
 
 def _beside_originals(question: Question, films: Films) -> Question:
     """A question that names processed films is asked of the films they were computed from, too."""
-    both = question.films or has_any(_words(question.text), vocabulary()["with_original"])
+    both = question.films or has_any(words_of(question.text), vocabulary()["with_original"])
     if question.kind is Kind.COMPARE and both and (pair := compares_processed(question.films, films)):
         return replace(question, kind=Kind.PRESENCE if question.findings else Kind.OVERVIEW, films=pair)
     if question.kind in NOT_DOUBLED:

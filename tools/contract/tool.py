@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rapidfuzz import process
@@ -38,16 +39,19 @@ class ToolArguments(BaseModel):
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool may use: the session's films by id and the models by task.
+    """What a tool may use: the session's films by id, the models by task, and what Hilum keeps between sessions.
 
-    `stopped`, where there is one, says that nobody waits for the result any more; the pool looks at it by itself.
-    `corrections` are the outlines that the user put right in this session.
+    Attributes:
+        stopped: where there is one, says that nobody waits for the result any more; the pool looks at it by itself.
+        corrections: the outlines that the user put right in this session.
+        home: Hilum's home directory (Settings.state_dir), where indexes and reports lie; None where there is none.
     """
 
     films: ImageStore
     models: ModelPool
     stopped: threading.Event | None = None
     corrections: Corrections = field(default_factory=Corrections)
+    home: Path | None = None
 
 
 RunFunction = Callable[[ToolContext, ToolArguments], Result]
@@ -68,7 +72,8 @@ class Tool:
         asked_by: lower-case phrases without punctuation by which people ask for it, e.g. "similar cases". The embedded
             planner calls the tool when one stands in the question, and fills the arguments it knows by name:
             image_id, image_ids, finding, findings, structures, side, question (that part of the message), text (what
-            was pasted into the message, else the whole of it), candidate and reference (two pasted reports). A tool
+            was pasted into the message, else the whole of it), candidate and reference (two pasted reports), view, sex,
+            age_from, age_to, acquired_from, acquired_to, anatomy (a zone of the lung), k (how many). A tool
             it plans in a way of its own, such as classify, needs none.
     """
 

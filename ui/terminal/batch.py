@@ -91,9 +91,14 @@ def _outcomes(
     return run_cohort_on_ray([folder], tools, make_models, journal, workers, config.films)
 
 
+def count_files(folder: Path) -> int:
+    """Files in and below a folder; 1 for a file."""
+    return sum(len(names) for _, _, names in os.walk(folder)) if folder.is_dir() else 1
+
+
 def _with_progress(folder: Path, outcomes: Iterator[Outcome]) -> Outcome:
     """Show a run behind a progress bar on stderr; how it ended."""
-    total = sum(len(names) for _, _, names in os.walk(folder)) if folder.is_dir() else None
+    total = count_files(folder) if folder.is_dir() else None
     columns = (TextColumn("films"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     last = Outcome(0, 0, 0)
     with Progress(*columns, console=Console(stderr=True)) as bars:

@@ -108,7 +108,8 @@ def run_tool(
     Returns the first failure's exit code.
     """
     chosen, given = installed().get(name), _arguments(arguments)
-    context = ToolContext(films=ImageStore(), models=make_pool(settings))
+    home = settings.state_dir.expanduser()
+    context = ToolContext(films=ImageStore(), models=make_pool(settings), home=home)
     exit_code = 0
     for path, result in _results(chosen, films, given, context):
         if as_json:
