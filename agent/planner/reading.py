@@ -145,7 +145,7 @@ def read(
     """
     offered = tools or {}
     stem, options = _options(text)
-    asked = None if options else asked_of_text(text, offered, _longest_intent(_words(text)))
+    asked = None if options else asked_of_text(text, offered, _longest_intent(words_of(text)))
     if asked is not None:
         return [_of_text(asked, text, films, added, previous, offered)]
     if options:
@@ -169,7 +169,7 @@ def _of_text(
     """A question that is put to a tool that works on a text; it is about films only where that tool takes one."""
     question = Question(Kind.TOOL, message, tool=asked.tool, given=tuple(asked.texts.items()))
     takes_film = bool(FILM_ARGUMENTS & tools[asked.tool].arguments)
-    return _about_films(question, _words(message), films, added, previous) if takes_film else question
+    return _about_films(question, words_of(message), films, added, previous) if takes_film else question
 
 
 def _longest_intent(words: list[str]) -> int:

@@ -92,7 +92,8 @@ class Table:
     """The rows of a CSV file by the film they are of.
 
     Attributes:
-        rows: by file name as the table writes it, and by its last part alone.
+        rows: by file name as the table writes it, and by shorter forms of it (its last part, without suffix) that
+            only one row has.
         unused: columns that nothing is made of.
     """
 
@@ -147,16 +148,19 @@ def read_table(path: Path) -> Table:
             "Name one of them `file`.",
         )
     labels = {name: code for name in columns if name not in meant and (code := _labels().get((name or "").lower()))}
-    rows: dict[str, Given] = {}
+    rows: dict[str, Given | None] = {}
+    whole: dict[str, Given] = {}
     for number, line in enumerate(lines, start=2):
         names = [(line[column] or "").strip() for column, wanted in meant.items() if wanted == "file"]
         row = _given(line, meant, labels, f"{path.name}, line {number}")
         for name in filter(None, names):
-            for key in {name, PurePath(name).name, PurePath(name).stem}:
-                if rows.get(key, row) is not row:
-                    raise BadArguments(f"{path.name}, line {number}: {key} stands there twice.", "Give each film once.")
-                rows[key] = row
-    return Table(rows, tuple(str(name) for name in columns if name not in meant and name not in labels))
+            if name in whole:
+                raise BadArguments(f"{path.name}, line {number}: {name} stands there twice.", "Give each film once.")
+            whole[name] = row
+            for short in {PurePath(name).name, PurePath(name).stem, str(PurePath(name).with_suffix(""))} - {name}:
+                rows[short] = None if short in rows else row
+    known = {short: row for short, row in rows.items() if row is not None} | whole
+    return Table(known, tuple(str(name) for name in columns if name not in meant and name not in labels))
 
 
 @cache

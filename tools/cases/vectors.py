@@ -65,11 +65,12 @@ def build(chunks: Callable[[], Chunks], dimension: int, count: int, path: Path) 
             faiss.IndexFlatIP(dimension), dimension, lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
         )
         index.cp.max_points_per_centroid = TRAINING_PER_LIST
-        index.train(_sample(chunks(), count, min(count, TRAINING_PER_LIST * lists)))
+        _, training = _sample(chunks(), count, min(count, TRAINING_PER_LIST * lists))
+        index.train(training)
         _fill(index, chunks())
-        queries = _sample(chunks(), count, RECALL_QUERIES, seed=1)
-        truth = nearest_exactly(queries, chunks(), NEAREST)
-        built = _tuned(index, queries, truth, lists)
+        own, queries = _sample(chunks(), count, RECALL_QUERIES, seed=1)
+        truth = _without(own, nearest_exactly(queries, chunks(), NEAREST + 1))
+        built = _tuned(index, own, queries, truth, lists)
     beside = path.with_suffix(".part")
     faiss.write_index(index, str(beside))
     os.replace(beside, path)  # noqa: PTH105 - pathlib's replace is the same
@@ -145,21 +146,30 @@ def _fill(index: Any, chunks: Chunks) -> None:
         index.add_with_ids(np.ascontiguousarray(vectors), numbers)
 
 
-def _sample(chunks: Chunks, count: int, wanted: int, seed: int = 0) -> Vector:
-    """About `wanted` of the vectors, drawn evenly."""
+def _sample(chunks: Chunks, count: int, wanted: int, seed: int = 0) -> tuple[Numbers, Vector]:
+    """About `wanted` of the vectors with their numbers, drawn evenly."""
     rng = np.random.default_rng(seed)
-    parts = [vectors[rng.random(len(vectors)) < wanted / count] for _, vectors in chunks]
-    return np.concatenate(parts).astype(np.float32)
+    parts = []
+    for numbers, vectors in chunks:
+        drawn = rng.random(len(vectors)) < wanted / count
+        parts.append((numbers[drawn], vectors[drawn]))
+    return np.concatenate([n for n, _ in parts]), np.concatenate([v for _, v in parts]).astype(np.float32)
 
 
-def _tuned(index: Any, queries: Vector, truth: Numbers, lists: int) -> Built:
-    """The fewest probes that find what is wanted, with the recall they have."""
+def _without(own: Numbers, found: Numbers) -> Numbers:
+    """Rows of one number fewer, each without its own; without its last where its own is not in it."""
+    rows = [[n for n in row if n != mine][: len(row) - 1] for mine, row in zip(own, found.tolist(), strict=True)]
+    return np.array(rows, dtype=np.int64)
+
+
+def _tuned(index: Any, own: Numbers, queries: Vector, truth: Numbers, lists: int) -> Built:
+    """The fewest probes that find what is wanted, with the recall they have; a query's own vector does not count."""
     faiss = _faiss()
     measured = 0.0
     probes = 0
     for probes in (*(p for p in PROBES if p < lists), lists):
-        _, found = index.search(queries, NEAREST, params=faiss.SearchParametersIVF(nprobe=probes))
-        measured = recall(found, truth)
+        _, found = index.search(queries, NEAREST + 1, params=faiss.SearchParametersIVF(nprobe=probes))
+        measured = recall(_without(own, found), truth)
         if measured >= RECALL_WANTED:
             break
     return Built("lists", int(index.ntotal), lists, probes, round(measured, 4))

@@ -15,6 +15,7 @@ from typing import Any
 from agent.answer import Answer, Claim, Evidence, Verdict
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status
+from ui.chat.pictures import strip
 
 SCORE_MEANING = {
     ScoreKind.CALIBRATED_PROBABILITY: "calibrated probability",
@@ -140,7 +141,7 @@ def step_done(evidence: Evidence, films: Mapping[str, str]) -> str:
         failure = evidence.failure
         parts.append(notice("problem", "Could not answer.", failure.message, failure.hint))
     else:
-        parts.append(f"<p>{plain(evidence.summary)}</p>")
+        parts.append(f"<p>{plain(evidence.summary)}</p>{strip(evidence.data)}")
     parts.extend(f'<p class="caveat">{plain(caveat)}</p>' for caveat in evidence.caveats)
     parts.append(f'<p class="muted">{provenance(evidence)}</p>')
     return f'<div class="step">{"".join(parts)}</div>'
@@ -180,7 +181,7 @@ def answer(result: Answer, films: Mapping[str, str], names: Mapping[str, str], k
 
     `films` maps film ids to names, `names` finding codes to names, `known` evidence ids to titles.
     """
-    parts = [prose(result.text, known)]
+    parts = [prose(result.text, known), *(strip(record.data) for record in result.evidence)]
     parts.extend(
         _conflict(claim, result.text, known) for claim in result.claims if claim.verdict is Verdict.CONFLICTING
     )

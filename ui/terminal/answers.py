@@ -55,6 +55,13 @@ def taken_lines(taken: FilmsTaken) -> list[str]:
     return ["Films:", *films, *(f"  {note}" for note in notes)]
 
 
+def quotations(evidence: Evidence) -> list[tuple[str, str]]:
+    """(caption, words) of the texts from outside that a result brought along with its pictures."""
+    items = [item for value in evidence.data.values() if isinstance(value, list) for item in value]
+    shown = [item for item in items if isinstance(item, dict) and item.get("png") and item.get("quoted")]
+    return [(str(item["caption"]), str(item["quoted"])) for item in shown]
+
+
 def _known_as(image: dict[str, Any]) -> str:
     """ "PA, 2021-05-03, prior"; of a picture that nobody acquired what it is."""
     if image["derived"]:
@@ -79,6 +86,9 @@ def print_answer(answer: Answer, console: Console) -> None:
         console.print(f"Films: {films}", markup=False, highlight=False, style="dim")
     if answer.findings:
         console.print(findings_table(answer))
+    for evidence in answer.evidence:
+        for caption, quoted in quotations(evidence):
+            console.print(f"{caption} [{evidence.id}]: {quoted}", markup=False, highlight=False)
     for line in untold(answer):
         console.print(f"Not assessed: {line}", markup=False, highlight=False)
     if answer.stopped:

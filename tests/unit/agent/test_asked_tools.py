@@ -19,6 +19,13 @@ class Finds(OneFilm):
     side: str | None = Field(default=None, description="side")
 
 
+class Particulars(OneFilm):
+    k: int = Field(default=5, description="how many")
+    anatomy: str | None = Field(default=None, description="zone")
+    age_from: float | None = Field(default=None, description="years")
+    question: str = Field(default="", description="the user's words")
+
+
 class Films(ToolArguments):
     image_ids: list[str] = Field(description="films")
 
@@ -36,6 +43,7 @@ ARGUMENTS: dict[str, tuple[type[ToolArguments], tuple[str, ...]]] = {
     "volume": (Finds, ("in millilitres", "volume")),
     "stitch": (Films, ("stitch", "stitch the films")),
     "grammar": (Words, ("check the grammar", "spelling")),
+    "neighbours": (Particulars, ("neighbours", "find neighbours")),
     "refuse": (OneFilm, ("count the stents",)),
 }
 
@@ -97,6 +105,19 @@ ONE = film(1).id
         ("How old are the bones?", ("bones", {"image_id": ONE})),
         ("What is the bone-age?", ("bones", {"image_id": ONE})),
         ("Volume of the left effusion?", ("volume", {"image_id": ONE, "finding": "effusion", "side": "left"})),
+        (
+            "Find 3 similar neighbours over 60 by the left base",
+            (
+                "neighbours",
+                {
+                    "image_id": ONE,
+                    "k": 3,
+                    "anatomy": "left_lower_zone",
+                    "age_from": 60.0,
+                    "question": "Find 3 similar neighbours over 60 by the left base",
+                },
+            ),
+        ),
         ("Please stitch the films", ("stitch", {"image_ids": [ONE]})),
         ("Check the grammar: no effusion seen", ("grammar", {"text": "Check the grammar: no effusion seen"})),
     ],

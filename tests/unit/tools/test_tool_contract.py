@@ -16,7 +16,7 @@ from tools.contract.tool import installed
 TOOLS = list(installed())
 OURS = {
     "classify", "segment", "measure", "ground", "report", "quality", "enhance", "suppress_bone", "generate",
-    "read_report", "score_report",
+    "read_report", "score_report", "retrieve_cases",
 }  # fmt: skip
 MORE = {"ground": {"finding": "effusion"}}
 EFFUSION = "effusion:left:800ml"
@@ -24,7 +24,10 @@ EFFUSION = "effusion:left:800ml"
 ANY_PICTURE = {"quality", "enhance"}
 """Tools that take any picture, so refuse none."""
 
-FILM_TOOLS = [tool for tool in TOOLS if "image_id" in tool.arguments.model_fields]
+NEED_MORE = {"retrieve_cases"}
+"""Tools that need more than a film and the models, such as an index; test_cases.py holds it to the same."""
+
+FILM_TOOLS = [tool for tool in TOOLS if "image_id" in tool.arguments.model_fields and tool.name not in NEED_MORE]
 """Tools that read one film at a time; what the others take, their own tests give them."""
 
 each_tool = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)

@@ -10,7 +10,7 @@ from agent.settings import Settings
 from imaging.failures import BadArguments
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status
-from ui.chat import launch, markup
+from ui.chat import launch, markup, pictures
 from ui.chat.facts import SystemState, film_names, is_loopback, leaves_machine, state_line
 
 KNOWN = {"E1": "Classify findings", "E12": "Outline <b>x</b>"}
@@ -120,3 +120,12 @@ def test_launch_beyond_this_machine_without_login_raises(host: str) -> None:
     assert not is_loopback(host)
     with pytest.raises(BadArguments, match="no login"):
         launch(None, Settings(), host=host)  # type: ignore[arg-type]
+
+
+def test_pictures_of_a_result_are_shown_with_their_quoted_words_and_nothing_else_is() -> None:
+    shown = {"png": "iVBORw0KGgo=", "caption": "Case <1>", "quoted": 'Says "<b>x</b>"'}
+    forged = {"png": '"><script>', "caption": "x"}
+    html = pictures.strip({"cases": [shown, forged, {"code": "a"}], "n": 3})
+    assert html.count("<img") == 1 and 'src="data:image/png;base64,iVBORw0KGgo="' in html
+    assert "Case &lt;1&gt;" in html and "&lt;b&gt;x&lt;/b&gt;" in html and "<script" not in html
+    assert pictures.strip({"picture": "iVBORw0KGgo=", "rows": [{"code": "a"}]}) == ""
