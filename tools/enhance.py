@@ -55,7 +55,7 @@ class EnhanceArguments(ToolArguments):
     method: Method | None = Field(
         default=None,
         description="clahe evens contrast out locally, window stretches the greys between two limits, invert turns the "
-        "grey scale upside down; left out, `text` tells, else clahe.",
+        "grey scale upside down; left out, `question` tells, else clahe.",
     )
     centre: float | None = Field(
         default=None, ge=0, le=1, description="Middle of the window, 0 (black) to 1 (white); needs `width`."
@@ -66,7 +66,7 @@ class EnhanceArguments(ToolArguments):
         le=1,
         description="Width of the window in the same units; where both are left out, they are chosen.",
     )
-    text: str = Field(default="", description="The request in the user's words, where method is left out.")
+    question: str = Field(default="", description="The request in the user's words, where method is left out.")
 
 
 class EnhanceData(MadeFilm):
@@ -133,7 +133,7 @@ class EnhanceData(MadeFilm):
 def enhance(context: ToolContext, arguments: EnhanceArguments) -> Result:
     """The film with other contrast as a film of the session; see the module."""
     film = context.films.get(arguments.image_id)
-    method = arguments.method or _method(arguments.text)
+    method = arguments.method or _method(arguments.question)
     pixels, what, limits = _changed(film, method, arguments)
     made = keep(context, processed(film, pixels, what, BY))
     code = "inverted" if method == "invert" else method
@@ -169,8 +169,8 @@ def _changed(
 
 def _limits(film: Radiograph, arguments: EnhanceArguments) -> tuple[float, float]:
     """Limits of the window: as given, as the words say, or by the film's own greys."""
-    centre = arguments.centre if arguments.centre is not None else _told(CENTRE_WORDS, arguments.text)
-    width = arguments.width if arguments.width is not None else _told(WIDTH_WORDS, arguments.text)
+    centre = arguments.centre if arguments.centre is not None else _told(CENTRE_WORDS, arguments.question)
+    width = arguments.width if arguments.width is not None else _told(WIDTH_WORDS, arguments.question)
     if (centre is None) != (width is None):
         raise BadArguments("A window has a centre and a width; one of them is missing.", "Give both, each 0 to 1.")
     if centre is None or width is None:

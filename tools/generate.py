@@ -48,7 +48,7 @@ MODEL_CAVEAT = "A model drew this from words: nothing guarantees that it shows w
 class GenerateArguments(ToolArguments):
     """What to show, and of whom."""
 
-    text: str = Field(
+    prompt: str = Field(
         default="",
         max_length=1000,
         description="What to show in plain words, e.g. 'moderate left effusion in a 60-year-old woman, lateral view'.",
@@ -56,13 +56,13 @@ class GenerateArguments(ToolArguments):
     phantom_findings: list[str] | None = Field(
         default=None,
         max_length=8,
-        description="In place of the findings in `text`, the phantom's own words, e.g. ['effusion:left:400ml'].",
+        description="In place of the findings in `prompt`, the phantom's own words, e.g. ['effusion:left:400ml'].",
     )
-    view: Literal["PA", "AP", "LATERAL"] | None = Field(default=None, description="Left out, `text` tells, else PA.")
-    age_years: int | None = Field(default=None, ge=0, le=120, description="Left out, `text` tells, else any age.")
-    sex: Literal["F", "M"] | None = Field(default=None, description="Left out, `text` tells, else any.")
+    view: Literal["PA", "AP", "LATERAL"] | None = Field(default=None, description="Left out, `prompt` tells, else PA.")
+    age_years: int | None = Field(default=None, ge=0, le=120, description="Left out, `prompt` tells, else any age.")
+    sex: Literal["F", "M"] | None = Field(default=None, description="Left out, `prompt` tells, else any.")
     seed: int | None = Field(
-        default=None, ge=0, description="Another seed gives another person; left out, `text` does."
+        default=None, ge=0, description="Another seed gives another person; left out, `prompt` does."
     )
     model: str | None = Field(
         default=None,
@@ -144,7 +144,7 @@ class GenerateData(MadeFilm):
 def generate(context: ToolContext, arguments: GenerateArguments) -> Result:
     """A synthetic film as a film of the session; see the module."""
     wish = _wish(arguments)
-    seed = arguments.seed if arguments.seed is not None else zlib.crc32(arguments.text.encode()) % SEEDS
+    seed = arguments.seed if arguments.seed is not None else zlib.crc32(arguments.prompt.encode()) % SEEDS
     by_phantom = arguments.model == PHANTOM or (
         arguments.model is None and (arguments.phantom_findings or not context.models.serves(Task.GENERATE))
     )
@@ -155,9 +155,9 @@ def generate(context: ToolContext, arguments: GenerateArguments) -> Result:
 
 def _wish(arguments: GenerateArguments) -> Wish:
     """What the words say, under what the other arguments say."""
-    if not arguments.text.strip() and not arguments.phantom_findings:
-        raise BadArguments("Nothing says what to show.", "Say it in `text`, e.g. 'normal film of a 40-year-old man'.")
-    told = read(arguments.text)
+    if not arguments.prompt.strip() and not arguments.phantom_findings:
+        raise BadArguments("Nothing says what to show.", "Say it in `prompt`, e.g. 'normal film of a 40-year-old man'.")
+    told = read(arguments.prompt)
     return replace(
         told,
         view=arguments.view or told.view,
@@ -243,7 +243,7 @@ def _prompt(arguments: GenerateArguments, wish: Wish) -> str:
     who = {"F": "woman", "M": "man"}.get(wish.sex or "", "")
     person = f"{wish.age_years}-year-old {who or 'person'}" if wish.age_years is not None else who
     parts = [*said, *([f"{wish.view} view"] if wish.view else []), *([person] if person else [])]
-    return f"{sentence_case(', '.join(parts))}." if said else arguments.text.strip()
+    return f"{sentence_case(', '.join(parts))}." if said else arguments.prompt.strip()
 
 
 def _sides(film: PhantomFilm, codes: list[str]) -> list[str | None]:

@@ -80,6 +80,7 @@ def _by_words(question: Question, offer: Offer) -> list[Call]:
         "tasks": list(question.tasks),
         "side": question.side,
         "question": question.text,
+        "prompt": question.text,
         **dict(question.given),
         **particulars(question.text),
     }

@@ -23,7 +23,7 @@ def specified(asked: Sequence[Asked]) -> tuple[tuple[FindingSpec, ...], list[str
         BadArguments: an amount is out of the phantom's range.
     """
     specs, notes = [], []
-    treated = next((each.side for each in asked if each.code in DRAINED and each.side), None)
+    treated = next((each.side for each in asked if _drawable(each.code) in DRAINED and each.side), None)
     for each in asked:
         drains = each.code == "chest_drain" and each.side is None
         spec, said = _one(replace(each, side=treated) if drains else each)
@@ -38,11 +38,11 @@ def name(code: str) -> str:
 
 
 def _one(asked: Asked) -> tuple[FindingSpec, list[str]]:
-    code = vocabulary()["instead"].get(asked.code, asked.code)
-    if code not in FINDINGS:
+    code = _drawable(asked.code)
+    if code is None:
         known = listed(name(each) for each in FINDINGS)
         raise NotApplicable(f"The phantom cannot draw {asked.words}.", f"It draws {known}.")
-    notes = [] if code == asked.code else [f"For {asked.words} the phantom draws {name(code)}."]
+    notes = [] if code == asked.code or asked.tension else [f"For {asked.words} the phantom draws {name(code)}."]
     rule, parts = FINDINGS[code], [code]
     if asked.side:
         parts += [asked.side] if rule.sided else []
@@ -58,6 +58,14 @@ def _one(asked: Asked) -> tuple[FindingSpec, list[str]]:
         return parse_finding(":".join(parts)), notes
     except BadArguments as error:
         raise BadArguments(f"The phantom cannot draw this {name(code)}: {error.message}", error.hint) from error
+
+
+def _drawable(code: str) -> str | None:
+    """What the phantom draws for a code: the finding itself, what stands for it, or a broader finding."""
+    wider: str | None = vocabulary()["instead"].get(code, code)
+    while wider is not None and wider not in FINDINGS:
+        wider = findings()[wider].parent if wider in findings() and code not in vocabulary()["apart"]["codes"] else None
+    return wider
 
 
 def _size(code: str, asked: Asked) -> str:

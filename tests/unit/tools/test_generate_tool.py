@@ -88,7 +88,7 @@ def small(spec: PhantomSpec) -> Any:
 def test_phantom_draws_what_was_asked_and_marks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.generate.make_phantom", small)
     where, _ = context()
-    result = generate.run(where, {"text": "large left effusion in a 60-year-old woman", "seed": 7})
+    result = generate.run(where, {"prompt": "large left effusion in a 60-year-old woman", "seed": 7})
     assert result.ok and isinstance(result.data, GenerateData)
     film = where.films.get(result.data.film_id)
     assert film.derived is not None and film.derived.kind is DerivedKind.SYNTHETIC
@@ -111,13 +111,13 @@ def test_same_words_give_the_same_film_and_other_words_another_person(monkeypatc
     ids = []
     for text in ("a normal film", "a normal film", "another normal film"):
         where, _ = context()
-        ids.append(generate.run(where, {"text": text}).image_ids[0])
+        ids.append(generate.run(where, {"prompt": text}).image_ids[0])
     assert ids[0] == ids[1] != ids[2]
 
 
 def test_model_draws_where_one_is_here_from_words_as_an_impression_has_them() -> None:
     where, pool = context(draws=True)
-    result = generate.run(where, {"text": "Show an example of moderate left effusion in a 60-year-old woman"})
+    result = generate.run(where, {"prompt": "Show an example of moderate left effusion in a 60-year-old woman"})
     assert result.ok and isinstance(result.data, GenerateData)
     assert pool.asked[0] is not None and pool.asked[0].text == "Moderate left effusion, 60-year-old woman."
     assert result.model == result.data.generator == "stub-generate" and result.data.findings == []
@@ -128,5 +128,5 @@ def test_model_draws_where_one_is_here_from_words_as_an_impression_has_them() ->
 
 def test_nothing_to_show_is_bad_arguments() -> None:
     where, _ = context()
-    result = generate.run(where, {"text": " "})
+    result = generate.run(where, {"prompt": " "})
     assert result.failure is not None and result.failure.kind == "bad_arguments"

@@ -53,11 +53,11 @@ def test_other_tools_say_first_that_the_film_was_processed() -> None:
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
-        ({"text": "Invert the film"}, "inverted"),
-        ({"text": "show me a negative"}, "inverted"),
-        ({"text": "more contrast please"}, "clahe"),
-        ({"method": "clahe", "text": "invert"}, "clahe"),
-        ({"text": "window the film"}, "window"),
+        ({"question": "Invert the film"}, "inverted"),
+        ({"question": "show me a negative"}, "inverted"),
+        ({"question": "more contrast please"}, "clahe"),
+        ({"method": "clahe", "question": "invert"}, "clahe"),
+        ({"question": "window the film"}, "window"),
     ],
 )
 def test_method_is_what_was_named_or_what_the_words_say(asked: dict[str, str], code: str) -> None:
@@ -78,8 +78,8 @@ def test_clahe_is_scikit_images() -> None:
     "asked",
     [
         {"method": "window", "centre": 0.5, "width": 0.4},
-        {"text": "set the window to centre 0.5 and width 0.4"},
-        {"text": "Window level 50%, width = 40 %"},
+        {"question": "set the window to centre 0.5 and width 0.4"},
+        {"question": "Window level 50%, width = 40 %"},
     ],
 )
 def test_window_maps_its_limits_to_black_and_white(asked: dict[str, object]) -> None:
@@ -96,7 +96,7 @@ def test_window_maps_its_limits_to_black_and_white(asked: dict[str, object]) -> 
     ("asked", "words"),
     [
         ({"method": "window", "centre": 0.5}, "one of them is missing"),
-        ({"text": "window centre 40 width 400"}, "outside the film's greys"),
+        ({"question": "window centre 40 width 400"}, "outside the film's greys"),
         ({"method": "window", "centre": 0.5, "width": 1.0}, "changes nothing on film 1"),
     ],
 )

@@ -1,0 +1,61 @@
+"""Which of our own tools the embedded planner calls for which words, with which arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from agent_stubs import film
+
+from agent.planner.facts import Facts
+from agent.planner.offers import Offer, Offers
+from agent.planner.plan import wanted
+from agent.planner.reading import read
+from tools.contract.tool import installed
+
+FILM = film(1).id
+FILMS: list[dict[str, Any]] = [
+    {"number": 1, "id": FILM, "view": "PA", "role": None, "patient": None, "derived": None, "warnings": []}
+]
+
+ROWS: list[tuple[str, str, dict[str, Any]]] = [
+    ("Remove the ribs", "suppress_bone", {}),
+    ("Show me the soft tissue image", "suppress_bone", {}),
+    ("Can you take away the ribs please", "suppress_bone", {}),
+    ("Apply CLAHE", "enhance", {"question": "Apply CLAHE"}),
+    ("invert the film", "enhance", {"question": "invert the film"}),
+    ("Change the window to centre 0.5 width 0.4", "enhance", {"question": "Change the window to centre 0.5 width 0.4"}),
+    ("Find similar cases", "retrieve_cases", {}),
+    (
+        "Find 3 similar cases (same left lower zone finding)",
+        "retrieve_cases",
+        {"k": 3, "anatomy": "left_lower_zone"},
+    ),
+    ("Similar films with pneumothorax in women over 60", "retrieve_cases",
+     {"finding": "pneumothorax", "sex": "F", "age_from": 60}),
+    (
+        "Show an example of moderate left effusion in a 60-year-old woman",
+        "generate",
+        {"prompt": "Show an example of moderate left effusion in a 60-year-old woman", "sex": "F"},
+    ),
+    ("Show a synthetic lateral view", "generate", {"prompt": "Show a synthetic lateral view", "view": "LATERAL"}),
+]  # fmt: skip
+
+
+def offered() -> Offers:
+    """Our tools as they are bound, but for the check of a film, which would come first."""
+    made = {}
+    for tool in installed():
+        schema = tool.arguments.model_json_schema()
+        names, required = frozenset(schema["properties"]), frozenset(schema.get("required", []))
+        made[tool.name] = Offer(tool.name, names, required, tool.asked_by)
+    return {name: offer for name, offer in made.items() if name != "quality"}
+
+
+@pytest.mark.parametrize(("text", "tool", "arguments"), ROWS, ids=[text[:40] for text, _, _ in ROWS])
+def test_words_call_the_tool_with_what_they_say(text: str, tool: str, arguments: dict[str, Any]) -> None:
+    tools = offered()
+    [question] = read(text, FILMS, [FILM], tools=tools)
+    [call] = wanted(question, Facts([]), tools)
+    takes_film = {"image_id": FILM} if "image_id" in tools[tool].arguments else {}
+    assert (call.tool, call.args) == (tool, {**takes_film, **arguments})
