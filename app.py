@@ -188,7 +188,7 @@ def phantom(
     view: Annotated[str, typer.Option(help="PA, AP or LATERAL")] = "PA",
     seed: Annotated[int, typer.Option(help="the patient")] = 0,
     truth: Annotated[
-        Path | None, typer.Option(help="folder for facts.json, report.txt and one mask per structure and finding")
+        Path | None, typer.Option(help="folder for facts, report, masks, bone-free and bone-only film, thickness maps")
     ] = None,
     size: Annotated[int, typer.Option(help="rows and columns in pixels, 64 to 4096")] = 1024,
     age: Annotated[float | None, typer.Option(help="years; else the seed's")] = None,

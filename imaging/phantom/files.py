@@ -42,17 +42,16 @@ VIEW_POSITIONS = {"PA": "PA", "AP": "AP", "LATERAL": "LL"}
 """View Position (0018,5101), PS3.3 C.8.1.3: a left lateral has the left side against the detector."""
 
 
-def stored(film: PhantomFilm, bits: int) -> npt.NDArray[np.uint16]:
-    """The film's pixels [H, W] as integers of `bits` bits, 1.0 → the largest."""
-    top = 2**bits - 1
-    return np.round(film.radiograph.pixels.astype(np.float64) * top).astype(np.uint16)
+def as_stored(pixels: npt.NDArray[np.float32], bits: int) -> npt.NDArray[np.uint16]:
+    """Pixels [H, W] in [0, 1] as integers of `bits` bits, 1.0 → the largest."""
+    return np.round(pixels.astype(np.float64) * (2**bits - 1)).astype(np.uint16)
 
 
 def write_png(film: PhantomFilm, path: str | Path, bits: int = 8) -> None:
     """Grey PNG of 8 or 16 bits; a text chunk says that it is synthetic."""
     if bits not in (8, 16):
         raise BadArguments(f"a PNG has no {bits} bits.", "Allowed: 8, 16.")
-    values = stored(film, bits)
+    values = as_stored(film.radiograph.pixels, bits)
     image = Image.fromarray(values.astype(np.uint8) if bits == 8 else values)
     note = PngImagePlugin.PngInfo()
     note.add_text("Comment", film.radiograph.warnings[0])
@@ -176,7 +175,7 @@ def _digital(ds: Dataset, film: PhantomFilm, monochrome: int) -> None:
 
 def _image(ds: Dataset, film: PhantomFilm, bits: int, monochrome: int) -> None:
     """Pixels and the window that shows all of them unchanged (PS3.3 C.11.2.1.2.1)."""
-    values = stored(film, bits)
+    values = as_stored(film.radiograph.pixels, bits)
     if monochrome == 1:
         values = (2**bits - 1 - values).astype(np.uint16)
     ds.ImageType = ["DERIVED", "PRIMARY"]
@@ -201,7 +200,12 @@ def write_dicom(film: PhantomFilm, path: str | Path, bits: int = 12, monochrome:
 
 
 def write_truth(film: PhantomFilm, folder: str | Path) -> list[Path]:
-    """Write facts.json, report.txt and masks/NAME.png (0 and 255, the film's size) into a folder; returns the paths."""
+    """Write all that is known of the film into a folder; returns the paths.
+
+    facts.json, report.txt; masks/NAME.png, 0 and 255; bone_free.png and bone_only.png, grey of 16 bits as a 16-bit PNG
+    of the film; thickness_mm.npz, one float16 array of millimetres along the rays for each of `film.layers`. All in the
+    film's size.
+    """
     folder = Path(folder)
     (folder / "masks").mkdir(parents=True, exist_ok=True)
     written = [folder / "facts.json", folder / "report.txt"]
@@ -210,6 +214,12 @@ def write_truth(film: PhantomFilm, folder: str | Path) -> list[Path]:
     for name, mask in film.masks.items():
         written.append(folder / "masks" / f"{name}.png")
         Image.fromarray(mask.astype(np.uint8) * 255).save(written[-1], optimize=True)
+    for name, pixels in {"bone_free": film.bone_free, "bone_only": film.bone_only}.items():
+        written.append(folder / f"{name}.png")
+        Image.fromarray(as_stored(pixels, 16)).save(written[-1])
+    written.append(folder / "thickness_mm.npz")
+    layers = {name: thickness.astype(np.float16) for name, thickness in film.layers.items()}
+    np.savez_compressed(written[-1], allow_pickle=False, **layers)
     return written
 
 
@@ -228,7 +238,7 @@ def write_phantom(
         out_path: .png or .dcm.
         bits: of the file; 8 in a PNG and 12 in a DICOM file when None.
         monochrome, modality: of a DICOM file, see `dataset`; 2 and 'DX' when None.
-        truth: folder for facts, report and masks, see `write_truth`; not written when None.
+        truth: folder for all that is known of the film, see `write_truth`; not written when None.
 
     Raises:
         BadArguments: any other suffix, a place that cannot be written, monochrome or modality for a PNG file, or what

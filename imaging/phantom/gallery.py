@@ -5,7 +5,7 @@ python -m imaging.phantom.gallery docs/images/phantom_gallery.png
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -82,4 +82,9 @@ def gallery(
 
 
 if __name__ == "__main__":
-    gallery(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="file to write, .png")
+    target = parser.parse_args().out
+    if target.suffix != ".png" or not target.parent.is_dir():
+        parser.error(f"{target} is no .png file in a folder that exists")
+    gallery(target)

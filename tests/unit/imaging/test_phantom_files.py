@@ -116,6 +116,12 @@ def test_truth_folder_holds_facts_report_and_masks(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "truth" / "facts.json").read_text()) == json.loads(json.dumps(film.facts()))
     assert (tmp_path / "truth" / "report.txt").read_text() == film.report()
     assert {path.stem for path in (tmp_path / "truth" / "masks").iterdir()} == set(film.masks)
+    for name, expected in {"bone_free": film.bone_free, "bone_only": film.bone_only}.items():
+        with Image.open(tmp_path / "truth" / f"{name}.png") as picture:
+            assert np.abs(np.asarray(picture) / 65535 - expected).max() <= 0.5 / 65535 + 1e-6
+    with np.load(tmp_path / "truth" / "thickness_mm.npz", allow_pickle=False) as layers:
+        assert set(layers.files) == set(film.layers)
+        assert np.allclose(layers["effusion_left"], film.layers["effusion_left"], rtol=1e-3, atol=0.01)
     with Image.open(tmp_path / "truth" / "masks" / "effusion_left.png") as mask:
         assert np.array_equal(np.asarray(mask) > 127, film.masks["effusion_left"])
 
