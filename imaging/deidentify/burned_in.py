@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 import subprocess
 
@@ -77,7 +78,11 @@ MARGIN = 0.25
 TESSERACT_CONFIDENCE = 60.0
 """Words below this confidence (0 to 100) are mostly ribs."""
 
-TESSERACT_LIMIT_S = 60
+TESSERACT_SIDE = 1536
+"""Longest side in pixels of what tesseract is given: the smallest glyphs of GLYPH_HEIGHT keep 12 pixels of a square,
+and noise of a full detector's size, on which it works for minutes, is done in seconds."""
+
+TESSERACT_LIMIT_S = 30
 MAX_GLYPHS = 400
 """More candidates than this are texture, not text."""
 
@@ -187,7 +192,7 @@ def _neighbours(glyph: Glyph, glyphs: list[Glyph]) -> list[Glyph]:
     ]
 
 
-def _widened(glyph: Glyph) -> Box:
+def _widened(glyph: Box) -> Box:
     """The box of a glyph with its margin, two pixels at least."""
     margin = max(MARGIN * (glyph[2] - glyph[0]), 2.0)
     return glyph[0] - margin, glyph[1] - margin, glyph[2] + margin, glyph[3] + margin
@@ -198,12 +203,19 @@ def _find_words(pixels: FilmArray) -> list[Box]:
     program = shutil.which("tesseract")
     if program is None:
         return []
-    picture = io.BytesIO()
-    Image.fromarray(np.round(pixels * 255).astype(np.uint8)).save(picture, "PNG")
+    picture, scale = io.BytesIO(), min(1.0, TESSERACT_SIDE / max(pixels.shape))
+    grey = Image.fromarray(np.round(pixels * 255).astype(np.uint8))
+    size = (max(1, round(grey.width * scale)), max(1, round(grey.height * scale)))
+    grey.resize(size, Image.Resampling.BOX).save(picture, "PNG")
     command = [program, "stdin", "stdout", "--psm", "11", "tsv"]
     try:
         done = subprocess.run(
-            command, input=picture.getvalue(), capture_output=True, timeout=TESSERACT_LIMIT_S, check=True
+            command,
+            input=picture.getvalue(),
+            capture_output=True,
+            timeout=TESSERACT_LIMIT_S,
+            check=True,
+            env={**os.environ, "OMP_THREAD_LIMIT": "1"},  # its threads spin on a busy machine
         )
     except (OSError, subprocess.SubprocessError):
         return []
@@ -217,7 +229,7 @@ def _find_words(pixels: FilmArray) -> list[Box]:
         except (KeyError, TypeError, ValueError):
             continue
         if sure >= TESSERACT_CONFIDENCE and any(letter.isalnum() for letter in word):
-            boxes.append(_widened((top, left, bottom, right)))
+            boxes.append(_widened((top / scale, left / scale, bottom / scale, right / scale)))
     return boxes
 
 

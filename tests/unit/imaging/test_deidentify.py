@@ -339,6 +339,15 @@ def test_installed_tesseract_reads_a_label() -> None:
     assert len(found) == 1 and found[0][0] < 140 and found[0][1] < 160 and found[0][2] > 155 and found[0][3] > 440
 
 
+def test_tesseract_s_boxes_of_a_large_film_are_in_the_film_s_pixels() -> None:
+    if shutil.which("tesseract") is None:
+        pytest.skip("tesseract is not installed (Debian package tesseract-ocr)")
+    picture = Image.new("L", (3072, 1536), 60)
+    ImageDraw.Draw(picture).text((900, 700), "MUSTERMANN ERIKA 1961", fill=150, font=ImageFont.load_default(90))
+    [(top, left, bottom, right)] = find_text(np.asarray(picture, np.float32) / 255)
+    assert 640 < top < 730 and 850 < left < 920 and 760 < bottom < 840 and 1800 < right < 2050
+
+
 def test_tesseract_is_used_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = "level\tleft\ttop\twidth\theight\tconf\ttext\n5\t10\t20\t40\t8\t91.5\tName\n5\t1\t1\t4\t4\t12\tx\n"
     program = tmp_path / "tesseract"
