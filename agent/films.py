@@ -6,12 +6,10 @@ from typing import Any
 
 from imaging.radiograph import DerivedKind, Radiograph
 from imaging.studies import StudyInput
+from tools.contract.films import told_age
 
 FILMS_KEY = "hilum_films"
 """Key of a question's additional_kwargs under which the embedded planner finds {"films": [...], "added": [ids]}."""
-
-OLDEST_TOLD_YEARS = 89
-"""Ages above are told as "90 or older": 45 CFR 164.514(b)(2)(i)(C) counts them as identifying."""
 
 
 def listed(films: list[Radiograph], studies: StudyInput) -> list[dict[str, Any]]:
@@ -42,7 +40,7 @@ def listed(films: list[Radiograph], studies: StudyInput) -> list[dict[str, Any]]
             "day": (film.acquired - first).days if film.acquired is not None and first is not None else None,
             "role": roles[film.id].value if film.id in roles else None,
             "patient": patients.get(film.patient_key or ""),
-            "age_years": _told_age(film.age_years),
+            "age_years": told_age(film.age_years),
             "sex": film.sex,
             "warnings": list(film.warnings),
             "derived": _told_derived(film, films),
@@ -127,9 +125,3 @@ def _told_derived(film: Radiograph, films: list[Radiograph]) -> dict[str, Any] |
     ids = [each.id for each in films]
     of = ids.index(film.derived.parent) + 1 if film.derived.parent in ids else None
     return {"kind": film.derived.kind.value, "what": film.derived.what, "of": of, "parent": film.derived.parent}
-
-
-def _told_age(age_years: float | None) -> str | None:
-    if age_years is None:
-        return None
-    return "90 or older" if age_years > OLDEST_TOLD_YEARS else f"{age_years:.0f} years"

@@ -32,6 +32,8 @@ NAMED = re.compile(
 )
 """A word for a text, and a colon before the text."""
 NEXT_LINE = re.compile(r"\n\s*(?=\S)")
+REQUEST_MAX_WORDS = 2
+"""Words beside the tool's own up to which a message holds no text of its own to work on ("label this report")."""
 PASTED_MIN_WORDS = 12
 """A text of so many words is taken for a pasted one even where it names no finding."""
 
@@ -82,7 +84,8 @@ def asked_of_text(message: str, tools: Offers, others: int) -> TextAsked | None:
     rest = {name: offer for name, offer in tools.items() if name not in offered}
     if not length or length <= others or length < asked_for(words, rest)[1]:
         return None
-    return TextAsked(tool, {} if len(words) - length < 3 else {"text": message})
+    whole = "text" in offered[tool].required and len(words) - length > REQUEST_MAX_WORDS
+    return TextAsked(tool, {"text": message} if whole else {})
 
 
 def takes_text(offer: Offer) -> bool:

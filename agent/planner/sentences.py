@@ -225,12 +225,18 @@ class Teller:
         return " ".join(part for part in (told, str(check.data.get("remedy", ""))) if part)
 
     def told(self, record: Evidence, caveats: int = CAVEATS_MAX) -> list[str]:
-        """One run of a tool in its own words with its first caveats, or why it failed."""
+        """One run of a tool in its own words with its first caveats, or why it failed.
+
+        A text that it made (`data["document"]`) stands whole and uncited after the first paragraph of its summary.
+        """
         if record.failure is not None:
             return [say("scope.failed", title=record.title, reason=record.failure.message, cite=cite([record.id]))]
         first = [c for c in record.caveats if c not in record.summary][:caveats]
+        document = str(record.data.get("document") or "")
+        lead = record.model_copy(update={"summary": record.summary.partition("\n\n")[0]}) if document else record
         return [
-            self.quoted(record),
+            self.quoted(lead),
+            *([f"\n{document}\n"] if document else []),
             *(say("confidence.caveat", caveat=c.rstrip("."), cite=cite([record.id])) for c in first),
         ]
 

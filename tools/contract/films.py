@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ADULT_YEARS = 16.0
 """Below this age a film is read as a child's: the models and thresholds here are made on adults (their cards)."""
 
+OLDEST_TOLD_YEARS = 89
+"""Ages above are told as "90 or older": 45 CFR 164.514(b)(2)(i)(C) counts them as identifying."""
+
 LUNGS_LEAST_SHARE = 0.03
 """Share of the film that both lungs' outlines must cover together. Measured with the embedded segmenter: the least of
 377 real frontal films (NIH, Montgomery, Shenzhen, Hannover, Kermany) was 0.074; extremities, text pages and colour
@@ -116,6 +119,13 @@ def lung_share(context: ToolContext, film: Radiograph) -> float | None:
 def is_child(film: Radiograph) -> bool:
     """True when the age is known and below ADULT_YEARS."""
     return film.age_years is not None and film.age_years < ADULT_YEARS
+
+
+def told_age(age_years: float | None) -> str | None:
+    """An age in words, none that identifies; None where it is not known."""
+    if age_years is None:
+        return None
+    return f"{OLDEST_TOLD_YEARS + 1} or older" if age_years > OLDEST_TOLD_YEARS else f"{age_years:.0f} years"
 
 
 def film_caveats(film: Radiograph) -> list[str]:
