@@ -135,7 +135,8 @@ def _results(
 ) -> Iterator[tuple[Path, Result]]:
     """Each run of a tool with the file it was of; a run of no film in particular goes by the tool's name."""
     takes = tool.arguments.model_fields
-    if "image_id" in takes:
+    film_field = takes.get("image_id")
+    if film_field is not None and (films or film_field.is_required()):
         if not films:
             raise BadArguments(f"{tool.name} reads a film, and none was given.", f"Use: hilum tool {tool.name} FILM...")
         for path in films:

@@ -16,18 +16,21 @@ from tools.contract.tool import installed
 TOOLS = list(installed())
 OURS = {
     "classify", "segment", "measure", "ground", "report", "quality", "enhance", "suppress_bone", "generate",
-    "read_report", "score_report", "retrieve_cases",
+    "read_report", "score_report", "retrieve_cases", "deidentify", "dicom_header",
 }  # fmt: skip
 MORE = {"ground": {"finding": "effusion"}}
 EFFUSION = "effusion:left:800ml"
 
-ANY_PICTURE = {"quality", "enhance"}
+ANY_PICTURE = {"quality", "enhance", "dicom_header"}
 """Tools that take any picture, so refuse none."""
 
 NEED_MORE = {"retrieve_cases"}
 """Tools that need more than a film and the models, such as an index; test_cases.py holds it to the same."""
 
-FILM_TOOLS = [tool for tool in TOOLS if "image_id" in tool.arguments.model_fields and tool.name not in NEED_MORE]
+FILM_TOOLS = [
+    tool for tool in TOOLS
+    if (field := tool.arguments.model_fields.get("image_id")) and field.is_required() and tool.name not in NEED_MORE
+]  # fmt: skip
 """Tools that read one film at a time; what the others take, their own tests give them."""
 
 each_tool = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
