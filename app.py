@@ -24,6 +24,8 @@ from ui.terminal.index_commands import commands as index_commands
 from ui.terminal.model_commands import commands as model_commands
 from ui.terminal.session_commands import commands as session_commands
 
+MCP_PORT = 8765
+"""Where `hilum mcp --http` listens: http://127.0.0.1:8765/mcp."""
 EXIT_OUR_FAULT = 1
 
 cli = typer.Typer(
@@ -260,6 +262,47 @@ def chat(
     agent = Agent(settings)
     agent.prefetch()
     launch(agent, settings, host=host, port=port, auth=(user, password) if login else None)
+
+
+@cli.command()
+def serve(
+    host: Annotated[str, typer.Option(help="address to listen on; beyond loopback tokens are required")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
+    tokens: Annotated[
+        str, typer.Option(envvar="HILUM_API_TOKENS", help="user:token,user:token, best by the variable")
+    ] = "",
+    planner: PlannerOption = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Serve the HTTP API; its page is /docs."""
+    from agent import Agent
+    from ui.server import serve as run
+    from ui.terminal.sessions import kept_memory
+
+    settings = _settings(planner=planner, profile=profile)
+    run(Agent(settings, memory=kept_memory(settings)), host, port, tokens)
+
+
+@cli.command()
+def mcp(
+    films: Annotated[list[Path] | None, typer.Argument(help="films that every conversation begins with")] = None,
+    http: Annotated[bool, typer.Option("--http", help="streamable HTTP under /mcp of `hilum serve` instead")] = False,
+    planner: PlannerOption = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Serve the tools and `ask` to other agents over MCP: stdio, or with --http streamable HTTP."""
+    import anyio
+
+    from agent import Agent
+
+    if http:
+        from ui.server import serve as run
+
+        run(Agent(_settings(planner=planner, profile=profile)), "127.0.0.1", MCP_PORT)
+        return
+    from ui.server.mcp import run_stdio
+
+    anyio.run(run_stdio, Agent(_settings(planner=planner, profile=profile)), films or [])
 
 
 @cli.command("eval")

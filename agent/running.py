@@ -99,4 +99,4 @@ class Running:
                 afterwards()
 
 
-__all__ = ["ALIVE_S", "Running"]
+__all__ = ["ALIVE_S", "LOOK_S", "Running"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from weakref import finalize
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, RemoveMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
@@ -27,7 +28,7 @@ from agent.ledger import EvidenceLedger
 from agent.memory import RememberedTurn
 from agent.memory.holding import HOLD_S, new_holder
 from agent.planner.llm import planner_failures
-from agent.running import Running
+from agent.running import LOOK_S, Running
 from agent.transcript import log_opening, log_turn
 from agent.turn import STREAM_MODES, Turn
 from imaging.failures import BadArguments
@@ -187,6 +188,8 @@ class Session:
                 yield event
         finally:
             self.stop()
+            with CancelScope(shield=True):
+                await to_thread.run_sync(_close, events)
 
     def resume(self) -> Iterator[Event]:
         """Go on with the question that was cut off (by a crash, say): what its tools gave is not made again.
@@ -210,6 +213,10 @@ class Session:
         running = self._running
         if running is not None:
             running.stop()
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Facts of the session's films as a planner is told them: ids, views and spacing, no date and no patient."""
+        return listed(self._radiographs(), self.studies)
 
     def transcript(self) -> Iterator[dict[str, Any]]:
         """What happened in this session, line by line: the audit log, and what a replay needs.
@@ -318,6 +325,17 @@ class Session:
 
     def _radiographs(self) -> list[Radiograph]:
         return [self.films.get(film_id) for film_id in self.films.ids()]
+
+
+def _close(events: Iterator[Event]) -> None:
+    """End a stream that another thread may still be waiting in; it was stopped, so that thread soon returns."""
+    for _ in range(round(ENDING_S / LOOK_S)):
+        try:
+            events.close()  # type: ignore[attr-defined]
+        except ValueError:  # "generator already executing"
+            time.sleep(LOOK_S)
+        else:
+            return
 
 
 def _answer_of(events: Iterator[Event]) -> Answer:
