@@ -9,23 +9,21 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from agent.settings import Settings
 
 from ui.terminal.index_commands import commands as index_commands
 from ui.terminal.model_commands import commands as model_commands
+from ui.terminal.options import JsonOption, PlannerOption, ProfileName, ProfileOption, stderr, stdout
+from ui.terminal.options import settings as settings_of
+from ui.terminal.serving_commands import commands as serving_commands
 from ui.terminal.session_commands import commands as session_commands
 
-MCP_PORT = 8765
-"""Where `hilum mcp --http` listens: http://127.0.0.1:8765/mcp."""
 EXIT_OUR_FAULT = 1
 
 cli = typer.Typer(
@@ -40,19 +38,9 @@ cli = typer.Typer(
 cli.add_typer(model_commands, name="models")
 cli.add_typer(session_commands, name="sessions")
 cli.add_typer(index_commands, name="index")
+cli.add_typer(serving_commands)  # without a name: its commands stand beside those below
 
 
-class ProfileName(StrEnum):
-    """The profiles of agent.settings.Profile, named here so that --help imports nothing."""
-
-    embedded = "embedded"
-    standard = "standard"
-    full = "full"
-
-
-PlannerOption = Annotated[str | None, typer.Option("--planner", help="embedded, or provider:model")]
-ProfileOption = Annotated[ProfileName | None, typer.Option("--profile", help="which models may be used")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else")]
 FilmsArgument = Annotated[list[Path], typer.Argument(help="DICOM, PNG, JPEG or TIFF", show_default=False)]
 
 
@@ -80,7 +68,7 @@ def ask(
     from ui.terminal.answers import follow, print_answer, save_overlays
     from ui.terminal.given import films_and_question as parted
 
-    settings = _settings(planner=planner, profile=profile)
+    settings = settings_of(planner=planner, profile=profile)
     if session is not None:
         from ui.terminal.sessions import opened
 
@@ -88,11 +76,11 @@ def ask(
     else:
         conversation = Agent(settings).session()
     films, question = parted(films_and_question, needed=not len(conversation.films))
-    answer = follow(conversation.stream(question, films=films), _stderr())
+    answer = follow(conversation.stream(question, films=films), stderr())
     if as_json:
         typer.echo(answer.model_dump_json())
     else:
-        print_answer(answer, _stdout())
+        print_answer(answer, stdout())
     if overlays is not None:
         with writing(overlays):
             written = save_overlays(answer, conversation.films, overlays)
@@ -113,10 +101,10 @@ def film(
     if studies:
         from ui.terminal.studies import tell_studies
 
-        raise typer.Exit(tell_studies(films, as_json, _stdout()))
+        raise typer.Exit(tell_studies(films, as_json, stdout()))
     from ui.terminal.films import describe
 
-    raise typer.Exit(describe(films, as_json, _settings(profile=profile), _stdout()))
+    raise typer.Exit(describe(films, as_json, settings_of(profile=profile), stdout()))
 
 
 @cli.command()
@@ -133,7 +121,7 @@ def tool(
     """Run one tool on each film, or once where it takes all of them or none."""
     from ui.terminal.films import run_tool
 
-    raise typer.Exit(run_tool(name, films or [], args, as_json, save, _settings(profile=profile), _stdout()))
+    raise typer.Exit(run_tool(name, films or [], args, as_json, save, settings_of(profile=profile), stdout()))
 
 
 @cli.command()
@@ -148,7 +136,7 @@ def batch(
     """Run tools on a folder of films: one row per film; a broken-off run goes on when called again."""
     from ui.terminal.batch import run_batch
 
-    raise typer.Exit(run_batch(folder, tasks, out, workers, _settings(profile=profile, runtime=runtime)))
+    raise typer.Exit(run_batch(folder, tasks, out, workers, settings_of(profile=profile, runtime=runtime)))
 
 
 @cli.command()
@@ -162,17 +150,17 @@ def doctor(
     if watch:
         from ui.terminal.watch import watch as show
 
-        show(at, _stdout())
+        show(at, stdout())
         return
     from agent import make_pool
     from ui.terminal.doctor import examine, print_report
 
-    settings = _settings(profile=profile)
+    settings = settings_of(profile=profile)
     report = examine(settings, make_pool(settings))
     if as_json:
         typer.echo(json.dumps(report))
     else:
-        print_report(report, _stdout())
+        print_report(report, stdout())
 
 
 @cli.command()
@@ -180,7 +168,7 @@ def demo(out: Annotated[Path, typer.Option(help="folder for film, overlays and a
     """Ask two questions about a synthetic film with known truth."""
     from ui.terminal.demo import run_demo
 
-    run_demo(_settings(planner="embedded", profile=ProfileName.embedded), out, _stdout())
+    run_demo(settings_of(planner="embedded", profile=ProfileName.embedded), out, stdout())
 
 
 @cli.command()
@@ -224,7 +212,7 @@ def phantom(
         "turned_deg": turned, "mirrored": mirrored, "inverted": inverted, "texts": text, "name_block": name_block,
     }  # fmt: skip
     file = {"bits": bits, "monochrome": monochrome, "modality": modality and modality.upper()}
-    write_phantom_film(out, told, file, truth, as_json, _stdout())
+    write_phantom_film(out, told, file, truth, as_json, stdout())
 
 
 @cli.command()
@@ -237,72 +225,7 @@ def deid(
     """Write films without their patients, and say what was removed."""
     from ui.terminal.deid import run_deid
 
-    raise typer.Exit(run_deid(source, folder, mask_text, as_json, _stdout()))
-
-
-@cli.command()
-def chat(
-    host: Annotated[str, typer.Option(help="address to listen on; beyond loopback a login is required")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 7860,
-    login: Annotated[
-        str | None, typer.Option(envvar="HILUM_CHAT_LOGIN", help="user:password, best by the variable")
-    ] = None,
-    planner: PlannerOption = None,
-    profile: ProfileOption = None,
-) -> None:
-    """Open the chat in the browser."""
-    from agent import Agent
-    from imaging.failures import BadArguments
-    from ui.chat import launch
-
-    user, _, password = (login or "").partition(":")
-    if login is not None and not (user and password):
-        raise BadArguments("The login is not of the form user:password.", "Set HILUM_CHAT_LOGIN=user:password.")
-    settings = _settings(planner=planner, profile=profile)
-    agent = Agent(settings)
-    agent.prefetch()
-    launch(agent, settings, host=host, port=port, auth=(user, password) if login else None)
-
-
-@cli.command()
-def serve(
-    host: Annotated[str, typer.Option(help="address to listen on; beyond loopback tokens are required")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
-    tokens: Annotated[
-        str, typer.Option(envvar="HILUM_API_TOKENS", help="user:token,user:token, best by the variable")
-    ] = "",
-    planner: PlannerOption = None,
-    profile: ProfileOption = None,
-) -> None:
-    """Serve the HTTP API; its page is /docs."""
-    from agent import Agent
-    from ui.server import serve as run
-    from ui.terminal.sessions import kept_memory
-
-    settings = _settings(planner=planner, profile=profile)
-    run(Agent(settings, memory=kept_memory(settings)), host, port, tokens)
-
-
-@cli.command()
-def mcp(
-    films: Annotated[list[Path] | None, typer.Argument(help="films that every conversation begins with")] = None,
-    http: Annotated[bool, typer.Option("--http", help="streamable HTTP under /mcp of `hilum serve` instead")] = False,
-    planner: PlannerOption = None,
-    profile: ProfileOption = None,
-) -> None:
-    """Serve the tools and `ask` to other agents over MCP: stdio, or with --http streamable HTTP."""
-    import anyio
-
-    from agent import Agent
-
-    if http:
-        from ui.server import serve as run
-
-        run(Agent(_settings(planner=planner, profile=profile)), "127.0.0.1", MCP_PORT)
-        return
-    from ui.server.mcp import run_stdio
-
-    anyio.run(run_stdio, Agent(_settings(planner=planner, profile=profile)), films or [])
+    raise typer.Exit(run_deid(source, folder, mask_text, as_json, stdout()))
 
 
 @cli.command("eval")
@@ -321,12 +244,12 @@ def evaluate(
     from evals import run_task
     from evals.summary import print_summary
 
-    settings = _settings(planner=planner, profile=profile)
+    settings = settings_of(planner=planner, profile=profile)
     if task == "phantom":
         raise typer.Exit(_evaluate_phantom(settings, seed, limit, as_json))
     summary = run_task(task, data=data, limit=limit, settings=settings, log_dir=log_dir, seed=seed, workers=workers)
     if not as_json:
-        print_summary(summary, _stderr())
+        print_summary(summary, stderr())
     typer.echo(summary.to_json_line())
 
 
@@ -339,7 +262,7 @@ def _evaluate_phantom(settings: Settings, seed: int | None, limit: int | None, a
     with Terminal() as progress:
         summary = run_phantom(Agent(settings), seed or 0, limit, progress)
     if not as_json:
-        summary.show(_stderr())
+        summary.show(stderr())
     typer.echo(summary.to_json_line())
     return 0
 
@@ -363,7 +286,8 @@ def _help_texts() -> dict[str, str]:
     from typer.testing import CliRunner
 
     runner = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
-    names = [command.name or command.callback.__name__ for command in cli.registered_commands if command.callback]
+    own = [*cli.registered_commands, *serving_commands.registered_commands]
+    names = [command.name or command.callback.__name__ for command in own if command.callback]
     names += [
         f"{group} {command.name or command.callback.__name__}"
         for group, commands in (("models", model_commands), ("sessions", session_commands), ("index", index_commands))
@@ -371,32 +295,6 @@ def _help_texts() -> dict[str, str]:
         if command.callback
     ]
     return {name: runner.invoke(cli, [*name.split(), "--help"], prog_name="hilum").output for name in names}
-
-
-def _settings(planner: str | None = None, profile: ProfileName | None = None, runtime: str | None = None) -> Settings:
-    from pydantic import ValidationError
-
-    from agent.settings import Settings
-    from imaging.failures import BadArguments
-
-    given: dict[str, Any] = {"planner": planner, "profile": profile and profile.value, "runtime": runtime}
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise BadArguments(f"A setting is wrong: {wrong}.", "Run hilum doctor to see where each comes from.") from error
-
-
-def _stdout() -> Console:
-    from rich.console import Console
-
-    return Console()
-
-
-def _stderr() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 def main() -> None:
