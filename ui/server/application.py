@@ -35,6 +35,8 @@ LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]", "testserver"]
 """Host names under which a server of this machine answers; a page that rebinds its name to 127.0.0.1 has another."""
 UPLOAD_MOST = 2 * MAX_FILE_BYTES
 """Bytes of one request."""
+NAMES_CHECKED_ALREADY = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+"""Host names are checked for every route alike, so that MCP's own check would only differ from it."""
 ABOUT = (
     "Answers questions about chest radiographs; every statement cites the tool evidence it rests on. "
     "Research software, not a medical device: every answer is a draft for a qualified reader."
@@ -51,14 +53,16 @@ def create(agent: Agent, tokens: str = "", hosts: list[str] | None = None, per_m
         per_minute: requests of one caller in a minute.
     """
     callers = Callers(read_tokens(tokens), per_minute)
-    protocol = make_server(Conversing(agent), callers.of_headers)
-    allowed = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the middleware below does it for all
-    mounted = protocol.streamable_http_app(
-        streamable_http_path="/", max_request_body_size=UPLOAD_MOST, transport_security=allowed
-    )
+    conversing = Conversing(agent)
+    mcp = Guarded(callers)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
+        # Made anew at each start: what manages MCP's connections runs once.
+        protocol = make_server(conversing, callers.of_headers)
+        mcp.app = protocol.streamable_http_app(
+            streamable_http_path="/", max_request_body_size=UPLOAD_MOST, transport_security=NAMES_CHECKED_ALREADY
+        )
         async with protocol.session_manager.run():
             yield
 
@@ -68,7 +72,7 @@ def create(agent: Agent, tokens: str = "", hosts: list[str] | None = None, per_m
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts or LOOPBACK_NAMES)
     app.add_middleware(_SizeLimit)
     app.mount("/static", StaticFiles(directory=swagger_ui_path), name="static")
-    app.mount("/mcp", Guarded(mounted, callers), name="mcp")
+    app.mount("/mcp", mcp, name="mcp")
     app.include_router(routes(agent, callers, Conversations(agent)))
 
     @app.exception_handler(HilumFailure)

@@ -85,10 +85,10 @@ class Callers:
 
 
 class Guarded:
-    """An application that only a known caller reaches."""
+    """An application that only a known caller reaches; `app` is set before the first request."""
 
-    def __init__(self, app: Any, callers: Callers) -> None:
-        self._app = app
+    def __init__(self, callers: Callers) -> None:
+        self.app: Any = None
         self._callers = callers
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -99,7 +99,7 @@ class Guarded:
                 answer = JSONResponse({"detail": refused.detail}, refused.status_code, refused.headers)
                 await answer(scope, receive, send)
                 return
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
 
 
 def _refuse_other_sites(request: Request) -> None:
