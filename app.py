@@ -230,23 +230,30 @@ def deid(
 
 @cli.command("eval")
 def evaluate(
-    task: Annotated[str, typer.Argument(help="phantom, or a benchmark, e.g. chestagentbench")],
-    data: Annotated[Path | None, typer.Option(help="folder of the benchmark")] = None,
+    task: Annotated[str, typer.Argument(help="phantom, audit, or a benchmark, e.g. chestagentbench")],
+    data: Annotated[Path | None, typer.Option(help="folder of the benchmark, or of the films to audit on")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="first N questions only")] = None,
     log_dir: Annotated[Path, typer.Option(help="logs; an interrupted run resumes from them")] = Path("logs"),
     seed: Annotated[int | None, typer.Option(help="which questions --limit draws; the first ones without")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="questions in flight at once")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="audit: CSV of file, age, sex, view, patient and a 0/1 column per finding")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="audit: catalog id of the classifier")] = None,
+    scores: Annotated[Path | None, typer.Option(help="audit: CSV of scores, in place of running the model")] = None,
     as_json: JsonOption = False,
     planner: PlannerOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Run a benchmark; the last line of stdout is its summary as JSON."""
+    """Run a benchmark or an audit; the last line of stdout is its summary as JSON."""
     from evals import run_task
     from evals.summary import print_summary
 
     settings = settings_of(planner=planner, profile=profile)
     if task == "phantom":
         raise typer.Exit(_evaluate_phantom(settings, seed, limit, as_json))
+    if task == "audit":
+        raise typer.Exit(_audit(settings, data, labels, model, scores, log_dir, as_json))
     summary = run_task(task, data=data, limit=limit, settings=settings, log_dir=log_dir, seed=seed, workers=workers)
     if not as_json:
         print_summary(summary, stderr())
@@ -264,6 +271,33 @@ def _evaluate_phantom(settings: Settings, seed: int | None, limit: int | None, a
     if not as_json:
         summary.show(stderr())
     typer.echo(summary.to_json_line())
+    return 0
+
+
+def _audit(
+    settings: Settings,
+    data: Path | None,
+    labels: Path | None,
+    model: str | None,
+    scores: Path | None,
+    log_dir: Path,
+    as_json: bool,
+) -> int:
+    """Subgroups, devices and masked lungs of a classifier on a labelled folder; the report is kept for the tool."""
+    from agent import make_pool
+    from evals.audit.running import Asked, run_audit
+    from evals.progress import Terminal
+    from imaging.failures import BadArguments
+    from ui.terminal.audits import keep_audit, show_audit
+
+    if labels is None:
+        raise BadArguments("An audit needs labels.", "Give --labels CSV: file, age, sex, view, patient, findings.")
+    with Terminal() as progress:
+        audit = run_audit(Asked(data, labels, model, scores, log_dir=log_dir), make_pool(settings), progress)
+    kept = keep_audit(audit, settings)
+    if not as_json:
+        show_audit(audit, _stderr())
+    typer.echo(json.dumps({"task": "audit", "report": str(kept), **audit.headline()}))
     return 0
 
 

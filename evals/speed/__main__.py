@@ -17,6 +17,8 @@ import evals.speed
 from evals.speed.measured import Measured
 
 NOT_BENCHES = {"__main__", "films", "measured"}
+SIZES = ("films", "vectors")
+"""What a bench may be sized in."""
 EXIT_BAD_ARGUMENTS = 2
 EXIT_UNAVAILABLE = 4
 
@@ -39,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evals.speed", description="One ratio against a named baseline.")
     parser.add_argument("name", help=f"one of: {', '.join(benches())}")
     parser.add_argument("--films", type=int, help="how many films, sessions or asks, where the bench can be sized")
+    parser.add_argument("--vectors", type=int, help="how many vectors, of the retrieval bench")
     parser.add_argument("--json", action="store_true", help="JSON on stdout and nothing on stderr")
     given = parser.parse_args(arguments)
     if given.name not in benches():
@@ -50,11 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         logging.getLogger("httpx").setLevel(logging.WARNING)
     bench = import_module(f"evals.speed.{given.name}")
-    if given.films is not None and "films" not in signature(bench.measure).parameters:
-        print(f"The bench {given.name!r} has one size; leave --films out.", file=sys.stderr)
-        return EXIT_BAD_ARGUMENTS
+    sizes = {name: size for name in SIZES if (size := getattr(given, name)) is not None}
+    for name in sizes:
+        if name not in signature(bench.measure).parameters:
+            print(f"The bench {given.name!r} is not sized in {name}; leave --{name} out.", file=sys.stderr)
+            return EXIT_BAD_ARGUMENTS
     try:
-        measured: Measured = bench.measure() if given.films is None else bench.measure(films=given.films)
+        measured: Measured = bench.measure(**sizes)
     except Unavailable as failure:
         print(failure, file=sys.stderr)
         return EXIT_UNAVAILABLE
