@@ -38,6 +38,8 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
         "generate",
         {"prompt": "Show an example of moderate left effusion in a 60-year-old woman", "sex": "F"},
     ),
+    ("Has the model been audited?", "audit", {}),
+    ("Which subgroup is it worst for?", "audit", {}),
     ("Show a synthetic lateral view", "generate", {"prompt": "Show a synthetic lateral view", "view": "LATERAL"}),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The audit: its AUROC against scikit-learn, its groups against films whose truth is drawn, and its report as a tool."""
+"""The audit: its AUROC against scikit-learn, its groups against drawn truth, and its report as the tool tells it."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_unknown_attribute_is_not_a_group() -> None:
 
 
 def test_folder_is_scored_once_and_goes_on_after_a_break(tmp_path: Path) -> None:
-    """Twelve phantoms of 96 pixels, scored by the embedded classifier."""
+    """Two phantoms of 96 pixels, scored by the embedded classifier."""
     folder = tmp_path / "films"
     folder.mkdir()
     with (tmp_path / "labels.csv").open("w", newline="") as file:

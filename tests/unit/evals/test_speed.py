@@ -92,3 +92,12 @@ def test_classify_times_both_ways_and_says_where_the_time_goes() -> None:
 def test_a_size_that_a_bench_does_not_know_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", "--films", "3"]) == 2
     assert "leave --films out" in capsys.readouterr().err
+
+
+def test_retrieval_is_sized_in_vectors_and_tells_its_recall(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["retrieval", "--vectors", "3000", "--json"]) == 0
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (line["vectors"], line["index"]["kind"], line["recall_at_10"]) == (3000, "exact", 1.0)
+    assert line["ratio"] > 0 and line["p95_ms"] >= line["p50_ms"] > 0
+    assert main(["retrieval", "--films", "3"]) == 2
+    assert "leave --films out" in capsys.readouterr().err
