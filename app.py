@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from agent.settings import Settings
+    pass
 
 from ui.terminal.index_commands import commands as index_commands
 from ui.terminal.model_commands import commands as model_commands
@@ -247,58 +247,18 @@ def evaluate(
 ) -> None:
     """Run a benchmark or an audit; the last line of stdout is its summary as JSON."""
     from evals import run_task
+    from evals.commands import audit, evaluate_phantom
     from evals.summary import print_summary
 
     settings = settings_of(planner=planner, profile=profile)
     if task == "phantom":
-        raise typer.Exit(_evaluate_phantom(settings, seed, limit, as_json))
+        raise typer.Exit(evaluate_phantom(settings, seed or 0, limit, as_json))
     if task == "audit":
-        raise typer.Exit(_audit(settings, data, labels, model, scores, log_dir, as_json))
+        raise typer.Exit(audit(settings, data, labels, model, scores, log_dir, as_json))
     summary = run_task(task, data=data, limit=limit, settings=settings, log_dir=log_dir, seed=seed, workers=workers)
     if not as_json:
         print_summary(summary, stderr())
     typer.echo(summary.to_json_line())
-
-
-def _evaluate_phantom(settings: Settings, seed: int | None, limit: int | None, as_json: bool) -> int:
-    """Phantom cases make their own films and score open answers, so they need neither --data nor a letter."""
-    from agent import Agent
-    from evals.phantom import run_phantom
-    from evals.progress import Terminal
-
-    with Terminal() as progress:
-        summary = run_phantom(Agent(settings), seed or 0, limit, progress)
-    if not as_json:
-        summary.show(stderr())
-    typer.echo(summary.to_json_line())
-    return 0
-
-
-def _audit(
-    settings: Settings,
-    data: Path | None,
-    labels: Path | None,
-    model: str | None,
-    scores: Path | None,
-    log_dir: Path,
-    as_json: bool,
-) -> int:
-    """Subgroups, devices and masked lungs of a classifier on a labelled folder; the report is kept for the tool."""
-    from agent import make_pool
-    from evals.audit.running import Asked, run_audit
-    from evals.progress import Terminal
-    from imaging.failures import BadArguments
-    from ui.terminal.audits import keep_audit, show_audit
-
-    if labels is None:
-        raise BadArguments("An audit needs labels.", "Give --labels CSV: file, age, sex, view, patient, findings.")
-    with Terminal() as progress:
-        audit = run_audit(Asked(data, labels, model, scores, log_dir=log_dir), make_pool(settings), progress)
-    kept = keep_audit(audit, settings)
-    if not as_json:
-        show_audit(audit, _stderr())
-    typer.echo(json.dumps({"task": "audit", "report": str(kept), **audit.headline()}))
-    return 0
 
 
 @cli.command()

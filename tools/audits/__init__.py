@@ -9,6 +9,7 @@ from tools.audits.report import (
     Masking,
     Shortcut,
     audit_of,
+    kept_at,
 )
 
-__all__ = ["FOLDER", "Attribute", "Audit", "Figure", "GroupFigure", "Masking", "Shortcut", "audit_of"]
+__all__ = ["FOLDER", "Attribute", "Audit", "Figure", "GroupFigure", "Masking", "Shortcut", "audit_of", "kept_at"]

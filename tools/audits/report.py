@@ -132,9 +132,14 @@ class Audit(BaseModel):
         path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
+def kept_at(home: Path, model: str) -> Path:
+    """Where the audit of a model lies under Hilum's home directory."""
+    return home / FOLDER / f"{model}.json"
+
+
 def audit_of(model: str, home: Path | None) -> Audit | None:
     """The audit of a model: the user's own, else the one that ships with it; None where there is neither."""
-    own = home / FOLDER / f"{model}.json" if home else None
+    own = kept_at(home, model) if home else None
     if own is not None and own.is_file():
         return Audit.model_validate_json(own.read_text(encoding="utf-8"))
     shipped = resources.files(SHIPPED) / f"{model}.audit.json"

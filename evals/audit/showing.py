@@ -1,22 +1,12 @@
-"""An audit on the terminal, and the command's result."""
+"""An audit on the terminal."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from agent.settings import Settings
-from tools.audits import FOLDER, Audit
+from tools.audits import Audit
 from tools.audits.tables import tables
-
-
-def keep_audit(audit: Audit, settings: Settings) -> Path:
-    """Keep it in Hilum's home directory, where the tool `audit` finds it; returns the file."""
-    path = settings.state_dir.expanduser() / FOLDER / f"{audit.model}.json"
-    audit.write(path)
-    return path
 
 
 def show_audit(audit: Audit, console: Console) -> None:
