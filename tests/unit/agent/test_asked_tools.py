@@ -143,9 +143,14 @@ def test_unusable_film_stops_the_plan_with_its_reason() -> None:
 
 
 def test_text_tool_needs_no_film_and_no_check() -> None:
-    answer, others = ask("check the spelling", films=0)
-    assert others.runs == [("grammar", {"text": "check the spelling"})]
+    answer, others = ask("Check the spelling: no pleural efusion", films=0)
+    assert others.runs == [("grammar", {"text": "Check the spelling: no pleural efusion"})]
     assert "Said by grammar [E1]" in answer.text
+
+
+def test_text_tool_asks_for_a_text_that_was_not_pasted() -> None:
+    answer, others = ask("check the spelling", films=0)
+    assert others.runs == [] and "grammar needs to be told: text" in answer.text
 
 
 def test_tool_that_lacks_an_argument_says_which() -> None:

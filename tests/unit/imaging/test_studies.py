@@ -190,9 +190,8 @@ def test_links_inside_folders_are_named_not_followed(tmp_path: Path) -> None:
     assert [each.refused.kind for each in found if each.refused] == ["unreadable", "unreadable"]
 
 
-def test_too_many_files_stop_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "MAX_FILES", 3)
+def test_too_many_files_stop_with_a_reason(tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / str(number)).write_bytes(b"x")
-    found = list(contents([tmp_path]))
+    found = list(contents([tmp_path], most=3))
     assert len(found) == 4 and found[-1].refused is not None and found[-1].refused.kind == "too_many"
