@@ -44,6 +44,8 @@ class FindingCard(_Card):
     uncertain_high: float = 0.5
     sensitivity: float | None = None
     specificity: float | None = None
+    roc: tuple[tuple[float, float, float], ...] = ()
+    """(threshold, sensitivity, specificity) where it was measured, thresholds rising; empty where it was not."""
     platt: dict[str, float] | None = None
 
 

@@ -94,7 +94,7 @@ def _presence(question: Question, teller: Teller, film: str) -> list[str]:
         if question.degree:
             lines.append(say("scope.severity", name=name_of(code)))
             teller.miss(say("scope.severity", name=name_of(code)))
-    return [*lines, *teller.caveats(film, question.findings)]
+    return [*lines, *teller.moved(film), *teller.caveats(film, question.findings)]
 
 
 def _where(question: Question, teller: Teller, film: str) -> list[str]:
@@ -126,7 +126,7 @@ def _overview(question: Question, teller: Teller, film: str) -> list[str]:
     if missing:
         ids = cite(e for code in missing for f in teller.facts.about(code, film) for e in f.evidence)
         lines.append(say("overview.not_assessed", names=listed(map(name_of, missing)), cite=ids))
-    return [*lines, *teller.failures(film), *teller.caveats(film, [row.code for row in present])]
+    return [*lines, *teller.moved(film), *teller.failures(film), *teller.caveats(film, [row.code for row in present])]
 
 
 def _called(teller: Teller, film: str, rows: list[Finding], present: str, flagged: str) -> list[str]:
@@ -155,7 +155,7 @@ def _normal(question: Question, teller: Teller, film: str) -> list[str]:
     lines += [teller.presence(code, film, None, plain=True) for code in teller.disputed(film)]
     if question.side and (present or uncertain):
         lines.append(say("overview.side_limit"))
-    return [*lines, *teller.failures(film), *teller.caveats(film, [row.code for row in present])]
+    return [*lines, *teller.moved(film), *teller.failures(film), *teller.caveats(film, [row.code for row in present])]
 
 
 def _heart_size(question: Question, teller: Teller, film: str) -> list[str]:

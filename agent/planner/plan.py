@@ -101,39 +101,49 @@ def _beside(question: Question, tools: Offers) -> list[Call]:
 
 
 def merged_calls(calls: list[Call]) -> list[Call]:
-    """Without repeats, and one classify call per film: the broadest."""
+    """Without repeats, and one classify call per film and operating point: the broadest."""
     broadest: dict[str, list[str] | None] = {}
     for call in calls:
         if call.tool == "classify":
-            film = call.args["image_id"]
-            codes = call.args.get("findings")
-            known = broadest.get(film, [])
-            broadest[film] = None if codes is None or known is None else list(dict.fromkeys([*known, *codes]))
+            key, codes = _but_findings(call), call.args.get("findings")
+            known = broadest.get(key, [])
+            broadest[key] = None if codes is None or known is None else list(dict.fromkeys([*known, *codes]))
     result: list[Call] = []
     for call in calls:
         if call.tool == "classify":
-            film = call.args["image_id"]
-            codes = broadest[film]
-            call = Call("classify", {"image_id": film} | ({"findings": codes} if codes is not None else {}))
+            codes = broadest[_but_findings(call)]
+            rest = {name: value for name, value in call.args.items() if name != "findings"}
+            call = Call("classify", rest | ({"findings": codes} if codes is not None else {}))
         if call not in result:
             result.append(call)
     return result
 
 
+def _but_findings(call: Call) -> str:
+    """A call's film and operating point, as one word."""
+    return repr(sorted((name, repr(value)) for name, value in call.args.items() if name != "findings"))
+
+
 def _for_film(question: Question, film: str, tools: Offers) -> list[Call]:
     codes = with_signs(question.findings)
-    look = Call("classify", {"image_id": film} | ({"findings": codes} if codes else {}))
+    everything = Call("classify", {"image_id": film, **_point(question, tools)})
+    look = Call("classify", everything.args | ({"findings": codes} if codes else {}))
     measure = Call(MEASURE, {"image_id": film} | heart_arguments(tools))
-    everything = Call("classify", {"image_id": film})
     if question.kind is Kind.SEGMENT:
         return [Call("segment", {"image_id": film} | _outlined(question, tools))]
     if question.kind is Kind.HEART_SIZE:
-        return [measure, Call("classify", {"image_id": film, "findings": ["cardiomegaly"]})]
+        return [measure, Call("classify", everything.args | {"findings": ["cardiomegaly"]})]
     if question.kind is Kind.REPORT:
         return [everything, measure, Call("report", {"image_id": film})]
     if question.kind in LOOKS_AT_ALL:
         return [everything, measure]
     return [look, measure] if not codes or "cardiomegaly" in codes else [look]
+
+
+def _point(question: Question, tools: Offers) -> dict[str, Any]:
+    """Where the question wants the classifier's thresholds, as far as the classifier offered can move them."""
+    taken = tools["classify"].arguments if "classify" in tools else frozenset()
+    return {name: value for name, value in question.point if name in taken}
 
 
 def _outlined(question: Question, tools: Offers) -> dict[str, Any]:

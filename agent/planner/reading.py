@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from agent.mentions import Mention, has_any, longest, mentions, side_of, tokens
 from agent.planner.marks import marks_in
@@ -21,6 +22,7 @@ from agent.planner.naming import (
     words_of,
 )
 from agent.planner.offers import FILM_ARGUMENTS, Offers, asked_for
+from agent.planner.operating import point_in
 from agent.planner.pasted import TextAsked, asked_of_text
 from imaging.radiograph import DerivedKind
 from tools.knowledge import structures
@@ -113,6 +115,7 @@ class Question:
         tool: of kind TOOL, the tool whose own words it uses.
         tasks: codes of the measurements it names (tools.knowledge.measured), the longest phrase first.
         given: (argument, text) that the user gave the tool to work on.
+        point: (argument, value) that the message asks of the classifier: see agent.planner.operating.
     """
 
     kind: Kind
@@ -129,6 +132,7 @@ class Question:
     tool: str = ""
     tasks: tuple[str, ...] = ()
     given: tuple[tuple[str, str], ...] = ()
+    point: tuple[tuple[str, Any], ...] = ()
 
 
 def read(
@@ -154,13 +158,20 @@ def read(
         findings = _codes([*mentions(stem), *about], "finding")
         return [replace(question, kind=Kind.CHOICE, options=options, findings=findings)]
     questions: list[Question] = []
-    for part in PARTS.split(text.strip()):
-        if tokens(part):
-            previous = _read_one(part, films, added, previous, offered)
-            questions.append(previous)
+    for part in _parts(text):
+        previous = _read_one(part, films, added, previous, offered)
+        questions.append(previous)
     if len(questions) > 1:
         questions = [q for q in questions if q.kind is not Kind.UNCLEAR] or questions[:1]
-    return questions or [Question(Kind.UNCLEAR, text)]
+    point = tuple(point_in(text).items())
+    return [replace(question, point=point) for question in questions] or [Question(Kind.UNCLEAR, text)]
+
+
+def _parts(text: str) -> list[str]:
+    """What a message asks, one question each; a part that only moves the thresholds belongs to all of them."""
+    parts = [part for part in PARTS.split(text.strip()) if tokens(part)]
+    asking = [p for p in parts if not point_in(p) or mentions(p) or _kind(words_of(p), (), {})[0] is not Kind.UNCLEAR]
+    return asking or parts
 
 
 def _of_text(
@@ -200,6 +211,8 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     if len(question.structures) == 1 and marks_in(text):
         question = replace(question, kind=Kind.SEGMENT, tool="")
     question = _followed_up(question, words, previous, bool(role))
+    if question.kind is Kind.UNCLEAR and point_in(text):
+        question = replace(question, kind=Kind.OVERVIEW)
     if question.kind is Kind.UNCLEAR:
         question = _named_unknown(question, words)
     if role and (role in list(DerivedKind) or question.kind not in {Kind.COMPARE, Kind.WHICH_FILM}):
@@ -282,6 +295,7 @@ def _followed_up(question: Question, words: list[str], previous: Question | None
         or question.degree
         or film_numbers(words)
         or has_any(words, vocabulary()["both_films"])
+        or point_in(question.text)
     )
     if question.kind is Kind.UNCLEAR and elliptic and names_something:
         return replace(previous, text=question.text, side=question.side or previous.side, degree=question.degree)

@@ -145,10 +145,22 @@ class Teller:
             if record.id not in item.evidence:
                 continue
             row = next((row for row in record.data.get("rows", []) if row["code"] == item.code), None)
+            if row and row.get("spread") is not None:
+                return [say("score.spread", spread=f"{row['spread']:.2f}", cite="{cite}")]
             if row and row["sensitivity"] is not None and row["specificity"] is not None:
                 found, cleared = (f"{row[key]:.0%}".replace("%", " %") for key in ("sensitivity", "specificity"))
                 return [say("score.worth", found=found, cleared=cleared, cite="{cite}")]
         return []
+
+    def moved(self, film: str) -> list[str]:
+        """What the user's operating point changed, where one was asked for."""
+        told = [r for r in self.facts.of("classify", film) if r.data.get("moved") or r.data.get("members")]
+        lines = []
+        for record in told:
+            if record.data.get("members"):
+                lines.append(say("score.members", members=listed(record.data["members"]), cite=cite([record.id])))
+            lines += [f"{part.rstrip('.')} {cite([record.id])}." for part in _sentences(record.data.get("moved", ""))]
+        return lines
 
     def figures(self, code: str, film: str) -> list[str]:
         """How good the model was at this finding where it was measured, from its card."""
@@ -302,6 +314,10 @@ class Teller:
             )
         self.miss(say("presence.no_tool", name=name))
         return say("presence.no_tool", name=name)
+
+
+def _sentences(text: str) -> list[str]:
+    return [part for part in text.replace(". ", ".\n").splitlines() if part]
 
 
 def _on(side: str | None) -> str:

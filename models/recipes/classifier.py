@@ -52,6 +52,7 @@ from models.recipes.statistics import (
     operating_rates,
     patient_weights,
     resampled,
+    roc_points,
     youden,
 )
 
@@ -243,6 +244,7 @@ def finding_card(index: int, films: LabelledFilms, logits: Floats, weights: Coun
         "share_uncertain": float(((final >= min(low, threshold)) & (final <= max(high, threshold))).mean()),
         "sensitivity": sensitivity,
         "specificity": specificity,
+        "roc": roc_points(truth, final),
         "platt": asdict(platt),
     }
 

@@ -1,5 +1,6 @@
 """Figures of merit of the cards: ranking, calibration, operating points, each with its interval over patients."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -108,3 +109,28 @@ def operating_rates(truth: Floats, probabilities: Floats, threshold: float) -> t
     """Sensitivity and specificity when `probability >= threshold` is called positive."""
     called = probabilities >= threshold
     return float(called[truth == 1].mean()), float(1 - called[truth == 0].mean())
+
+
+RATES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99)
+"""Sensitivities and specificities at which a card tells the threshold."""
+
+ROC_DIGITS = 4
+
+
+def roc_points(truth: Floats, probabilities: Floats) -> list[list[float]]:
+    """Points of the ROC curve for a card: [threshold, sensitivity, specificity], thresholds rising.
+
+    Thresholds are rounded first, so that the rates are those of the very threshold that is told; `probability >=
+    threshold` is called positive.
+    """
+    fallout, recall, thresholds = roc_curve(truth, probabilities, drop_intermediate=False)
+    fallout, recall, thresholds = fallout[1:], recall[1:], thresholds[1:]
+    wanted = {float(thresholds[np.argmax(recall >= rate)]) for rate in (*RATES, 1.0)}
+    wanted |= {
+        float(thresholds[np.flatnonzero(1 - fallout >= rate)[-1]]) for rate in RATES if (1 - fallout).max() >= rate
+    }
+    rounded = sorted({math.floor(value * 10**ROC_DIGITS) / 10**ROC_DIGITS for value in wanted})
+    return [
+        [value, *(round(rate, ROC_DIGITS) for rate in operating_rates(truth, probabilities, value))]
+        for value in rounded
+    ]

@@ -56,7 +56,11 @@ class StubPool:
 
     @property
     def catalog(self) -> Any:
-        return SimpleNamespace(get=lambda _: SimpleNamespace(tasks=(Task.CLASSIFY, Task.GROUND)))
+        entry = SimpleNamespace(id="stub-classify", tasks=(Task.CLASSIFY, Task.GROUND), members=())
+        return SimpleNamespace(get=lambda _: entry, serving=lambda task: [entry] if self.serves(task) else [])
+
+    def resolve(self, task: Task, model_id: str | None = None) -> Any:
+        return self.catalog.get(model_id)
 
     def card(self, model_id: str) -> ModelCard:
         return next(made for made in self.cards.values() if made.id == model_id)
