@@ -156,7 +156,7 @@ def sample_body(spec: PhantomSpec, rng: np.random.Generator) -> Body:
         dome_right=float(dome),
         dome_left=float(dome + 8 + 7 * n[9]),
         dome_drop=float(58 + breath.STEEPER_MM * (breath.USUAL - inspiration) + 11 * n[10]),
-        heart_scale=float(1.0 + 0.08 * n[11] + 0.04 * elderly),
+        heart_scale=float(0.93 + 0.075 * n[11] + 0.037 * elderly),
         heart_axis_deg=float(
             np.clip(38 - 10 * habitus + breath.HEART_TURN_DEG * (inspiration - breath.USUAL) + 7 * n[12], 15, 60)
         ),
@@ -356,6 +356,21 @@ def mediastinum(body: Body, x: Array, y: Array, z: Array, vessel: Array | None =
     d = smooth_union(d, subclavian, 8.0)
     d = smooth_union(smooth_union(d, pulmonary_artery(x, y, z), 12.0), right_hilum, 14.0)
     return smooth_union(d, aorta(body, x, y, z) if vessel is None else vessel, 8.0)
+
+
+FILLET_MM = 24.0
+"""Distance of heart and mediastinum from each other within which fat fills the groove between them."""
+
+
+def filled_groove(heart_distance: Array, mediastinum_distance: Array) -> tuple[Array, Array]:
+    """Distances to heart and mediastinum with the fat in the groove between them, each its nearer part: where they end
+    on the film, as lung begins there."""
+    both = smooth_union(heart_distance, mediastinum_distance, FILLET_MM)
+    nearer = heart_distance - mediastinum_distance
+    return (
+        np.minimum(heart_distance, np.maximum(both, nearer)),
+        np.minimum(mediastinum_distance, np.maximum(both, -nearer)),
+    )
 
 
 def main_bronchi() -> tuple[tuple[Point, Point], tuple[Point, Point]]:

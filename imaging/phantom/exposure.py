@@ -141,7 +141,8 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
         "spine": shapes.spine(x, y, z),
     }
     d.update(_windowed(np.abs(x) < CENTRAL_MM + abs(body.shift_mm), partial(great_vessels, body), x, y, z))
-    centre = np.minimum(shapes.smooth_union(d["heart"], d["mediastinum"], 24.0), d["spine"])
+    d["heart"], d["mediastinum"] = shapes.filled_groove(d["heart"], d["mediastinum"])
+    centre = np.minimum(np.minimum(d["heart"], d["mediastinum"]), d["spine"])
     for lesion in lesions:
         if not lesion.sign:
             d[lesion.name] = lesion.distance(x, y, z)

@@ -124,3 +124,15 @@ def test_costophrenic_angle_of_a_drawn_corner() -> None:
 def test_measures_of_nothing_are_nan() -> None:
     nothing = np.zeros((8, 8), dtype=bool)
     assert np.isnan(costophrenic_angle(nothing, 1, 1.0)) and np.isnan(dome_height(nothing, nothing, 1.0)).all()
+
+
+@pytest.mark.parametrize("seed", [2, 5])
+def test_heart_ends_where_lung_begins_on_the_film(seed: int) -> None:
+    """Expected: beside the heart's mask the rays run through lung alone; nothing unmasked displaces it there."""
+    film = make_phantom(PhantomSpec(seed=seed, size=400))
+    heart = film.masks["heart"]
+    row = int(np.flatnonzero(heart.any(axis=1)).mean())
+    first, last = (int(np.flatnonzero(heart[row])[k]) for k in (0, -1))
+    for side, beside, away in (("right", first - 2, first - 7), ("left", last + 2, last + 7)):
+        lung = film.layers[f"lung_{side}"][row]
+        assert lung[beside] > 0.93 * lung[away], side
