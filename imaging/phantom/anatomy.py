@@ -16,6 +16,7 @@ from imaging.phantom import physics
 from imaging.phantom.airways import SEGMENTS
 from imaging.phantom.body import VERTEBRA_PITCH, Body
 from imaging.phantom.bones import Cloud, spine_level
+from imaging.phantom.distances import filled_groove
 from imaging.phantom.exposure import CENTRAL_MM, FAR_MM, Maps, planes
 from imaging.phantom.lesions import Lesion
 from imaging.phantom.lobes import lobe_distance
@@ -63,7 +64,7 @@ def heart_and_vessels(body: Body, x: Array, y: Array, z: Array) -> dict[str, Arr
     left, right, right_atrium, left_atrium, outflow = shapes.heart_parts(body, mid, y, z)
     parts = dict(zip(CHAMBERS, (left, np.minimum(right, outflow), right_atrium, left_atrium), strict=True))
     middle = np.where(np.abs(x) < CENTRAL_MM + abs(body.shift_mm), shapes.mediastinum(body, mid, y, z), FAR_MM)
-    whole, _ = shapes.filled_groove(shapes.heart(body, mid, y, z), middle)
+    whole, _ = filled_groove(shapes.heart(body, mid, y, z), middle)
     result = {}
     for name, part in parts.items():
         others = np.minimum.reduce([other for key, other in parts.items() if key != name])

@@ -358,21 +358,6 @@ def mediastinum(body: Body, x: Array, y: Array, z: Array, vessel: Array | None =
     return smooth_union(d, aorta(body, x, y, z) if vessel is None else vessel, 8.0)
 
 
-FILLET_MM = 24.0
-"""Distance of heart and mediastinum from each other within which fat fills the groove between them."""
-
-
-def filled_groove(heart_distance: Array, mediastinum_distance: Array) -> tuple[Array, Array]:
-    """Distances to heart and mediastinum with the fat in the groove between them, each its nearer part: where they end
-    on the film, as lung begins there."""
-    both = smooth_union(heart_distance, mediastinum_distance, FILLET_MM)
-    nearer = heart_distance - mediastinum_distance
-    return (
-        np.minimum(heart_distance, np.maximum(both, nearer)),
-        np.minimum(mediastinum_distance, np.maximum(both, -nearer)),
-    )
-
-
 def main_bronchi() -> tuple[tuple[Point, Point], tuple[Point, Point]]:
     """Axes (start, end) of the right and the left main bronchus in reference mm."""
     z0 = float(spine_centre_z(10.0)) - 30

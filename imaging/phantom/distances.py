@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
 
+FILLET_MM = 24.0
+"""Distance of heart and mediastinum from each other within which fat fills the groove between them."""
+
 
 def squircle(u: Array, v: Array, k: float) -> Array:
     """Normalised radius of a squircle with k in 0 (ellipse) .. 1 (square), u and v normalised; 1 on the border."""
@@ -42,3 +45,14 @@ def smooth_union(a: Array, b: Array, radius: float) -> Array:
     h = np.clip(0.5 + 0.5 * (b - a) / radius, 0, 1)
     result: Array = b + (a - b) * h - np.float32(radius) * h * (1 - h)
     return result
+
+
+def filled_groove(heart_distance: Array, mediastinum_distance: Array) -> tuple[Array, Array]:
+    """Distances to heart and mediastinum with the fat in the groove between them, each its nearer part: where they end
+    on the film, as lung begins there."""
+    both = smooth_union(heart_distance, mediastinum_distance, FILLET_MM)
+    nearer = heart_distance - mediastinum_distance
+    return (
+        np.minimum(heart_distance, np.maximum(both, nearer)),
+        np.minimum(mediastinum_distance, np.maximum(both, -nearer)),
+    )

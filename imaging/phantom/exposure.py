@@ -16,6 +16,7 @@ from imaging.phantom import body as shapes
 from imaging.phantom import trunk
 from imaging.phantom.body import Body
 from imaging.phantom.bones import vertebral_density
+from imaging.phantom.distances import filled_groove
 from imaging.phantom.lesions import Lesion
 from imaging.phantom.projection import DEPTH_STEP_MM, SOURCE_DISTANCE_MM, Geometry, inside_fraction, upsampler
 from imaging.radiograph import View
@@ -141,7 +142,7 @@ def distances(body: Body, lesions: list[Lesion], x: Array, y: Array, z: Array) -
         "spine": shapes.spine(x, y, z),
     }
     d.update(_windowed(np.abs(x) < CENTRAL_MM + abs(body.shift_mm), partial(great_vessels, body), x, y, z))
-    d["heart"], d["mediastinum"] = shapes.filled_groove(d["heart"], d["mediastinum"])
+    d["heart"], d["mediastinum"] = filled_groove(d["heart"], d["mediastinum"])
     centre = np.minimum(np.minimum(d["heart"], d["mediastinum"]), d["spine"])
     for lesion in lesions:
         if not lesion.sign:

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from imaging.phantom import body as shapes
 from imaging.phantom.body import Body
+from imaging.phantom.distances import filled_groove
 from imaging.phantom.exposure import CENTRAL_MM, FAR_MM, Maps
 from imaging.phantom.lesions import Lesion
 from imaging.phantom.projection import Geometry
@@ -137,7 +138,7 @@ def projected_ratio(body: Body, geometry: Geometry, grid: int = 160) -> float:
         mid = shapes.centred(body, x, y)
         middle = shapes.mediastinum(body, mid, y, z)
         middle = np.where(np.abs(x) < CENTRAL_MM + abs(body.shift_mm), middle, FAR_MM)
-        heart = np.minimum(heart, shapes.filled_groove(shapes.heart(body, mid, y, z), middle)[0])
+        heart = np.minimum(heart, filled_groove(shapes.heart(body, mid, y, z), middle)[0])
         for side in (1, -1):
             wall, dome = shapes.cage(body, side, x, y, z), shapes.diaphragm(body, side, x, y, z)
             wall = np.maximum(wall, shapes.septum(body, side, x, y, z))
