@@ -230,7 +230,7 @@ def deid(
 
 @cli.command("eval")
 def evaluate(
-    task: Annotated[str, typer.Argument(help="phantom, audit, or a benchmark, e.g. chestagentbench")],
+    task: Annotated[str, typer.Argument(help="phantom, planning, audit, or a benchmark, e.g. chestagentbench")],
     data: Annotated[Path | None, typer.Option(help="folder of the benchmark, or of the films to audit on")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="first N questions only")] = None,
     log_dir: Annotated[Path, typer.Option(help="logs; an interrupted run resumes from them")] = Path("logs"),
@@ -241,18 +241,21 @@ def evaluate(
     ] = None,
     model: Annotated[str | None, typer.Option(help="audit: catalog id of the classifier")] = None,
     scores: Annotated[Path | None, typer.Option(help="audit: CSV of scores, in place of running the model")] = None,
+    part: Annotated[str, typer.Option(help="planning: held-out, open or all")] = "held-out",
     as_json: JsonOption = False,
     planner: PlannerOption = None,
     profile: ProfileOption = None,
 ) -> None:
     """Run a benchmark or an audit; the last line of stdout is its summary as JSON."""
     from evals import run_task
-    from evals.commands import audit, evaluate_phantom
+    from evals.commands import audit, evaluate_phantom, evaluate_planning
     from evals.summary import print_summary
 
     settings = settings_of(planner=planner, profile=profile)
     if task == "phantom":
         raise typer.Exit(evaluate_phantom(settings, seed or 0, limit, as_json))
+    if task == "planning":
+        raise typer.Exit(evaluate_planning(settings, part, limit, as_json))
     if task == "audit":
         raise typer.Exit(audit(settings, data, labels, model, scores, log_dir, as_json))
     summary = run_task(task, data=data, limit=limit, settings=settings, log_dir=log_dir, seed=seed, workers=workers)

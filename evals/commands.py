@@ -29,6 +29,18 @@ def evaluate_phantom(settings: Settings, seed: int, limit: int | None, as_json: 
     return 0
 
 
+def evaluate_planning(settings: Settings, part: str, limit: int | None, as_json: bool) -> int:
+    """The labelled questions, put to the planner over scripted patients; no film and no model is needed."""
+    from evals.planning.scoring import run_planning
+
+    with Terminal() as progress:
+        summary = run_planning(settings, part, limit, progress)
+    if not as_json:
+        summary.show(Console(stderr=True))
+    typer.echo(summary.to_json_line())
+    return 0
+
+
 def audit(
     settings: Settings,
     data: Path | None,
