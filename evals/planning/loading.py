@@ -11,7 +11,7 @@ A group holds phrasings of one request. Its fields:
     present, absent, uncertain    finding codes and where the answer must put them
     says      words of which one must stand in the answer, parted by "|"
     choice    the letter to choose
-    refuses   the request must be declined: no tool but the check may run, and the answer says what is declined
+    refuses   the request must be declined: no tool but the check may run, and nothing is stated of a film
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ def _answer_right(answer: Answer, group: Group) -> bool:
     if group.choice is not None and answer.choice != group.choice:
         return False
     ran = {record.tool for record in answer.evidence if record.tool != CHECK}
-    if group.refuses and (ran or not answer.not_assessed):
+    if group.refuses and (ran or answer.findings or answer.claims):
         return False
     return set(group.tools) <= ran | {CHECK} and bool(text.strip())
 
