@@ -154,7 +154,8 @@ class Quality:
         view_scores: float32 [3], of PA, AP and LATERAL.
         cut_edges: where lung looks cut off: "apices", "bases", "left", "right" (the patient's).
         cut_scores: float32 [4], of these four in this order.
-        inspiration: depth of the breath, 0 (7 posterior ribs above the diaphragm) to 1 (10), None where not usable.
+        inspiration: depth of the breath, 0 (7 posterior ribs above the diaphragm, or fewer) to 1 (10 or more); None
+            where the ribs cannot be counted.
     """
 
     is_chest: bool

@@ -24,8 +24,14 @@ SIDE_BY_SIDE = True
 
 QUARTER_DEG = 90
 
-THRESHOLDS = ("chest", "inverted", "mirrored_low", "mirrored_high", "lateral", "pa_low", "pa_high", *EDGES)
-"""What a card's `verdicts` must give: the score from which on each is said; between a low and a high nothing is."""
+THRESHOLDS = (
+    "chest", "inverted", "mirrored_low", "mirrored_high", "lateral", "pa_low", "pa_high", *EDGES, "breath_cut",
+)  # fmt: skip
+"""What a card's `verdicts` must give: the score from which on each is said; between a low and a high nothing is. From
+`breath_cut` on, of lung cut off at the apices or the bases, the breath is not told."""
+
+COUNTED_BETWEEN = (EDGES.index("apices"), EDGES.index("bases"))
+"""Edges that must be on the film for its ribs to be counted."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,15 @@ class EmbeddedQuality:
             view_scores=views.numpy(),
             cut_edges=tuple(edge for edge, score in zip(EDGES, cut.tolist(), strict=True) if score >= limit[edge]),
             cut_scores=cut.numpy(),
-            inspiration=float(torch.sigmoid(raw["breath"])) if self.reads_breath else None,
+            inspiration=self._depth(raw["breath"], cut) if not turn and inverted < limit["inverted"] else None,
         )
+
+    def _depth(self, raw: torch.Tensor, cut: torch.Tensor) -> float | None:
+        """Depth of the breath 0..1 of an upright film, None where lung is cut off above or below."""
+        lost = max(float(cut[edge]) for edge in COUNTED_BETWEEN)
+        if not self.reads_breath or lost >= self.verdicts["breath_cut"]:
+            return None
+        return min(max(float(raw), 0.0), 1.0)
 
     def _view(self, views: torch.Tensor) -> str:
         """PA, AP or LATERAL from their scores [3]; FRONTAL between the two thresholds of PA against AP."""

@@ -2,7 +2,8 @@
 
 The trunk stays as ImageNet left it; neck and outputs learn from real films turned, mirrored, inverted and cut with
 exact truth, from generated negatives, and from negatives in DIR/train/KIND/*.png (pictures that are no chest films, of
-any origin). Nothing under DIR/test and DIR/medical is ever trained on.
+any origin). Nothing under DIR/test and DIR/medical is ever trained on. The breath is taught afterwards, by
+models.recipes.quality_breath.
 """
 
 import argparse
@@ -46,7 +47,7 @@ HELD_OUT_FOLD = 0
 RATE = 2e-3
 DECAY = 1e-3
 
-WEIGHTS = {"chest": 1.0, "pose": 1.0, "inverted": 0.5, "view": 0.5, "cut": 1.0, "breath": 0.5}
+WEIGHTS = {"chest": 1.0, "pose": 1.0, "inverted": 0.5, "view": 0.5, "cut": 1.0}
 """Of each output's loss."""
 
 
@@ -61,7 +62,7 @@ def trunk_features(network: QualityNetwork, pictures: Pictures) -> torch.Tensor:
 
 
 def loss_of(raw: dict[str, torch.Tensor], truth: torch.Tensor, balance: float) -> torch.Tensor:
-    """Weighted sum of the outputs' losses; what is NaN in the truth [N, 9] counts for nothing."""
+    """Weighted sum of the outputs' losses; what is NaN in the truth [N, 8] counts for nothing."""
     chest = truth[:, :1]
     known = ~torch.isnan(chest)
     weight = torch.where(chest == 1, 1.0, balance)
@@ -76,7 +77,7 @@ def loss_of(raw: dict[str, torch.Tensor], truth: torch.Tensor, balance: float) -
         here = ~torch.isnan(truth[:, column])
         if here.any():
             losses[name] = functional.cross_entropy(raw[name][here], truth[here, column].long())
-    for name, first, last in (("inverted", 2, 3), ("cut", 4, 8), ("breath", 8, 9)):
+    for name, first, last in (("inverted", 2, 3), ("cut", 4, 8)):
         target = truth[:, first:last]
         each = functional.binary_cross_entropy_with_logits(raw[name], torch.nan_to_num(target), reduction="none")
         losses[name] = _masked(each, ~torch.isnan(target))
@@ -129,7 +130,7 @@ def _squashed(name: str, value: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Part:
-    """Pictures whose trunk maps are at hand: features float16 [N, 112, 10, 10], truth [N, 9], kinds and names."""
+    """Pictures whose trunk maps are at hand: features float16 [N, 112, 10, 10], truth [N, 8], kinds and names."""
 
     features: torch.Tensor
     truth: Floats

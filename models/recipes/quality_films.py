@@ -50,7 +50,6 @@ class Film:
         pixels: uint8 [H, W].
         lungs: bool [H, W], both lungs.
         view: "PA", "AP", "LATERAL" or "" where nobody says.
-        breath: 0..1 where it is known (synthetic films), else NaN.
     """
 
     dataset: str
@@ -60,7 +59,6 @@ class Film:
     pixels: Bytes
     lungs: Mask
     view: str = ""
-    breath: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,6 @@ class Truth:
         inverted: 1 or 0.
         view: position in VIEWS.
         cut: of each edge in EDGES, 1 or 0.
-        breath: 0..1.
     """
 
     chest: float
@@ -81,7 +78,6 @@ class Truth:
     inverted: float = float("nan")
     view: int = -1
     cut: tuple[float, ...] = (float("nan"),) * len(EDGES)
-    breath: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -179,7 +175,7 @@ def read_films(data: Path, outliner: Outliner, kermany: int) -> list[Film]:
 
 
 def synthetic_films(frontal: int, lateral: int) -> Iterator[Film]:
-    """Phantoms with exact lungs, view and depth of breath: `frontal` PA or AP, sick or well, and `lateral` normal."""
+    """Phantoms with exact lungs and view: `frontal` PA or AP, sick or well, and `lateral` normal."""
     frontals = [replace(draw_spec(FRONTAL_SEED + number), size=PHANTOM_SIZE) for number in range(frontal)]
     laterals = [
         PhantomSpec(seed=LATERAL_SEED + number, view=View.LATERAL, size=PHANTOM_SIZE) for number in range(lateral)
@@ -188,10 +184,8 @@ def synthetic_films(frontal: int, lateral: int) -> Iterator[Film]:
         made = make_phantom(spec)
         pixels = np.round(made.radiograph.pixels * 255).astype(np.uint8)
         lungs = made.masks["left_lung"] | made.masks["right_lung"]
-        name, breath = f"phantom {spec.seed}", made.spec.inspiration if spec.view is not View.LATERAL else None
-        yield Film(
-            "phantom", name, name, -1, pixels, lungs, spec.view.value, float("nan") if breath is None else breath
-        )
+        name = f"phantom {spec.seed}"
+        yield Film("phantom", name, name, -1, pixels, lungs, spec.view.value)
 
 
 def change(film: Film, how: Change) -> tuple[Bytes, Truth]:
@@ -215,7 +209,7 @@ def change(film: Film, how: Change) -> tuple[Bytes, Truth]:
     truth = Truth(chest)
     if chest == 1.0:
         view = VIEWS.index(film.view) if film.view else -1
-        truth = Truth(1.0, 2 * how.turns + int(how.mirrored), float(how.inverted), view, cut, film.breath)
+        truth = Truth(1.0, 2 * how.turns + int(how.mirrored), float(how.inverted), view, cut)
     return np.ascontiguousarray(picture), truth
 
 

@@ -20,7 +20,7 @@ from models.recipes.quality_radiographs import PARTS, radiograph_of, slice_of_bo
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
-COLUMNS = ("chest", "pose", "inverted", "view", *(f"cut_{edge}" for edge in EDGES), "breath")
+COLUMNS = ("chest", "pose", "inverted", "view", *(f"cut_{edge}" for edge in EDGES))
 """Columns of a truth table; NaN where nothing is known."""
 
 PIECES_EVERY = 3
@@ -29,7 +29,7 @@ PIECES_EVERY = 3
 
 @dataclass(frozen=True)
 class Pictures:
-    """Squares uint8 [N, 1, 160, 160], their truth float32 [N, 9] in the order of COLUMNS, kinds and sources."""
+    """Squares uint8 [N, 1, 160, 160], their truth float32 [N, 8] in the order of COLUMNS, kinds and sources."""
 
     squares: torch.Tensor
     truth: Floats
@@ -41,7 +41,7 @@ def columns(truth: Truth) -> list[float]:
     """A truth as one row of COLUMNS."""
     pose = float(truth.pose) if truth.pose >= 0 else float("nan")
     view = float(truth.view) if truth.view >= 0 else float("nan")
-    return [truth.chest, pose, truth.inverted, view, *truth.cut, truth.breath]
+    return [truth.chest, pose, truth.inverted, view, *truth.cut]
 
 
 def on_square(picture: Bytes) -> torch.Tensor:

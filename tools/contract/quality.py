@@ -118,6 +118,7 @@ def quality_facts(film: Radiograph, prediction: Prediction) -> dict[str, Any]:
         return {}
     chest = quality.is_chest
     frontal = chest and quality.view != View.LATERAL
+    depth = quality.inspiration if frontal else None
     shown = exposure(film)
     facts: dict[str, Any] = {
         "is_chest": chest,
@@ -134,8 +135,8 @@ def quality_facts(film: Radiograph, prediction: Prediction) -> dict[str, Any]:
         "clipped_edges": list(quality.cut_edges) if frontal else None,
         "clipped_scores": dict(zip(EDGE_WORDS, map(_rounded, quality.cut_scores), strict=True)),
         "inspiration": breath(quality) if frontal else None,
-        "inspiration_score": _rounded(quality.inspiration) if quality.inspiration is not None else None,
-        "inspiration_reason": "" if quality.inspiration is not None else _why_no_breath(prediction),
+        "inspiration_score": _rounded(depth) if depth is not None else None,
+        "inspiration_reason": "" if depth is not None else _why_no_breath(prediction),
         "exposure": shown.verdict,
         "greys": {
             "median": shown.median,

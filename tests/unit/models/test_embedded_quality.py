@@ -133,6 +133,25 @@ def test_the_truth_of_a_cut_is_where_the_window_ends() -> None:
     assert piece.chest == 0.0
 
 
+@cache
+def breathing(seed: int, depth: float) -> npt.NDArray[np.float32]:
+    return make_phantom(PhantomSpec(seed=seed, size=256, inspiration=depth)).radiograph.pixels
+
+
+def test_the_depth_of_the_breath_is_told() -> None:
+    """Expected: the phantom's 0.05 and 0.95, within a third (one rib), of patients the recipe did not see."""
+    shallow, deep = (judged(*(breathing(seed, depth) for seed in (31, 32))) for depth in (0.05, 0.95))
+    for quality, depth in ((shallow[0], 0.05), (shallow[1], 0.05), (deep[0], 0.95), (deep[1], 0.95)):
+        assert quality.inspiration == pytest.approx(depth, abs=0.34)
+
+
+def test_the_breath_is_not_told_where_ribs_cannot_be_counted() -> None:
+    """Expected: without the lower 45 % of the film no dome is on it; a turned or inverted film is read by no one."""
+    film = breathing(31, 0.95)
+    said = judged(film[: int(0.55 * len(film))], np.rot90(film), 1 - film)
+    assert [quality.inspiration for quality in said] == [None] * 3
+
+
 def test_a_verdict_crosses_the_wire_unchanged() -> None:
     [quality] = judged(phantom(5))
     header, arrays = wire.encode(quality)

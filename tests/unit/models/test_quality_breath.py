@@ -1,54 +1,88 @@
-"""The study of the breath's depth: its regression against another library, its figures against counts by hand."""
+"""How the breath is taught: changed films keep their ribs, a neck learns what can be learnt, figures by hand."""
+
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn.linear_model import Ridge
+import torch
 
-from models.quality import VIEWS
-from models.recipes.quality_breath import SPREAD_FLOOR, held_out, phantom_figures, real_figures, ridge
+from models.quality import TRUNK_CHANNELS
+from models.recipes import quality_breath as recipe
+from models.recipes.data import MaskedFilm
+from models.recipes.quality_breath import COUNTS, BreathFilm, Lessons, breath_spec, changed, count, held_out, teach
+
+SIDE = 10
+"""Of the trunk's map."""
 
 
-def drawn(count: int, width: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """Maps whose first number is the depth, between numbers that say nothing."""
+def drawn(number: int) -> tuple[torch.Tensor, np.ndarray]:
+    """Maps whose first channels rise with the ribs of each film, between channels that say nothing."""
     rng = np.random.default_rng(3)
-    maps = rng.standard_normal((count, width)).astype(np.float32)
-    return maps, 0.5 + 0.2 * maps[:, 0].astype(np.float64)
+    ribs = rng.uniform(7, 10, number)
+    maps = rng.standard_normal((number, TRUNK_CHANNELS, SIDE, SIDE)).astype(np.float32)
+    maps[:, :16] += 2 * (ribs[:, None, None, None] - 8.5).astype(np.float32)
+    return torch.from_numpy(maps).half(), ribs
 
 
-def test_the_dual_ridge_is_scikit_learns() -> None:
-    """Expected: sklearn's Ridge on equally standardised numbers; its penalty is ours times the number of columns."""
-    maps, depths = drawn(60)
-    asked, _ = drawn(9)
-    middle, spread = maps.mean(axis=0), maps.std(axis=0) + SPREAD_FLOOR
-    other = Ridge(alpha=0.3 * maps.shape[1], fit_intercept=False).fit((maps - middle) / spread, depths - depths.mean())
-    expected = other.predict((asked - middle) / spread) + depths.mean()
-    assert ridge(maps, depths, asked, 0.3) == pytest.approx(expected, abs=1e-4)
+def test_a_neck_finds_the_ribs_only_where_there_is_something_to_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expected: the first channels tell the ribs, so other films' ribs are told; shuffled ribs are not."""
+    monkeypatch.setattr(recipe, "EPOCHS", 40)
+    monkeypatch.setattr(recipe, "FOLDS", 2)
+    maps, ribs = drawn(240)
+    films = np.arange(240)
+    told = held_out(Lessons(maps, ribs, films, np.ones(240, dtype=bool)))
+    assert np.corrcoef(told, ribs)[0, 1] > 0.85 and np.abs(told - ribs).mean() < 0.6
+    shuffled = np.random.default_rng(5).permutation(ribs)
+    neck = teach(maps[:120], shuffled[:120])
+    assert abs(np.corrcoef(count(neck, maps[120:]), shuffled[120:])[0, 1]) < 0.3
 
 
-def test_held_out_depths_are_found_only_where_there_is_something_to_learn() -> None:
-    """Expected: the depth is the first number, so another part's films tell it; shuffled depths tell nothing."""
-    maps, depths = drawn(300)
-    assert np.corrcoef(held_out(maps, depths), depths)[0, 1] > 0.9
-    shuffled = np.random.default_rng(5).permutation(depths)
-    assert abs(np.corrcoef(held_out(maps, shuffled), shuffled)[0, 1]) < 0.25
+def test_changed_films_keep_their_lungs() -> None:
+    """Expected by hand: lungs are the only bright part, from row 30 to 90; whatever is done, most of them is left."""
+    pixels = np.full((120, 100), 20, dtype=np.uint8)
+    pixels[30:90, 25:75] = 235
+    film = BreathFilm(pixels, (30, 25, 90, 75), 9.0, "PA")
+    shapes = set()
+    for seed in range(12):
+        picture = changed(film, np.random.default_rng(seed))
+        bright = picture > (int(picture.max()) + int(picture.min())) / 2
+        rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
+        tall, wide = np.ptp(rows) + 1, np.ptp(columns) + 1
+        # 60 rows on 50 columns, stretched by up to 14 %, tilted a little, perhaps with letters beside them.
+        assert tall / picture.shape[0] > 0.4 and wide / picture.shape[1] > 0.4
+        shapes.add(picture.shape)
+    assert len(shapes) > 6
 
 
-def test_figures_of_phantoms_by_hand() -> None:
-    """Expected by hand: PA told 0.1 too deep each, so r = 1, error 0.3 ribs, the one poor film lowest; AP reversed."""
-    depths = np.array([0.2, 0.5, 0.8, 0.2, 0.8])
-    told = np.array([0.3, 0.6, 0.9, 0.9, 0.1])
-    figures = phantom_figures(told, depths, ["PA", "PA", "PA", "AP", "AP"])
-    assert figures["PA"] == pytest.approx(
-        {"films": 3, "correlation": 1.0, "error_ribs": 0.3, "median_error_ribs": 0.6, "auc_poor": 1.0}
-    )
-    assert figures["AP"]["correlation"] == pytest.approx(-1.0) and figures["AP"]["auc_poor"] == 0.0
+def test_breaths_are_drawn_evenly_whatever_the_view() -> None:
+    """Expected: even over 0 to 1, and neither view nor position tells them."""
+    specs = [breath_spec(seed) for seed in range(8_000_000, 8_000_400)]
+    depths = np.array([spec.inspiration for spec in specs])
+    assert np.abs(np.quantile(depths, (0.25, 0.5, 0.75)) - (0.25, 0.5, 0.75)).max() < 0.08
+    for told in (np.array([spec.view.value == "AP" for spec in specs]), np.array([spec.supine for spec in specs])):
+        assert 0.1 < told.mean() < 0.6 and abs(depths[told].mean() - depths[~told].mean()) < 0.12
 
 
-def test_figures_of_real_films_by_hand() -> None:
-    """Expected by hand: means of the two sets; a view of -1 is unknown."""
-    views = np.array([VIEWS.index("PA"), VIEWS.index("PA"), -1], dtype=np.float32)
-    figures = real_figures(np.array([0.4, 0.6, 0.9]), ["A", "A", "B"], views)
-    assert figures == {
-        "A PA": {"films": 2.0, "mean": pytest.approx(0.5), "spread": pytest.approx(0.1)},
-        "B ?": {"films": 1.0, "mean": pytest.approx(0.9), "spread": pytest.approx(0.0)},
-    }
+def test_figures_by_hand() -> None:
+    """Expected by hand: all told half a rib too many: error 0.5, correlation and rank 1, shallow films told apart."""
+    truth = np.array([7.2, 7.6, 8.5, 9.0, 9.8])
+    row = recipe.figure("error", "drawn", recipe._error, truth + 0.5, truth)
+    assert row["value"] == pytest.approx(0.5) and row["low"] == pytest.approx(0.5) and row["films"] == 5
+    assert recipe._correlation(truth + 0.5, truth) == pytest.approx(1.0) and recipe._shallow(truth, truth) == 1.0
+    assert np.isnan(recipe._shallow(truth[2:], truth[2:]))
+
+
+def test_the_height_of_outlined_lungs_by_hand() -> None:
+    """Expected by hand: right lung rows 10 to 60 (50 apart), lungs from column 10 to 110 (100 apart): one half."""
+    masks = np.zeros((2, 120, 120), dtype=np.bool_)
+    masks[1, 10:61, 10:50], masks[0, 20:100, 70:111] = True, True
+    film = MaskedFilm("test", "a", 0, np.zeros((120, 120), dtype=np.float32), masks, np.ones(2, dtype=np.bool_))
+    assert recipe.lung_height(film) == pytest.approx(0.5)
+
+
+def test_counts_by_eye_are_of_films_named_once() -> None:
+    """Expected: each film in one use only, ribs of a human chest."""
+    table = pd.read_csv(COUNTS)
+    assert table["file"].is_unique and set(table["use"]) == {"choice", "check"}
+    assert table["ribs"].between(5, 12).all() and all(len(Path(name).parts) == 2 for name in table["file"])

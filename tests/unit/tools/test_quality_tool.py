@@ -134,6 +134,15 @@ def test_facts_of_no_chest_say_nothing_of_a_chest() -> None:
     assert facts["is_chest"] is False and [facts[name] for name in silent] == [None] * len(silent)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"inspiration": None}, {"view": "LATERAL", "view_scores": LATERAL}, {"is_chest": False}]
+)
+def test_where_no_breath_is_told_the_reason_is(changes: dict[str, Any]) -> None:
+    facts = facts_of(**changes)
+    assert facts["inspiration"] is None and facts["inspiration_score"] is None and facts["inspiration_reason"]
+    assert facts_of()["inspiration_reason"] == ""
+
+
 def test_the_tool_answers_on_any_picture_and_says_no_chest() -> None:
     film = phantom()
     context, image_id, _ = context_of(film, quality=quality_of_picture(is_chest=False, is_chest_score=0.03))
