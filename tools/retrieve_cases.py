@@ -247,7 +247,7 @@ def _restrictions(arguments: RetrieveCasesArguments) -> dict[str, str]:
 
 
 def _sentences(data: RetrieveCasesData) -> list[str]:
-    where = "the whole film" if data.compared == FILM else f"the {data.compared}"
+    where = "the whole film" if data.compared == FILM else f"what sets the {data.compared} apart from the other side's"
     only = listed(f"{name.replace('_', ' ')} {value}" for name, value in data.restricted_to.items())
     searched = f"{data.searched:,} of the index's {data.films:,} films{f' ({only})' if only else ''}"
     if not data.cases:

@@ -22,12 +22,14 @@ from imaging.identity import pseudonym
 from imaging.phantom import PhantomSpec, make_phantom
 from imaging.radiograph import Radiograph, Source, View, canonical, film_id
 from imaging.store import ImageStore
-from models.outputs import Embedding, Quality, Scores, Task
+from models.outputs import Embedding, Masks, Quality, Scores, Task
 from models.pool import ModelPool
 from models.predictions import Prediction
 from tools.cases import CaseLibrary, Entry, folder_entries, vectors
 from tools.cases.building import Progress, build_index
 from tools.cases.entries import Given, read_table
+from tools.cases.looks import set_apart
+from tools.cases.parts import ZONES, box_of, zones_of
 from tools.cases.sameness import same_picture, signature
 from tools.contract import ToolContext
 from tools.retrieve_cases import RetrieveCasesData, retrieve_cases
@@ -375,3 +377,38 @@ def test_short_name_that_two_rows_share_names_neither(tmp_path: Path) -> None:
         name: given.age_years for name in ("q/a/x.png", "b/x.png", "c/x.png", "y.png", "y") if (given := table.of(name))
     }
     assert ages == {"q/a/x.png": 30, "b/x.png": 40, "y.png": 50}
+
+
+def test_zone_is_compared_by_what_sets_it_apart_from_the_other_side(tmp_path: Path) -> None:
+    """Truth: a zone's vector is its own less its opposite's, so what both sides share does not count."""
+    kinds = {
+        "film": np.array([9.0, 9.0], dtype=np.float32),
+        "left_lower_zone": np.array([1.0, 0.5], dtype=np.float32),
+        "right_lower_zone": np.array([0.25, 0.5], dtype=np.float32),
+        "left_upper_zone": np.array([1.0, 1.0], dtype=np.float32),
+    }
+    apart = set_apart(kinds)
+    assert set(apart) == set(kinds) - {"film"}
+    assert apart["left_lower_zone"].tolist() == [0.75, 0.0] and apart["right_lower_zone"].tolist() == [-0.75, 0.0]
+    assert not apart["left_upper_zone"].any()
+
+
+def test_zones_are_thirds_of_either_lung() -> None:
+    """Truth: the phantom's lungs, whose zones hold their own third and no other lung."""
+    made = phantom()
+    masks = Masks(
+        ("left_lung", "right_lung"),
+        np.stack([made.masks["left_lung"], made.masks["right_lung"]]),
+        np.ones(2, dtype=np.float32),
+    )
+    zones = zones_of(made.radiograph, masks)
+    assert set(zones) == set(ZONES)
+    both = made.masks["left_lung"] | made.masks["right_lung"]
+    rows = np.flatnonzero(both.any(axis=1))
+    for place, third in enumerate(("upper", "middle", "lower")):
+        box = box_of(both, made.masks["left_lung"], place)
+        inside = made.masks["left_lung"][box[0] : box[2], box[1] : box[3]]
+        middle = rows[0] + (place + 0.5) * (rows[-1] + 1 - rows[0]) / 3
+        assert box[0] < middle < box[2] and inside.any()
+        assert zones[f"left_{third}_zone"].shape == (box[2] - box[0], box[3] - box[1])
+        assert (box[1] + box[3]) / 2 > both.shape[1] / 2, "the patient's left is at the right of the film"
