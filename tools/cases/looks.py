@@ -5,8 +5,8 @@ films, patients left out and scores out of fold, the five nearest shared a label
 by features alone (paired difference 2.0 to 4.2) and 16.9 % by chance; scaling the features added 0.7 (-0.1 to 1.5).
 
 A zone of a lung is compared by what sets it apart from the same zone of the other lung: the difference of the encoder's
-vectors of both. On 108 phantoms with one lesion each, 31 % of the five nearest (26–37) had theirs in the same zone so, 25 %
-(21–29) by the zone's own vector, 16 % by chance.
+vectors of both. On 108 phantoms with one lesion each, 31 % of the five nearest (26 to 37) had theirs in the same zone
+so, 25 % (21 to 29) by the zone's own vector, 16 % by chance.
 """
 
 from __future__ import annotations
