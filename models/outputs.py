@@ -15,6 +15,7 @@ class Task(StrEnum):
     CLASSIFY = "classify"
     SEGMENT = "segment"
     GROUND = "ground"
+    DETECT = "detect"
     QUALITY = "quality"
     ATTRIBUTES = "attributes"
     EMBED = "embed"

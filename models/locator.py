@@ -1,0 +1,129 @@
+"""The embedded locator: outlines findings, devices and retained objects on a frontal film.
+
+A U-shaped network on EfficientNet-Lite0's trunk (models/lite0.py); weights come from a state dict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from models import lite0
+from models.outputs import Heatmaps
+from models.preprocess import Geometry
+
+LESIONS = (
+    "effusion", "pneumothorax", "lung_opacity", "atelectasis", "lung_lesion", "cavity", "pleural_thickening", "hernia",
+    "fracture",
+)  # fmt: skip
+"""Classes of disease, by the ontology's codes; `lung_opacity` is consolidation or infiltration, `lung_lesion` a nodule
+or mass."""
+
+OBJECTS = (
+    "ett", "ng_tube", "central_line", "pacemaker", "chest_drain", "retained_sponge", "retained_needle",
+)  # fmt: skip
+"""Classes of devices and retained objects."""
+
+CLASSES = (*LESIONS, *OBJECTS)
+"""Channels of the network, in order."""
+
+SIDE = 320
+"""Side of the square that the network sees, pixels."""
+
+DEEP_BLOCKS = 2
+"""Blocks of the trunk's sixth stage that are kept: its field of view, at a third of its weights."""
+
+SKIPS = (16, 24, 40, 112)
+"""Channels of the trunk at strides 2, 4, 8 and 16."""
+
+DEEP = 192
+"""Channels at stride 32."""
+
+WIDTHS = (96, 64, 40, 24)
+"""Channels of the decoder at strides 16, 8, 4 and 2."""
+
+ENDS = (1, 2, 3, 5)
+"""Stages after which the trunk reaches strides 2, 4, 8 and 16."""
+
+PEAK_CELLS = 24
+"""A film's score is made of so many of the highest cells."""
+
+
+class Merge(nn.Module):
+    """Doubles the size of a map and merges it with the trunk's map of that size."""
+
+    def __init__(self, deep: int, skip: int, out: int) -> None:
+        super().__init__()
+        self.reduce = nn.Sequential(nn.Conv2d(deep + skip, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU6())
+        self.mix = nn.Sequential(nn.Conv2d(out, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU6())
+
+    def forward(self, deep: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        """Merge deep [N, C, h, w] with skip [N, S, 2h, 2w] into [N, out, 2h, 2w]."""
+        grown = functional.interpolate(deep, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+        merged: torch.Tensor = self.mix(self.reduce(torch.cat((grown, skip), dim=1)))
+        return merged
+
+
+class Locator(nn.Module):
+    """The trunk to stride 32, the film's average added everywhere, and a light decoder to stride 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        trunk = lite0.stages()
+        self.stem = lite0.stem()
+        self.stages = nn.ModuleList([*trunk[: ENDS[-1]], trunk[ENDS[-1]][:DEEP_BLOCKS]])
+        self.whole = nn.Linear(DEEP, DEEP)
+        widths = (DEEP, *WIDTHS)
+        self.merges = nn.ModuleList([Merge(widths[i], SKIPS[-1 - i], widths[i + 1]) for i in range(len(WIDTHS))])
+        self.head = nn.Conv2d(WIDTHS[-1], len(CLASSES), 1)
+
+    def forward(self, square: torch.Tensor) -> torch.Tensor:
+        """Logits [N, 16, side / 2, side / 2] of squares float32 [N, 1, side, side] of `preprocess.prepare`."""
+        skips = []
+        deep = self.stem(square)
+        for number, stage in enumerate(self.stages, start=1):
+            deep = stage(deep)
+            if number in ENDS:
+                skips.append(deep)
+        deep = deep + self.whole(deep.mean(dim=(2, 3)))[:, :, None, None]
+        for merge, skip in zip(self.merges, reversed(skips), strict=True):
+            deep = merge(deep, skip)
+        logits: torch.Tensor = self.head(deep)
+        return logits
+
+
+def peak(logits: torch.Tensor) -> torch.Tensor:
+    """A film's logit of each class [N, 16] from its cells [N, 16, h, w]: the mean of the PEAK_CELLS highest."""
+    return logits.flatten(2).topk(PEAK_CELLS, dim=2).values.mean(dim=2)
+
+
+def located(logits: torch.Tensor, geometry: Geometry) -> Heatmaps:
+    """What the network says of one film: its score per class and a map of each, both through a sigmoid.
+
+    Takes logits float32 [16, side / 2, side / 2]; the maps cover the region of the film that the network saw.
+    """
+    half = logits.shape[-1] / geometry.side
+    placed, region = geometry.placed, geometry.region
+    edges = [round(edge * half) for edge in (placed.top, placed.left, placed.bottom, placed.right)]
+    top, left, bottom, right = edges[0], edges[1], max(edges[2], edges[0] + 1), max(edges[3], edges[1] + 1)
+    inner = logits[:, top:bottom, left:right]
+    values = torch.sigmoid(peak(logits[None])[0])
+    # Rounding to whole cells moves the map's edges; where they lie on the film follows from the cells kept.
+    scale = region.height / (placed.height * half), region.width / (placed.width * half)
+    extent = (
+        region.top + (top - placed.top * half) * scale[0],
+        region.left + (left - placed.left * half) * scale[1],
+        region.top + (bottom - placed.top * half) * scale[0],
+        region.left + (right - placed.left * half) * scale[1],
+    )
+    return Heatmaps(CLASSES, values.numpy(), torch.sigmoid(inner).numpy(), extent)
+
+
+def load_locator(state: Mapping[str, torch.Tensor]) -> Locator:
+    """Locator in evaluation mode from the stored (half precision) state; computes in float32."""
+    network = Locator()
+    network.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in state.items()})
+    return network.eval().requires_grad_(False)

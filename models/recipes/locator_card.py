@@ -1,0 +1,155 @@
+"""The embedded locator's operating points, and its card: what was measured, and which classes may be told from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.locator import CLASSES, OBJECTS, SIDE
+from models.preprocess import INPUT_MEAN, INPUT_SCALE, TONE_PERCENTILES
+from models.recipes.lesion_films import RealFilms, Says
+from models.recipes.lesion_phantoms import CANVAS, Outlined
+from models.recipes.locator_figures import Seen, grown
+from models.recipes.locator_words import LABELS, LIMITS, MEASURED_ON, REFERENCES, SCORE_MEANING, TRAINING_DATA, UNFIT
+
+FALSE_ALARMS = {"lesion": 0.05, "object": 0.02}
+"""Share of real films without a class on which it may be called present; as many again may be called uncertain."""
+
+LEAST_FILMS = 20
+"""With fewer real films without a class its threshold is chosen on phantoms without it."""
+
+OUTLINED_FROM = tuple(round(0.15 + 0.1 * step, 2) for step in range(7))
+"""Values of a map among which the one with the best Dice on validation phantoms is taken."""
+
+LEAST_SENSITIVITY = 0.3
+"""A class that is called present on fewer of the held-out phantoms with it is not usable."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Operating points per class, in the order of CLASSES.
+
+    Attributes:
+        threshold: of the film's score: present from it on.
+        uncertain_from: uncertain between it and the threshold.
+        outlined_from: of the map's values: a pixel belongs to the outline.
+        films: how many films without the class the threshold was chosen on.
+    """
+
+    threshold: dict[str, float]
+    uncertain_from: dict[str, float]
+    outlined_from: dict[str, float]
+    films: dict[str, int]
+
+
+def choose(seen_real: Seen, real: RealFilms, seen_phantoms: Seen, phantoms: Outlined) -> Points:
+    """Thresholds from real films without each class, outlines from phantoms with it; all of the validation sets."""
+    masks = np.unpackbits(phantoms.masks, axis=-1).astype(np.bool_)
+    threshold, uncertain, outlined, films = {}, {}, {}, {}
+    for index, code in enumerate(CLASSES):
+        without = seen_real.scores[real.says[:, index] == Says.ABSENT, index]
+        there = masks[:, index].any(axis=(1, 2))
+        if len(without) < LEAST_FILMS:
+            without = seen_phantoms.scores[~there, index]
+        allowed = FALSE_ALARMS["object" if code in OBJECTS else "lesion"]
+        threshold[code] = float(np.quantile(without, 1 - allowed))
+        uncertain[code] = float(np.quantile(without, 1 - 2 * allowed))
+        outlined[code] = best_outline(seen_phantoms, masks[:, index], index, np.flatnonzero(there))
+        films[code] = len(without)
+    return Points(threshold, uncertain, outlined, films)
+
+
+def best_outline(seen: Seen, masks: npt.NDArray[np.bool_], index: int, rows: Sequence[int] | npt.NDArray[np.intp]) -> float:
+    """The value among OUTLINED_FROM with the best mean Dice over films that have the class."""
+    dice: dict[float, list[float]] = {value: [] for value in OUTLINED_FROM}
+    for row in rows:
+        values = grown(seen.maps[row], index, (CANVAS, CANVAS))
+        for value in OUTLINED_FROM:
+            drawn = values >= value
+            dice[value].append(2 * float((drawn & masks[row]).sum()) / max(int(drawn.sum() + masks[row].sum()), 1))
+    return max(OUTLINED_FROM, key=lambda value: np.mean(dice[value]) if dice[value] else -abs(value - 0.5))
+
+
+def unfit(phantom: Mapping[str, Any], real: Mapping[str, Any]) -> str:
+    """Why a class may not be told from this network; empty where it may."""
+    if phantom["sensitivity"]["number"] and phantom["sensitivity"]["value"] < LEAST_SENSITIVITY:
+        return (
+            f"at the threshold that real films without it allow, it is found on only "
+            f"{phantom['sensitivity']['value']:.0%} of the synthetic films that have it"
+        )
+    auroc = real.get("auroc on NIH labels")
+    if auroc and auroc["number"] >= LEAST_FILMS and auroc["low"] <= 0.5:
+        return f"on real films its score is no better than chance: AUROC {auroc['value']:.2f} on {auroc['number']} films"
+    return ""
+
+
+def shares(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
+    """Figures per class as the card's tables take them; empty ones are left out."""
+    return {
+        code: {
+            name: {"value": one["value"], "low": one["low"], "high": one["high"], "pictures": int(one["number"])}
+            for name, one in figures.items()
+            if one["number"] and not np.isnan(one["value"])
+        }
+        for code, figures in rows.items()
+    }
+
+
+def describe(
+    identity: Mapping[str, Any],
+    points: Points,
+    phantom: Mapping[str, Mapping[str, Any]],
+    real: Mapping[str, Mapping[str, Any]],
+    sets: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]],
+) -> dict[str, Any]:
+    """The whole card.
+
+    Args:
+        identity: fields that name the stored weights.
+        points: operating points.
+        phantom: figures on held-out phantoms, by class.
+        real: figures on held-out real films, by class.
+        sets: further tables, by name of the set.
+    """
+    rows = []
+    for code in CLASSES:
+        reason = UNFIT.get(code, "") or unfit(phantom[code], real.get(code, {}))
+        rows.append(
+            {
+                "code": code,
+                "label": LABELS[code],
+                "usable": not reason,
+                "reason": reason,
+                "threshold": points.threshold[code],
+                "uncertain_low": points.uncertain_from[code],
+                "uncertain_high": points.threshold[code],
+                "outlined_from": points.outlined_from[code],
+                "threshold_films": points.films[code],
+                "measured_on_real_films": bool(real.get(code, {}).get("auroc on NIH labels", {}).get("number", 0)),
+            }
+        )
+    return {
+        **identity,
+        "task": "detect",
+        "title": "Embedded locator of nine kinds of findings and seven of devices and objects (EfficientNet-Lite0)",
+        "licence": "Apache-2.0",
+        "source": "trained by this project's recipe; shipped in the repository",
+        "training_data": TRAINING_DATA,
+        "intended_use": "Research and teaching on frontal chest radiographs of adults; not a medical device.",
+        "score_kind": "uncalibrated_sigmoid",
+        "score_meaning": SCORE_MEANING,
+        "limits": list(LIMITS),
+        "references": list(REFERENCES),
+        "reproduce": "python -m models.recipes.locator --cache FOLDER",
+        "measured_on": MEASURED_ON,
+        "input": {
+            "size_px": SIDE, "channels": 1, "mean": INPUT_MEAN, "scale": INPUT_SCALE,
+            "tone_percentiles": list(TONE_PERCENTILES),
+        },
+        "findings": rows,
+        "measured": {name: shares(table) for name, table in sets.items()},
+    }  # fmt: skip
