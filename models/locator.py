@@ -74,7 +74,9 @@ class Locator(nn.Module):
         super().__init__()
         trunk = lite0.stages()
         self.stem = lite0.stem()
-        self.stages = nn.ModuleList([*trunk[: ENDS[-1]], trunk[ENDS[-1]][:DEEP_BLOCKS]])
+        self.stages = nn.ModuleList(
+            [*trunk[: ENDS[-1]], nn.Sequential(*list(trunk[ENDS[-1]].children())[:DEEP_BLOCKS])]
+        )
         self.whole = nn.Linear(DEEP, DEEP)
         widths = (DEEP, *WIDTHS)
         self.merges = nn.ModuleList([Merge(widths[i], SKIPS[-1 - i], widths[i + 1]) for i in range(len(WIDTHS))])

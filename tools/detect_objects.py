@@ -1,4 +1,4 @@
-"""detect_objects: which tubes, lines, devices or forgotten objects are on one frontal film, and do their tips lie right?
+"""detect_objects: which tubes, lines, devices or forgotten objects are on one frontal film, and do tips lie right?
 
 Answers each class of device or object that the model draws: seen, perhaps, or not seen; its outline and the tip of a
 tube or line; how far an endotracheal tube's tip lies above the carina. A suspected retained object, or a tip outside
@@ -24,8 +24,9 @@ from tools.contract import Finding, Result, Status, ToolArguments, ToolContext, 
 from tools.contract.cards import card_facts
 from tools.contract.films import film_caveats, frontal_film
 from tools.contract.wording import listed, sentence_case, summarise
-from tools.knowledge import Region, normalise
+from tools.knowledge import Region
 from tools.knowledge.objects import objects
+from tools.knowledge.ontology import normalise
 from tools.measurements import Measurement, Sheet, measured
 
 JUDGED = "ett"
@@ -49,7 +50,7 @@ class DetectObjectsArguments(ToolArguments):
 
 
 class FoundObject(BaseModel):
-    """One class of device or object. Points are (row, column), boxes (row_min, col_min, row_max, col_max), in pixels."""
+    """One class of device or object. Points are (row, column), boxes (row_min, col_min, row_max, col_max) in pixels."""
 
     code: str
     name: str
@@ -144,7 +145,9 @@ def _told(one: DeviceSeen, places: list[str], tip: Measurement | None, found: Ou
     if one.concept.code == "ng_tube" and one.tip is not None and found.has("left_diaphragm"):
         dome = extent(found.mask("left_diaphragm"))[0]
         below = one.tip[0] > dome
-        return f"{told} It can be followed to {'below' if below else 'above'} the top of the left half of the diaphragm."
+        return (
+            f"{told} It can be followed to {'below' if below else 'above'} the top of the left half of the diaphragm."
+        )
     return f"{told} It lies in the {where}." if where and one.concept.shape != "tube" else told
 
 
@@ -208,8 +211,8 @@ def _caveats(film: Radiograph, seen: list[DeviceSeen], tip: Measurement | None) 
     arguments=DetectObjectsArguments,
     result=DetectObjectsData,
     needs=(Task.DETECT, Task.SEGMENT),
-    answers="Tubes, lines, pacemakers, drains and retained objects on a frontal film (PA or AP), with outlines and tips, "
-    "and whether an endotracheal tube's tip lies right.",
+    answers="Tubes, lines, pacemakers, drains and retained objects on a frontal film (PA or AP), with outlines and "
+    "tips, and whether an endotracheal tube's tip lies right.",
     asked_by=(
         "tubes", "tube", "lines", "any lines", "any tubes", "any lines or tubes", "lines and tubes", "tubes and lines",
         "lines or tubes", "tubes or lines", "tubes and drains", "any devices", "devices", "support devices", "hardware",
@@ -218,7 +221,8 @@ def _caveats(film: Radiograph, seen: list[DeviceSeen], tip: Measurement | None) 
         "position of the tube", "position of the ett", "is the tube in the right place", "is the tube well placed",
         "is the tube too low", "is the tube too high", "tube too low", "malpositioned", "malposition", "line position",
         "is the line well placed", "nasogastric tube", "ng tube", "feeding tube", "where is the ng tube",
-        "central line", "central venous line", "central venous catheter", "cvc", "picc", "picc line", "where is the line",
+        "central line", "central venous line", "central venous catheter", "cvc", "picc", "picc line",
+        "where is the line",
         "where does the line end", "pacemaker", "icd", "defibrillator", "where is the pacemaker", "chest drain",
         "chest tube", "where is the drain", "drain", "drains", "where is the tube", "where are the tubes", "retained",
         "retained object", "retained sponge", "retained needle", "retained surgical item", "retained swab", "sponge",

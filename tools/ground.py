@@ -1,9 +1,10 @@
-"""ground: where on one frontal film is a finding that the classifier sees?
+"""ground: where on one frontal film is a finding?
 
-Answers a box and a heat map with the patient's side and zone, or "not localised" with the reason. Frontal films only.
-The place comes from the classifier's own heat map, kept to where that finding can lie by the segmenter's anatomy; for
-the heart's size it is the heart's outline. A box is where the model looked: it is no outline and no size of the
-disease. A finding that the classifier does not see, or is not good enough at, is not localised.
+Answers boxes with the patient's side and zone, or "not localised" with the reason. Frontal films only. The place comes
+from a model that outlines the finding (task "detect") where its card calls it usable for that: then the outline is
+drawn, and what that model thinks of the finding's presence stands beside the classifier's word. Otherwise it comes from
+the classifier's own heat map, and only for a finding that the classifier sees. Either is kept to where the finding can
+lie by the segmenter's anatomy; for the heart's size it is the heart's outline. A box is no size of the disease.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tools.anatomy import Anatomy, Outlines, Place, outline
 from tools.anatomy.heat import SPOTS_MAX, HeatGrid, glow, on_grid
 from tools.anatomy.outlines import BoolMask, extent
 from tools.anatomy.plausibility import QUALITY_MIN
+from tools.anatomy.sightings import Sighting, Sightings, pieces, sightings
 from tools.classify import Assessment, assess
 from tools.contract import Finding, Result, Status, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts
@@ -43,6 +45,14 @@ UNMEASURED = "How often this model's heat map points at the right place or side 
 BOX_CAVEAT = (
     "The box is where the model's heat map is hottest within plausible anatomy; it is neither the finding's outline "
     "nor its size."
+)
+
+OUTLINE_CAVEAT = (
+    "The outline is coarse (cells of about 2.5 mm) and a program's guess at the finding's extent: check it on the film."
+)
+
+SYNTHETIC_CAVEAT = (
+    "This model learnt {name} from synthetic films; how often it points right on real ones was not measured."
 )
 
 
@@ -68,8 +78,9 @@ class GroundedBox(BaseModel):
 class GroundData(BaseModel):
     """Where the finding is, or why it is not localised.
 
-    `confidence` is the share of the map's hot area that lies in plausible anatomy (for the heart: the outline's
-    quality); it is no probability.
+    `confidence` is the outlining model's score of the finding, or the share of the heat map's hot area that lies in
+    plausible anatomy (for the heart: the outline's quality); it is no probability. `outlined_as` is the broader class
+    that was outlined where the model has none for the finding itself.
     """
 
     finding: str
@@ -81,6 +92,8 @@ class GroundData(BaseModel):
     confidence_needed: float
     boxes: list[GroundedBox] = Field(default_factory=list)
     classifier_status: Status
+    locator_status: Status | None = None
+    outlined_as: str = ""
     grounded_by: str = ""
 
 
@@ -91,6 +104,7 @@ class _Answer:
     data: GroundData
     overlays: list[Overlay]
     by: Prediction | Outlines | None = None
+    sighting: Sighting | None = None
 
 
 def _refused(
@@ -129,6 +143,67 @@ def _heart(film: Radiograph, concept: FindingConcept, seen: Finding, found: Outl
         boxes=[GroundedBox(box=box, side=None, zone=None, place="heart")], grounded_by=found.card.title,
     )  # fmt: skip
     return _Answer(data, [Overlay.box(film.id, box, concept.name)], found)
+
+
+def _by_outline(
+    film: Radiograph,
+    concept: FindingConcept,
+    seen: Finding,
+    found: Outlines,
+    side: Side | None,
+    all_seen: Sightings,
+    sighting: Sighting,
+) -> _Answer:
+    """The pieces of the outlining model's map in the anatomy where the finding can lie; see `_told_present`."""
+    by, needed = all_seen.prediction, sighting.worth.threshold
+    told = {"classifier_status": seen.status, "locator_status": sighting.status,
+            "outlined_as": "" if sighting.code == concept.code else sighting.code}  # fmt: skip
+
+    def refused(reason: str) -> _Answer:
+        data = _refused(seen.status, reason, concept, side, round(sighting.score, 3), needed)
+        return _Answer(data.model_copy(update=told), [], by, sighting)
+
+    if not _told_present(seen, sighting):
+        return refused(
+            f"{by.card.title} outlines none that it is sure of (score {sighting.score:.2f}, {needed:.2f} is needed)"
+        )
+    try:
+        anatomy = Anatomy(found)
+    except ValueError:
+        return refused("the lungs were not outlined on this film")
+    values = all_seen.on(sighting, anatomy.grid_shape, anatomy.step)
+    within = anatomy.region(concept.region, side)
+    if concept.region is Region.PLEURA_BASE:
+        within |= anatomy.region(Region.PLEURA, side)
+    spots = pieces(values, sighting.outlined_from, within)
+    drawn = values >= sighting.outlined_from
+    agreement = float(values[drawn & within].sum() / values[drawn].sum()) if drawn.any() else 0.0
+    if not spots or agreement < LOCALISED_FROM:
+        where = f" on the {side}" if side else ""
+        return refused(f"only {agreement:.0%} of what is outlined lies where {concept.name} can lie{where}")
+    boxes = _boxes(anatomy, concept.region, tuple(spots))
+    mask = np.any(spots, axis=0)
+    overlays = [Overlay.mask(film.id, _full(mask, anatomy.step, film.shape), concept.name)]
+    overlays += [Overlay.box(film.id, item.box, concept.name, text=item.place) for item in boxes]
+    data = GroundData(
+        finding=concept.code, name=concept.name, localised=True, side_asked=side, confidence=round(sighting.score, 3),
+        reason=f"{by.card.title} outlines it (score {sighting.score:.2f}, threshold {needed:.2f})",
+        confidence_needed=needed, boxes=boxes, grounded_by=by.card.title, **told,
+    )  # fmt: skip
+    return _Answer(data, overlays, by, sighting)
+
+
+def _told_present(seen: Finding, sighting: Sighting) -> bool:
+    """Whether the place may be told: the outlining model is sure, or it and the classifier are at least uncertain."""
+    if sighting.status is Status.UNCERTAIN:
+        return seen.status in (Status.PRESENT, Status.UNCERTAIN)
+    return sighting.status is Status.PRESENT
+
+
+def _full(mask: BoolMask, step: int, shape: tuple[int, int]) -> BoolMask:
+    """A mask of the working grid in the film's own pixels."""
+    grown: BoolMask = np.repeat(np.repeat(mask, step, axis=0), step, axis=1)[: shape[0], : shape[1]]
+    return grown
 
 
 def _heat(prediction: Prediction, code: str, anatomy: Anatomy) -> HeatGrid | None:
@@ -216,13 +291,60 @@ def _seen(context: ToolContext, film: Radiograph, concept: FindingConcept) -> tu
     return seen, assessment
 
 
-def _finding(data: GroundData, seen: Finding) -> Finding:
-    """The seen finding with its place, or with why there is none."""
+def _finding(answer: _Answer, seen: Finding) -> Finding:
+    """The finding with its place, or with why there is none: as the outlining model sees it where it told the place,
+    otherwise as the classifier does."""
+    data, sighting = answer.data, answer.sighting
+    if sighting is not None and data.localised and isinstance(answer.by, Prediction):
+        seen = seen.model_copy(
+            update={
+                "status": sighting.status,
+                "score": data.confidence,
+                "score_kind": answer.by.card.score_kind,
+                "threshold": sighting.worth.threshold,
+                "reason": data.reason,
+            }
+        )
     sides = {item.side for item in data.boxes if item.side}
     laterality = "bilateral" if len(sides) > 1 else next(iter(sides), None)
     places = listed(list(dict.fromkeys(item.place for item in data.boxes)))
     reason = seen.reason if data.localised else f"not localised: {data.reason}"
     return seen.model_copy(update={"laterality": laterality, "region": places or None, "reason": reason})
+
+
+def _answered(
+    context: ToolContext, film: Radiograph, concept: FindingConcept, seen: Finding, side: Side | None, model: str
+) -> _Answer:
+    """The place by the best means there is."""
+    all_seen = sightings(context, film) if concept.region is not Region.HEART else None
+    sighting = all_seen.get(concept.code) if all_seen is not None else None
+    if all_seen is not None and sighting is not None and sighting.worth.usable:
+        return _by_outline(film, concept, seen, outline(context, film), side, all_seen, sighting)
+    if reason := _why_not(seen, concept):
+        return _Answer(_refused(seen.status, reason, concept, side), [])
+    found = outline(context, film)
+    if concept.region is Region.HEART:
+        return _heart(film, concept, seen, found, side)
+    return _by_heat(context, film, concept, seen, found, side, model)
+
+
+def _caveats(answer: _Answer, seen: Finding, concept: FindingConcept) -> list[str]:
+    """What a reader must know about the place, and about the models that do not agree."""
+    data, by, sighting = answer.data, answer.by, answer.sighting
+    caveats = []
+    if sighting is not None and not sighting.measured_on_real_films:
+        caveats.append(SYNTHETIC_CAVEAT.format(name=concept.name))
+    if data.localised and sighting is not None:
+        caveats.append(OUTLINE_CAVEAT)
+    elif data.localised:
+        caveats.append(BOX_CAVEAT if concept.region is not Region.HEART else "The box is the heart's outline.")
+    if data.localised and sighting is None and isinstance(by, Prediction):
+        caveats += [UNMEASURED] if "localisation" not in (by.card.model_extra or {}) else []
+    if data.localised and seen.status is Status.ABSENT:
+        caveats.append(f"The classifier does not find {concept.name} ({seen.reason}): the two models disagree.")
+    if seen.status is Status.UNCERTAIN:
+        caveats.append(f"The classifier is uncertain whether there is {concept.name} at all ({seen.reason}).")
+    return caveats
 
 
 @tool(
@@ -239,34 +361,21 @@ def ground(context: ToolContext, arguments: GroundArguments) -> Result:
     film = frontal_film(context, arguments.image_id, "localisation")
     seen, assessment = _seen(context, film, concept)
     side = arguments.side
-    if reason := _why_not(seen, concept):
-        answer = _Answer(_refused(seen.status, reason, concept, side), [])
-    else:
-        found = outline(context, film)
-        answer = (
-            _heart(film, concept, seen, found, side)
-            if concept.region is Region.HEART
-            else _by_heat(context, film, concept, seen, found, side, assessment.model)
-        )
+    answer = _answered(context, film, concept, seen, side, assessment.model)
     data, by = answer.data, answer.by
+    row = _finding(answer, seen)
     if data.localised:
         places = listed([item.place for item in data.boxes])
-        told = f"{sentence_case(concept.name)} ({seen.status.value}) is localised: {places}."
+        told = f"{sentence_case(concept.name)} ({row.status.value}) is localised: {places}."
     else:
         told = f"{sentence_case(concept.name)}: not localised: {data.reason}."
     numbers = "; ".join(f"box {list(item.box)} ({item.place})" for item in data.boxes)
-    caveats = film_caveats(film)
-    if data.localised:
-        caveats.append(BOX_CAVEAT if concept.region is not Region.HEART else "The box is the heart's outline.")
-    if data.localised and isinstance(by, Prediction) and "localisation" not in (by.card.model_extra or {}):
-        caveats.append(UNMEASURED)
-    if seen.status is Status.UNCERTAIN:
-        caveats.append(f"The classifier is uncertain whether there is {concept.name} at all ({seen.reason}).")
+    caveats = [*film_caveats(film), *_caveats(answer, seen, concept)]
     model = (by.model_id if isinstance(by, Prediction) else by.model) if by else assessment.model
     return Result(
         image_ids=[film.id],
         summary=summarise([told, f"Confidence {data.confidence:.2f}, {numbers}." if data.localised else ""]),
-        findings=[_finding(data, seen)],
+        findings=[row],
         data=data,
         overlays=answer.overlays,
         caveats=caveats,

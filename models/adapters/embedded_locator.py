@@ -52,8 +52,6 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Embed
     try:
         network = load_locator(load_file(path))
     except (SafetensorError, RuntimeError) as error:
-        raise Unavailable(
-            f"{path} is not the locator's: {error}", f"Make it again with {entry.reference}."
-        ) from error
+        raise Unavailable(f"{path} is not the locator's: {error}", f"Make it again with {entry.reference}.") from error
     placed: Locator = place(network, device)  # type: ignore[assignment]
     return EmbeddedLocator(card, placed, entry.input_size, device)

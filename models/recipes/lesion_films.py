@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -127,7 +128,9 @@ def _nih(data: Path) -> Iterator[_Row]:
     measured = set(table[table.file.isin(boxes.file)].patient_id)
     for row in table.to_dict("records"):
         found = {label for label in NIH_LABELS if row[label]}
-        says = dict.fromkeys((*LESIONS, "retained_sponge", "retained_needle") if not found else TRUSTED_ABSENT, Says.ABSENT)
+        says = dict.fromkeys(
+            (*LESIONS, "retained_sponge", "retained_needle") if not found else TRUSTED_ABSENT, Says.ABSENT
+        )
         if not found and row["view"] == "PA":
             says |= dict.fromkeys(STANDING_WITHOUT, Says.ABSENT)
         says |= {CLASS_OF_LABEL[label]: Says.SOMEWHERE for label in found if label in CLASS_OF_LABEL}
@@ -165,12 +168,13 @@ def real_films(data: Path, cache: Path) -> RealFilms:
     stored = cache / "real_films.npz"
     if not stored.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(stored, **_read([*_jsrt(data), *_montgomery(data), *_nih(data)], data))
+        held = _read([*_jsrt(data), *_montgomery(data), *_nih(data)], data)
+        np.savez_compressed(stored, allow_pickle=False, **held)
     with np.load(stored) as held:
         return RealFilms(**{item.name: held[item.name] for item in fields(RealFilms)})
 
 
-def _read(rows: list[_Row], data: Path) -> dict[str, npt.NDArray[np.generic]]:
+def _read(rows: list[_Row], data: Path) -> dict[str, npt.NDArray[Any]]:
     squares, lungs, discs = [], [], []
     find = lung_finder()
     for row in track(rows, description="real films"):

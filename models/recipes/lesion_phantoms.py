@@ -7,9 +7,10 @@ too (models.recipes.pasting). Films lie in cache files of CHUNK; a file once mad
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -179,7 +180,7 @@ def device_layer(
     placed = place_devices(body, draws(tuple(findings), rng))
     masks, wall, metal, _ = project(body, placed, film.scene.geometry)
     nothing = np.zeros(film.radiograph.shape, dtype=np.bool_)
-    found = {code: nothing for code in OBJECTS}
+    found = dict.fromkeys(OBJECTS, nothing)
     for device in placed:
         found[device.code] = found[device.code] | masks[device.name]
     if wall is None or metal is None:
@@ -230,7 +231,7 @@ def _film(seed: int) -> Outlined:
     return outlined(draw_spec(seed))
 
 
-def _stacked(rows: Sequence[Outlined]) -> dict[str, npt.NDArray[np.generic]]:
+def _stacked(rows: Sequence[Outlined]) -> dict[str, npt.NDArray[Any]]:
     return {item.name: np.stack([getattr(row, item.name) for row in rows]) for item in fields(Outlined)}
 
 
@@ -243,13 +244,14 @@ def make_outlined(first_seed: int, count: int, cache: Path) -> Outlined:
     if missing:
         with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
             for start, path in track(missing.items(), description="phantoms"):
-                np.savez_compressed(path, **_stacked(pool.map(_film, range(start, start + CHUNK), chunksize=1)))
+                rows = pool.map(_film, range(start, start + CHUNK), chunksize=1)
+                np.savez_compressed(path, allow_pickle=False, **_stacked(rows))
     return joined(path for path in paths.values())
 
 
-def joined(paths: Iterator[Path]) -> Outlined:
+def joined(paths: Iterable[Path]) -> Outlined:
     """The films of several cache files."""
-    parts: dict[str, list[npt.NDArray[np.generic]]] = {item.name: [] for item in fields(Outlined)}
+    parts: dict[str, list[npt.NDArray[Any]]] = {item.name: [] for item in fields(Outlined)}
     for path in paths:
         with np.load(path) as held:
             for name, list_ in parts.items():

@@ -12,6 +12,7 @@ import argparse
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from models.locator import CLASSES, LESIONS, OBJECTS, SIDE, Locator, peak
+from models.locator import CLASSES, LESIONS, OBJECTS, SIDE, Locator, load_locator, peak
 from models.recipes import augment
 from models.recipes.data import from_bytes, normalised
 from models.recipes.lesion_films import RealFilms, Says, real_films
@@ -253,8 +254,8 @@ def started() -> Locator:
         if name in own and name.startswith(("stem.", "stages.")):
             own[name] = value.float() if value.is_floating_point() else value
     network.load_state_dict(own)
-    # A class is rare: begin with it absent.
-    nn.init.constant_(network.head.bias, -3.0)
+    with torch.no_grad():  # a class is rare: begin with it absent
+        network.head.bias.fill_(-3.0)  # type: ignore[union-attr]
     return network
 
 
@@ -276,7 +277,9 @@ def train(school: School, epochs: int, kept: Path) -> Locator:
     optimiser = torch.optim.AdamW(learnt, lr=RATE, weight_decay=WEIGHT_DECAY)
     steps = epochs * STEPS_PER_EPOCH
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, steps))
-    parts = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
+    parts: dict[str, Any] = {
+        "network": network, "average": average, "optimiser": optimiser, "schedule": schedule
+    }  # fmt: skip
     first = 0
     if kept.exists():
         held = torch.load(kept, weights_only=True)
@@ -301,8 +304,7 @@ def train(school: School, epochs: int, kept: Path) -> Locator:
         states = {name: part.state_dict() for name, part in parts.items()}
         torch.save({**states, "epoch": epoch + 1}, kept.with_suffix(".part"))
         kept.with_suffix(".part").replace(kept)
-    trained: Locator = average.module.eval()
-    return trained
+    return load_locator(average.module.state_dict())
 
 
 def main() -> None:
@@ -316,7 +318,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     phantoms = make_outlined(TRAINING_SEED, arguments.phantoms, arguments.cache)
-    school = School(phantoms, real_films(arguments.data, arguments.cache).training(), torch.Generator().manual_seed(SEED))
+    school = School(
+        phantoms, real_films(arguments.data, arguments.cache).training(), torch.Generator().manual_seed(SEED)
+    )
     train(school, arguments.epochs, arguments.cache / "locator.pt")
 
 

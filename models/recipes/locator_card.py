@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ def choose(seen_real: Seen, real: RealFilms, seen_phantoms: Seen, phantoms: Outl
     return Points(threshold, uncertain, outlined, films)
 
 
-def best_outline(seen: Seen, masks: npt.NDArray[np.bool_], index: int, rows: Sequence[int] | npt.NDArray[np.intp]) -> float:
+def best_outline(seen: Seen, masks: npt.NDArray[np.bool_], index: int, rows: npt.NDArray[np.intp]) -> float:
     """The value among OUTLINED_FROM with the best mean Dice over films that have the class."""
     dice: dict[float, list[float]] = {value: [] for value in OUTLINED_FROM}
     for row in rows:
@@ -83,7 +83,9 @@ def unfit(phantom: Mapping[str, Any], real: Mapping[str, Any]) -> str:
         )
     auroc = real.get("auroc on NIH labels")
     if auroc and auroc["number"] >= LEAST_FILMS and auroc["low"] <= 0.5:
-        return f"on real films its score is no better than chance: AUROC {auroc['value']:.2f} on {auroc['number']} films"
+        return (
+            f"on real films its score is no better than chance: AUROC {auroc['value']:.2f} on {auroc['number']} films"
+        )
     return ""
 
 

@@ -78,10 +78,12 @@ def interval(values: npt.ArrayLike) -> dict[str, float]:
 
 
 def area(truth: npt.NDArray[np.bool_], scores: npt.NDArray[np.float32], patients: npt.ArrayLike) -> dict[str, float]:
-    """AUROC with its 95% interval over resampled patients."""
+    """AUROC with its 95% interval over resampled patients; `number` counts the films that are true."""
     if not 0 < truth.sum() < len(truth):
         return {"value": float("nan"), "low": float("nan"), "high": float("nan"), "number": int(truth.sum())}
-    found = resampled(auroc, truth.astype(float), scores.astype(float), patient_weights(np.unique(patients, return_inverse=True)[1]))
+    found = resampled(
+        auroc, truth.astype(float), scores.astype(float), patient_weights(np.unique(patients, return_inverse=True)[1])
+    )
     return {"value": found.value, "low": found.low, "high": found.high, "number": int(truth.sum())}
 
 
@@ -123,13 +125,15 @@ def middle_of(lungs: npt.NDArray[np.bool_]) -> float:
     return float(np.nanmean(centres)) if not np.isnan(centres).all() else lungs.shape[2] / 2
 
 
-def phantom_figures(seen: Seen, phantoms: Outlined, thresholds: Mapping[str, float], outlined_from: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+def phantom_figures(
+    seen: Seen, phantoms: Outlined, thresholds: Mapping[str, float], outlined_from: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
     """Per class: AUROC, sensitivity and specificity per film, Dice, pointing and side where it is there."""
     masks = np.unpackbits(phantoms.masks, axis=-1).astype(np.bool_)
     lungs = np.unpackbits(phantoms.lungs, axis=-1).astype(np.bool_)
     found: dict[str, dict[str, Any]] = {}
     for index, code in enumerate(CLASSES):
-        there = masks[:, index].any(axis=(1, 2))
+        there = np.asarray(masks[:, index].any(axis=(1, 2)))
         called = seen.scores[:, index] >= thresholds[code]
         dice, point, side = [], [], []
         for row in np.flatnonzero(there):
@@ -171,7 +175,7 @@ def label_areas(seen: Seen, films: RealFilms) -> dict[str, dict[str, float]]:
         index = CLASSES.index(code)
         there = films.says[:, index] == Says.SOMEWHERE
         kept = nih & (there | films.healthy)
-        found[code] = area(there[kept], seen.scores[kept, index], films.patients[kept])
+        found[code] = area(np.asarray(there[kept]), seen.scores[kept, index], films.patients[kept])
     return found
 
 
@@ -185,7 +189,7 @@ def overlap(one: Box, other: Box) -> float:
 
 def drawn_boxes(values: npt.NDArray[np.float32], outlined_from: float) -> list[tuple[float, Box]]:
     """(highest value, box as shares of the film) of each connected piece of a map, highest first."""
-    labels, count = ndimage.label(values >= outlined_from, structure=np.ones((3, 3), dtype=int))
+    labels, _ = ndimage.label(values >= outlined_from, structure=np.ones((3, 3), dtype=int))
     height, width = values.shape
     found = []
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
@@ -203,7 +207,9 @@ def box_rows(data: Path) -> pd.DataFrame:
     return boxes.dropna(subset=["code"])
 
 
-def box_figures(seen: Mapping[str, Heatmaps], data: Path, outlined_from: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+def box_figures(
+    seen: Mapping[str, Heatmaps], data: Path, outlined_from: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
     """Per class and over all: pointing, side (of boxes on one side of the midline) and overlap on NIH's boxes.
 
     `seen` are the maps by file. The midline is the film's middle column: the boxes of NIH come without lungs.
@@ -225,13 +231,11 @@ def box_figures(seen: Mapping[str, Heatmaps], data: Path, outlined_from: Mapping
         figures = {"pointing": float(hit), "side": side, **{f"iou_{at}": float(best >= at) for at in OVERLAPS}}
         rows.setdefault(str(code), []).append(figures)
         rows.setdefault("all", []).append(figures)
-    return {
-        code: {key: interval([row[key] for row in listed]) for key in listed[0]} for code, listed in rows.items()
-    }
+    return {code: {key: interval([row[key] for row in listed]) for key in listed[0]} for code, listed in rows.items()}
 
 
 def nodule_figures(seen: Seen, films: RealFilms, data: Path) -> dict[str, Any]:
-    """JSRT: pointing, and sensitivity at so many false marks per film (free-response; a mark hits within the nodule)."""
+    """JSRT: pointing, and sensitivity at so many false marks per film (free-response: a mark hits within a nodule)."""
     index = CLASSES.index("lung_lesion")
     jsrt = films.source == "JSRT"
     marks, total, point = [], 0, []
@@ -252,7 +256,10 @@ def nodule_figures(seen: Seen, films: RealFilms, data: Path) -> dict[str, Any]:
     marks.sort(reverse=True)
     hits, false = np.cumsum([hit for _, hit in marks]), np.cumsum([not hit for _, hit in marks])
     per_film = false / max(int(jsrt.sum()), 1)
-    froc = {f"sensitivity_at_{at:g}_false_marks": float(hits[per_film <= at].max(initial=0) / max(total, 1)) for at in FALSE_MARKS}
+    froc = {
+        f"sensitivity_at_{at:g}_false_marks": float(hits[per_film <= at].max(initial=0) / max(total, 1))
+        for at in FALSE_MARKS
+    }
     return {"nodules": total, "films": int(jsrt.sum()), "pointing": interval(np.array(point, dtype=float)), **froc}
 
 

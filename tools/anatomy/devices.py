@@ -1,4 +1,4 @@
-"""Tubes, lines, devices and retained objects that a film's sightings hold: pieces, middle lines and tips on the film."""
+"""Tubes, lines, devices and retained objects among a film's sightings: pieces, middle lines and tips on the film."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tools.anatomy.outlines import BoolMask, extent
 from tools.anatomy.regions import Anatomy
 from tools.anatomy.sightings import Sighting, Sightings, pieces
 from tools.anatomy.strips import Point
+from tools.anatomy.tips import tip_of
 from tools.contract.results import Status
 from tools.knowledge.objects import ObjectConcept, objects
 
@@ -100,18 +101,19 @@ def _seen(
         top, low, bottom, high = (edge * step for edge in extent(mask))
         line = middle_line(mask) if concept.shape == "tube" else np.zeros((0, 2))
         traced.append(Traced(mask, (top, low, min(bottom, shape[0]), min(high, shape[1])), (line + 0.5) * step))
-    return DeviceSeen(concept, sighting, tuple(traced), _tip(concept, traced, middle * step))
+    return DeviceSeen(concept, sighting, tuple(traced), _tip(concept, traced, middle * step, step))
 
 
-def _tip(concept: ObjectConcept, traced: list[Traced], middle: float) -> Point | None:
-    """The end of the middle lines that is the device's tip."""
-    ends = [end for piece in traced if len(piece.line) for end in (piece.line[0], piece.line[-1])]
-    if concept.tip is None or not ends:
+def _tip(concept: ObjectConcept, traced: list[Traced], middle: float, step: int) -> Point | None:
+    """Where the device ends: its lowest place, or the end of its middle line that is nearer to the midline."""
+    lines = [piece for piece in traced if len(piece.line)]
+    if concept.tip is None or not lines:
         return None
     if concept.tip == "lower":
-        row, column = max(ends, key=lambda end: end[0])
-    else:
-        row, column = min(ends, key=lambda end: abs(end[1] - middle))
+        row, column = tip_of(np.any([piece.mask for piece in lines], axis=0))
+        return (row + 0.5) * step, (column + 0.5) * step
+    row, column = min((end for piece in lines for end in (piece.line[0], piece.line[-1])),
+                      key=lambda end: abs(end[1] - middle))  # fmt: skip
     return float(row), float(column)
 
 

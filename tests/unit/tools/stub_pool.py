@@ -14,6 +14,7 @@ from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom, parse_findin
 from imaging.radiograph import Radiograph, View
 from imaging.store import ImageStore
 from models.card import FindingCard, Interval, ModelCard
+from models.locator import CLASSES, OBJECTS
 from models.outputs import Heatmaps, Masks, Output, Picture, Quality, ScoreKind, Scores, Task
 from models.pool import ModelPool
 from models.predictions import Prediction
@@ -83,6 +84,26 @@ def heat_of(film: PhantomFilm, code: str, spot: Any) -> Heatmaps:
     return Heatmaps((code,), np.array([0.8], dtype=np.float32), grid[None], extent)
 
 
+def sights_of(film: PhantomFilm, masks: Mapping[str, Any], codes: Sequence[str] = CLASSES) -> Heatmaps:
+    """A locator's output: sure of every class that has a mask, and just there; nothing else is seen."""
+    grids = np.zeros((len(codes), FILM_SIZE // 2, FILM_SIZE // 2), dtype=np.float32)
+    for code, mask in masks.items():
+        grids[list(codes).index(code)] = 0.95 * mask.reshape(FILM_SIZE // 2, 2, -1, 2).any(axis=(1, 3))
+    values = np.array([0.9 if code in masks else 0.05 for code in codes], dtype=np.float32)
+    return Heatmaps(tuple(codes), values, grids, (0.0, 0.0, float(FILM_SIZE), float(FILM_SIZE)))
+
+
+def locator_card(*unfit: str, **changes: Any) -> ModelCard:
+    """The card of a locator that knows every class and is fit for all but the `unfit` ones."""
+    rows = [
+        FindingCard(
+            code=code, label=code, usable=code not in unfit, threshold=0.5, uncertain_low=0.4, uncertain_high=0.5
+        )
+        for code in CLASSES
+    ]
+    return card(Task.DETECT, **({"findings": rows, "score_kind": ScoreKind.SIGMOID} | changes))
+
+
 @cache
 def phantom(seed: int = 3, *findings: str, view: View = View.PA) -> PhantomFilm:
     return make_phantom(
@@ -103,7 +124,7 @@ def quality_of_picture(**changes: Any) -> Quality:
 
 def context_of(
     film: PhantomFilm, *, radiograph: Radiograph | None = None, masks: Masks | None = None,
-    heat: Heatmaps | None = None, quality: Quality | None = None,
+    heat: Heatmaps | None = None, quality: Quality | None = None, sights: Heatmaps | None = None,
     scores: Mapping[str, float] = SCORES, cards: Mapping[Task, ModelCard] | None = None,
 ) -> tuple[ToolContext, str, StubPool]:  # fmt: skip
     """A context that holds one film, its id, and the stub pool behind it."""
@@ -111,10 +132,12 @@ def context_of(
     classified = Scores(codes, np.array([scores[code] for code in codes], dtype=np.float32))
     outputs: dict[Task, Output] = {Task.CLASSIFY: classified, Task.SEGMENT: masks or masks_of(film)}
     lesion = film.masks.get("effusion_left", film.masks["left_lung"])
+    outputs[Task.DETECT] = sights or sights_of(film, {}, OBJECTS)
     outputs[Task.QUALITY] = quality or quality_of_picture()
     outputs[Task.GROUND] = heat or heat_of(film, "effusion", lesion)
     outputs[Task.ENHANCE] = Picture(film.bone_free, "bone suppressed")
-    pool = StubPool(outputs, {task: (cards or {}).get(task, card(task)) for task in Task}, [])
+    made = {task: locator_card() if task is Task.DETECT else card(task) for task in Task}
+    pool = StubPool(outputs, made | dict(cards or {}), [])
     films = ImageStore()
     shown = films.add(radiograph or film.radiograph)
     return ToolContext(films=films, models=cast(ModelPool, pool)), shown.id, pool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from stub_pool import SCORES, card, context_of, heat_of, phantom
+from stub_pool import SCORES, card, context_of, heat_of, locator_card, phantom, sights_of
 
 from models.outputs import Task
 from tools.contract import Result, Status
@@ -98,3 +98,54 @@ def test_model_without_a_map_for_the_finding_is_not_localised() -> None:
     context, image_id, _ = context_of(phantom())
     data = data_of(ground.run(context, {"image_id": image_id, "finding": "nodule"}))
     assert not data.localised and "no heat map" in data.reason
+
+
+@pytest.mark.parametrize(("code", "drawn"), [("effusion", "effusion"), ("mass", "lung_lesion")])
+def test_outline_of_the_locator_is_the_place_by_its_own_class_or_a_broader_one(code: str, drawn: str) -> None:
+    """Expected: the lesion's own box, to the working grid."""
+    film = phantom(3, f"{code}:left:{'800ml' if code == 'effusion' else '45mm'}")
+    sights = sights_of(film, {drawn: film.masks[f"{code}_left"]})
+    context, image_id, _ = context_of(film, scores=SCORES | {code: 0.9}, sights=sights)
+    result = ground.run(context, {"image_id": image_id, "finding": code})
+    data = data_of(result)
+    assert data.localised and data.locator_status is Status.PRESENT and result.findings[0].laterality == "left"
+    assert data.outlined_as == ("" if drawn == code else drawn)
+    near = 6 if code == "mass" else 30
+    assert np.abs(np.subtract(data.boxes[0].box, film.boxes[f"{code}_left"])).max() <= near
+    assert {overlay.kind for overlay in result.overlays} == {"mask", "box"}
+
+
+def test_locator_that_sees_what_the_classifier_does_not_says_so_and_the_two_disagree() -> None:
+    film = phantom(3, "effusion:left:800ml")
+    sights = sights_of(film, {"effusion": film.masks["effusion_left"]})
+    context, image_id, _ = context_of(film, scores=SCORES | {"effusion": 0.05}, sights=sights)
+    result = ground.run(context, {"image_id": image_id, "finding": "effusion"})
+    assert data_of(result).localised and data_of(result).classifier_status is Status.ABSENT
+    assert result.findings[0].status is Status.PRESENT
+    assert any("disagree" in caveat for caveat in result.caveats)
+
+
+def test_locator_that_sees_none_is_not_localised_though_the_classifier_does() -> None:
+    film = phantom(3, "effusion:left:800ml")
+    context, image_id, _ = context_of(film, sights=sights_of(film, {}))
+    result = ground.run(context, {"image_id": image_id, "finding": "effusion"})
+    assert not data_of(result).localised and "0.50 is needed" in data_of(result).reason
+    assert result.findings[0].status is Status.PRESENT and result.findings[0].laterality is None
+
+
+def test_outline_outside_plausible_anatomy_is_not_localised() -> None:
+    film = phantom(3, "effusion:left:800ml")
+    corner = np.zeros_like(film.masks["heart"])
+    corner[:60, :60] = True
+    context, image_id, _ = context_of(film, sights=sights_of(film, {"effusion": corner}))
+    assert not data_of(ground.run(context, {"image_id": image_id, "finding": "effusion"})).localised
+
+
+def test_class_that_the_card_withholds_leaves_the_place_to_the_heat_map() -> None:
+    film = phantom(3, "effusion:left:800ml")
+    sights = sights_of(film, {"effusion": film.masks["effusion_left"]})
+    cards = {Task.DETECT: locator_card("effusion")}
+    context, image_id, _ = context_of(film, heat=heat_of(film, "effusion", film.masks["effusion_left"]), sights=sights,
+                                      cards=cards)  # fmt: skip
+    data = data_of(ground.run(context, {"image_id": image_id, "finding": "effusion"}))
+    assert data.localised and data.locator_status is None
