@@ -155,7 +155,11 @@ def _outlined(question: Question, tools: Offers) -> dict[str, Any]:
 
 
 def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
-    """Codes to ground on one film. Asked for by name: also uncertain ones; unasked: the surest present ones."""
+    """Codes to ground on one film, as grounding is also a second opinion.
+
+    Asked for by name: whatever was said of it where the place is asked, else present ones and those that nobody
+    assessed; unasked: the surest present ones.
+    """
     if question.kind in {Kind.HEART_SIZE, Kind.SEGMENT, Kind.REPORT, Kind.CONFIDENCE, Kind.COMPARE, Kind.WHICH_FILM}:
         return []
     present, uncertain = (
@@ -169,10 +173,13 @@ def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
         return [code for code in [*present, *uncertain] if code in sided][:LOCATED_MAX]
     if question.kind is Kind.NORMAL:
         return present[:LOCATED_MAX] if question.side else []
-    asks_place = question.kind in {Kind.WHERE, Kind.SIDE} or question.side is not None
-    if question.findings and asks_place:
-        return [*present, *uncertain]
-    return [code for code in present if code not in SIDELESS][:LOCATED_MAX]
+    if question.findings and question.kind in {Kind.WHERE, Kind.SIDE}:
+        return _candidates(question, facts, film)
+    named = question.findings if question.kind is Kind.PRESENCE else ()
+    unknown = [code for code in named if facts.status(code, film) is Status.NOT_ASSESSED]
+    if question.findings and question.side is not None:
+        return [*present, *uncertain, *unknown]
+    return [*[code for code in present if code not in SIDELESS][:LOCATED_MAX], *unknown]
 
 
 def _candidates(question: Question, facts: Facts, film: str) -> list[str]:

@@ -176,7 +176,7 @@ class Teller:
         """Where a finding is, or why that is not known."""
         name, status = name_of(code), self.facts.status(code, film)
         if self.facts.disagree(code, film):
-            return [self._dispute(code, film), *self.scores(code, film)]
+            return [self._dispute(code, film), self._perhaps(code, film), *self.scores(code, film)]
         if status is Status.ABSENT:
             return [say("where.absent", Name=sentence_case(name), cite=self.facts.cite(code, film, Status.ABSENT))]
         if status not in {Status.PRESENT, Status.UNCERTAIN}:
@@ -197,6 +197,13 @@ class Teller:
         self.miss(say("where.not_located", name=name, reason=reason, cite="").strip())
         lead = self.presence(code, film, None, plain=True)
         return [lead, say("where.not_located", name=name, reason=reason, cite=id_of).strip()]
+
+    def _perhaps(self, code: str, film: str) -> str:
+        """The place told by the tools that see a disputed finding; empty if none of them told one."""
+        located = [item for item in self.facts.about(code, film) if item.region or item.laterality]
+        places = listed(dict.fromkeys(item.region or _on(item.laterality).strip() for item in located))
+        ids = cite(e for item in located for e in item.evidence)
+        return say("where.perhaps", place=places, cite=ids) if located else ""
 
     def caveats(self, film: str, codes: Iterable[str], most: int = CAVEATS_MAX) -> list[str]:
         """Caveats of the records the answer rests on, not repeating one."""

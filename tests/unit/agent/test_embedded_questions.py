@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from agent_stubs import StubTools, Truth, film, stub_agent
 
 from agent.answer import Answer, Verdict
+from tools.contract import Result, Status
 
 TRUTH = Truth(
     scores={"effusion": 0.81, "pneumothorax": 0.1, "cardiomegaly": 0.7, "mass": 0.52, "nodule": 0.2, "pneumonia": 0.66},
@@ -62,7 +64,7 @@ ROWS = [
     Row("Is there a mass?", (find("mass"),), "Uncertain:"),
     Row("Is there a mass on the left?", (find("mass"), ground("mass")), "Uncertain:"),
     Row("Pneumonia on the right?", (find("pneumonia"), ground("pneumonia")), "its side is not determined"),
-    Row("Is there a hiatal hernia?", (find("hernia"),), "Not assessed: hiatal hernia: the stub was not trained"),
+    Row("Is there a hiatal hernia?", (find("hernia"), ground("hernia")), "Not assessed: hiatal hernia: the stub was not trained"),
     Row("Effusion or pneumothorax?", (find("effusion", "pneumothorax"), ground("effusion")), "Pneumothorax is absent"),
     Row("Does this patient have pneumonia?", (find("pneumonia"), ground("pneumonia")), "Yes: pneumonia is present"),
     Row("Is the heart enlarged?", (find("cardiomegaly"), MEASURE), "Yes: cardiomegaly is present"),
@@ -83,7 +85,7 @@ ROWS = [
     Row("Is there anything wrong?", (ALL, MEASURE), "Not normal:"),
     Row("Where is the effusion?", (find("effusion"), ground("effusion")), "Pleural effusion: left lower zone"),
     Row("Show me the effusion", (find("effusion"), ground("effusion")), "left lower zone"),
-    Row("Where is the pneumothorax?", (find("pneumothorax"),), "there is nothing to locate"),
+    Row("Where is the pneumothorax?", (find("pneumothorax"), ground("pneumothorax")), "there is nothing to locate"),
     Row("Where is the pneumonia located?", (find("pneumonia"), ground("pneumonia")), "The place of pneumonia is not determined"),
     Row("Where is the mass?", (find("mass"), ground("mass")), "not determined"),
     Row("Where is the abnormality?", OVERVIEW, "Pleural effusion: left lower zone"),
@@ -107,7 +109,7 @@ ROWS = [
     Row("How should I treat the effusion?", (), "I do not advise"),
     Row("What is the main cause of the disease on the left lung?", (), "I do not advise"),
     Row("Which antibiotics should he get?", (), "I do not advise"),
-    Row("Is there a fracture of the knee?", (find("fracture"),), "Not assessed"),
+    Row("Is there a fracture of the knee?", (find("fracture"), ground("fracture")), "Not assessed"),
     Row("Look at my brain", (), "not for brain"),
     Row("Is there a tracheal stent?", (), "Not assessed: tracheal stent"),
     Row("Any evidence of swallowed coins?", (), "Not assessed: swallowed coins"),
@@ -166,6 +168,20 @@ def test_tools_that_disagree_are_both_shown() -> None:
     assert "disagrees on cardiomegaly" in answer.text and "[E1]" in answer.text and "[E2]" in answer.text
     assert answer.claims[0].verdict is Verdict.CONFLICTING
     assert {row.status for row in answer.findings} == {"present", "absent"}
+
+
+def test_place_of_what_only_the_locating_tool_sees_is_told_beside_the_disagreement() -> None:
+    class Sees(StubTools):
+        def _ground(self, image_id: str, asked: dict[str, Any], truth: Truth) -> Result:
+            told = super()._ground(image_id, asked, truth)
+            return told.model_copy(
+                update={"findings": [row.model_copy(update={"status": Status.PRESENT}) for row in told.findings]}
+            )
+
+    tools = Sees(Truth(scores={"effusion": 0.1}, sides={"effusion": "right"}))
+    answer = stub_agent(tools).session().ask("Where is the effusion?", films=[FILM])
+    assert "disagrees on pleural effusion" in answer.text
+    assert "If it is there, its place is: right lower zone" in answer.text
 
 
 def test_refused_measurement_is_not_assessed_with_its_reason() -> None:
