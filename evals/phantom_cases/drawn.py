@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import chain, zip_longest
 
-from evals.phantom_cases import checked, located, measured, planned, reported, seen, talked
+from evals.phantom_cases import checked, located, measured, objects, planned, reported, seen, talked
 from evals.phantom_cases.case import Case, Draw
 
-THEMES = (planned, seen, measured, located, reported, talked, checked)
+THEMES = (planned, seen, measured, located, reported, talked, checked, objects)
 """Modules with a `cases(draw)` each, in the order of their capabilities."""
 
 

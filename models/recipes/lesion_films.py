@@ -29,6 +29,10 @@ SEGMENTER = Path("models/embedded/embedded-segmenter.safetensors")
 """Outlines the lungs that lesions are pasted into."""
 
 
+BOXED = -1
+"""In place of the fold of a patient of boxes.csv's NIH films."""
+
+
 class Says(IntEnum):
     """What a film's labels say of one class."""
 
@@ -60,7 +64,7 @@ class RealFilms:
         files: names below the data folder.
         source: of each, "JSRT", "Montgomery", "NIH".
         patients: of each, unique across sources.
-        folds: of each; -1 for the patients of the NIH boxes, who are only measured on.
+        folds: of each; BOXED for the patients of the NIH boxes, who are only measured on.
         squares: uint8 [N, CANVAS, CANVAS].
         says: int8 [N, 16], Says of each class.
         discs: float32 [N, 3], row, column and radius on the canvas of the one nodule that is drawn (JSRT); else NaN.
@@ -84,7 +88,7 @@ class RealFilms:
 
     def training(self) -> RealFilms:
         """Folds that may be learnt from."""
-        return self.chosen(~np.isin(self.folds, (-1, TEST_FOLD, VALIDATION_FOLD)))
+        return self.chosen(~np.isin(self.folds, (BOXED, TEST_FOLD, VALIDATION_FOLD)))
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def _nih(data: Path) -> Iterator[_Row]:
         if not found and row["view"] == "PA":
             says |= dict.fromkeys(STANDING_WITHOUT, Says.ABSENT)
         says |= {CLASS_OF_LABEL[label]: Says.SOMEWHERE for label in found if label in CLASS_OF_LABEL}
-        fold = -1 if row["patient_id"] in measured else int(row["fold"])
+        fold = BOXED if row["patient_id"] in measured else int(row["fold"])
         yield _Row(str(row["file"]), "NIH", f"nih-{row['patient_id']}", fold, says, not found)
 
 

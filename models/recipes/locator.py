@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,12 @@ from torch.nn import functional
 
 from models.locator import CLASSES, LESIONS, OBJECTS, SIDE, Locator, load_locator, peak
 from models.recipes import augment
+from models.recipes.cards import halved as stored_state
+from models.recipes.cards import write_card, write_weights
 from models.recipes.data import from_bytes, normalised
 from models.recipes.lesion_films import RealFilms, Says, real_films
 from models.recipes.lesion_phantoms import CANVAS, TRAINING, TRAINING_SEED, Outlined, make_outlined
+from models.recipes.locator_card import describe, measured
 from models.recipes.pasting import DEVICE_GAIN, LESION_GAIN, Layer, moved, paste
 
 NAME = "embedded-locator"
@@ -308,20 +312,28 @@ def train(school: School, epochs: int, kept: Path) -> Locator:
 
 
 def main() -> None:
-    """Train; store weights and card."""
+    """Train, store the weights, and write their card; or only measure what is stored."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("models/embedded"))
     parser.add_argument("--cache", type=Path, required=True, help="folder that keeps phantoms and states between runs")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--phantoms", type=int, default=TRAINING)
+    parser.add_argument("--measure-only", action="store_true", help="measure the stored weights again")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    phantoms = make_outlined(TRAINING_SEED, arguments.phantoms, arguments.cache)
-    school = School(
-        phantoms, real_films(arguments.data, arguments.cache).training(), torch.Generator().manual_seed(SEED)
-    )
-    train(school, arguments.epochs, arguments.cache / "locator.pt")
+    if arguments.measure_only:
+        card = tomllib.loads((arguments.out / f"{NAME}.toml").read_text(encoding="utf-8"))
+        identity = {key: card[key] for key in ("id", "revision", "sha256", "date")}
+    else:
+        phantoms = make_outlined(TRAINING_SEED, arguments.phantoms, arguments.cache)
+        films = real_films(arguments.data, arguments.cache).training()
+        school = School(phantoms, films, torch.Generator().manual_seed(SEED))
+        network = train(school, arguments.epochs, arguments.cache / "locator.pt")
+        identity = write_weights(stored_state(network), arguments.out, NAME)
+    stored = load_locator(load_file(arguments.out / f"{NAME}.safetensors"))
+    points, figures = measured(stored, arguments.data, arguments.cache)
+    write_card(describe(identity, points, figures), arguments.out)
 
 
 if __name__ == "__main__":

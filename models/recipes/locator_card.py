@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models.locator import CLASSES, OBJECTS, SIDE
+from models.locator import CLASSES, OBJECTS, SIDE, Locator
 from models.preprocess import INPUT_MEAN, INPUT_SCALE, TONE_PERCENTILES
-from models.recipes.lesion_films import RealFilms, Says
-from models.recipes.lesion_phantoms import CANVAS, Outlined
-from models.recipes.locator_figures import Seen, grown
+from models.recipes.data import TEST_FOLD, VALIDATION_FOLD
+from models.recipes.lesion_films import BOXED, RealFilms, Says, real_films
+from models.recipes.lesion_phantoms import (
+    CANVAS,
+    HELD_OUT,
+    HELD_OUT_SEED,
+    VALIDATION,
+    VALIDATION_SEED,
+    Outlined,
+    make_outlined,
+)
+from models.recipes.locator_figures import (
+    Seen,
+    box_figures,
+    false_alarms,
+    grown,
+    label_areas,
+    look_at_phantoms,
+    look_at_real,
+    nodule_figures,
+    phantom_figures,
+)
 from models.recipes.locator_words import LABELS, LIMITS, MEASURED_ON, REFERENCES, SCORE_MEANING, TRAINING_DATA, UNFIT
 
 FALSE_ALARMS = {"lesion": 0.05, "object": 0.02}
@@ -24,6 +44,8 @@ LEAST_FILMS = 20
 
 OUTLINED_FROM = tuple(round(0.15 + 0.1 * step, 2) for step in range(7))
 """Values of a map among which the one with the best Dice on validation phantoms is taken."""
+
+CHANCE = 0.5
 
 LEAST_SENSITIVITY = 0.3
 """A class that is called present on fewer of the held-out phantoms with it is not usable."""
@@ -74,19 +96,44 @@ def best_outline(seen: Seen, masks: npt.NDArray[np.bool_], index: int, rows: npt
     return max(OUTLINED_FROM, key=lambda value: np.mean(dice[value]) if dice[value] else -abs(value - 0.5))
 
 
-def unfit(phantom: Mapping[str, Any], real: Mapping[str, Any]) -> str:
+def unfit(phantom: Mapping[str, Any], label: Mapping[str, float]) -> str:
     """Why a class may not be told from this network; empty where it may."""
     if phantom["sensitivity"]["number"] and phantom["sensitivity"]["value"] < LEAST_SENSITIVITY:
         return (
             f"at the threshold that real films without it allow, it is found on only "
             f"{phantom['sensitivity']['value']:.0%} of the synthetic films that have it"
         )
-    auroc = real.get("auroc on NIH labels")
-    if auroc and auroc["number"] >= LEAST_FILMS and auroc["low"] <= 0.5:
-        return (
-            f"on real films its score is no better than chance: AUROC {auroc['value']:.2f} on {auroc['number']} films"
-        )
+    if label["number"] >= LEAST_FILMS and label["low"] <= CHANCE:
+        return f"no better than chance on real films: AUROC {label['value']:.2f}, {label['number']} films with it"
     return ""
+
+
+def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[str, Any]]:
+    """Operating points, chosen on the validation sets, and the card's tables and usability, on the held-out ones."""
+    films = real_films(data, cache)
+    checked = films.chosen(films.folds == VALIDATION_FOLD)
+    validation = make_outlined(VALIDATION_SEED, VALIDATION, cache)
+    points = choose(look_at_real(network, checked, data), checked, look_at_phantoms(network, validation), validation)
+    held = make_outlined(HELD_OUT_SEED, HELD_OUT, cache)
+    phantom = phantom_figures(look_at_phantoms(network, held), held, points.threshold, points.outlined_from)
+    apart = films.chosen(films.folds == TEST_FOLD)
+    seen = look_at_real(network, apart, data)
+    labels = label_areas(seen, apart)
+    boxed = films.chosen(films.folds == BOXED)
+    maps = dict(zip(boxed.files.tolist(), look_at_real(network, boxed, data).maps, strict=True))
+    alarms = false_alarms(seen, apart, points.threshold)
+    tables = {
+        f"Phantoms (synthetic), {HELD_OUT} held-out films": phantom,
+        "Real films of held-out patients (JSRT, Montgomery, NIH; fold 0) labelled as without the class": {
+            code: {"called present": alarms[code]} for code in CLASSES
+        },
+        "NIH, held-out patients (fold 0): films labelled with the class against films without finding": {
+            code: {"AUROC of the score": row} for code, row in labels.items()
+        },
+        "NIH boxes (Wang et al. 2017), all on patients never trained on": box_figures(maps, data, points.outlined_from),
+        "JSRT nodules, held-out films (fold 0)": {"lung_lesion": nodule_figures(seen, apart, data)},
+    }
+    return points, {"phantom": phantom, "labels": labels, "tables": tables}
 
 
 def shares(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
@@ -104,22 +151,13 @@ def shares(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, d
 def describe(
     identity: Mapping[str, Any],
     points: Points,
-    phantom: Mapping[str, Mapping[str, Any]],
-    real: Mapping[str, Mapping[str, Any]],
-    sets: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]],
+    figures: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The whole card.
-
-    Args:
-        identity: fields that name the stored weights.
-        points: operating points.
-        phantom: figures on held-out phantoms, by class.
-        real: figures on held-out real films, by class.
-        sets: further tables, by name of the set.
-    """
+    """The whole card, from the fields that name the stored weights and what `measured` gives."""
     rows = []
     for code in CLASSES:
-        reason = UNFIT.get(code, "") or unfit(phantom[code], real.get(code, {}))
+        label = figures["labels"].get(code, {"number": 0})
+        reason = UNFIT.get(code, "") or unfit(figures["phantom"][code], label)
         rows.append(
             {
                 "code": code,
@@ -131,7 +169,7 @@ def describe(
                 "uncertain_high": points.threshold[code],
                 "outlined_from": points.outlined_from[code],
                 "threshold_films": points.films[code],
-                "measured_on_real_films": bool(real.get(code, {}).get("auroc on NIH labels", {}).get("number", 0)),
+                "measured_on_real_films": label["number"] >= LEAST_FILMS,
             }
         )
     return {
@@ -153,5 +191,5 @@ def describe(
             "tone_percentiles": list(TONE_PERCENTILES),
         },
         "findings": rows,
-        "measured": {name: shares(table) for name, table in sets.items()},
+        "measured": {name: shares(table) for name, table in figures["tables"].items()},
     }  # fmt: skip

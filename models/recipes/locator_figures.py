@@ -228,14 +228,14 @@ def box_figures(
         told = {"right" if (b[1] + b[3]) / 2 < 0.5 else "left" for b in truths}
         told = told if all(not b[1] < 0.5 < b[3] for b in truths) else {"left", "right"}
         side = float(("right" if column < 0.5 else "left") in told) if len(told) == 1 else np.nan
-        figures = {"pointing": float(hit), "side": side, **{f"iou_{at}": float(best >= at) for at in OVERLAPS}}
+        figures = {"pointing": float(hit), "side": side, **{f"IoU from {at}": float(best >= at) for at in OVERLAPS}}
         rows.setdefault(str(code), []).append(figures)
         rows.setdefault("all", []).append(figures)
     return {code: {key: interval([row[key] for row in listed]) for key in listed[0]} for code, listed in rows.items()}
 
 
 def nodule_figures(seen: Seen, films: RealFilms, data: Path) -> dict[str, Any]:
-    """JSRT: pointing, and sensitivity at so many false marks per film (free-response: a mark hits within a nodule)."""
+    """JSRT: pointing, and nodules found at so many false marks a film (free-response: a mark hits within a nodule)."""
     index = CLASSES.index("lung_lesion")
     jsrt = films.source == "JSRT"
     marks, total, point = [], 0, []
@@ -256,11 +256,12 @@ def nodule_figures(seen: Seen, films: RealFilms, data: Path) -> dict[str, Any]:
     marks.sort(reverse=True)
     hits, false = np.cumsum([hit for _, hit in marks]), np.cumsum([not hit for _, hit in marks])
     per_film = false / max(int(jsrt.sum()), 1)
-    froc = {
-        f"sensitivity_at_{at:g}_false_marks": float(hits[per_film <= at].max(initial=0) / max(total, 1))
-        for at in FALSE_MARKS
+    caught = {at: int(hits[per_film <= at].max(initial=0)) for at in FALSE_MARKS}
+    free = {
+        f"found at {at:g} false marks a film": interval(np.repeat([1.0, 0.0], [number, max(total - number, 0)]))
+        for at, number in caught.items()
     }
-    return {"nodules": total, "films": int(jsrt.sum()), "pointing": interval(np.array(point, dtype=float)), **froc}
+    return {"pointing": interval(np.array(point, dtype=float)), **free}
 
 
 def _within(box: pd.Series, row: float, column: float) -> bool:
