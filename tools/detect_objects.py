@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
-from models.outputs import Task
+from models.outputs import ScoreKind, Task
 from tools.anatomy import Anatomy, Outlines, Place, outline
 from tools.anatomy.devices import DeviceSeen, Traced, device_tips, devices_seen, thinned
 from tools.anatomy.outlines import BoolMask, extent
@@ -100,11 +100,11 @@ def _drawn(film: Radiograph, seen: Iterable[DeviceSeen]) -> list[Overlay]:
     for one in seen:
         perhaps = "" if one.status is Status.PRESENT else " (uncertain)"
         label = f"{one.concept.name}{perhaps}"
-        color = "finding" if one.concept.finding == RETAINED else None
+        color = "finding" if one.concept.kind == RETAINED else None
         drawn += [Overlay.mask(film.id, _on_film(piece, film.shape), label, color=color) for piece in one.traced]
         if one.tip is not None:
             drawn.append(Overlay.point(film.id, one.tip, f"{label}: tip"))
-        if one.concept.finding == RETAINED:
+        if one.concept.kind == RETAINED:
             drawn += [Overlay.box(film.id, piece.box, label, color=color) for piece in one.traced]
     return drawn
 
@@ -121,10 +121,10 @@ def _alerts(seen: list[DeviceSeen], places: dict[str, list[str]], tip: Measureme
     """What a reader must look at first."""
     told = []
     for one in seen:
-        if one.concept.finding == RETAINED and one.status in (Status.PRESENT, Status.UNCERTAIN) and one.traced:
+        if one.concept.kind == RETAINED and one.status in (Status.PRESENT, Status.UNCERTAIN) and one.traced:
             sure = "is suspected" if one.status is Status.PRESENT else "cannot be excluded"
             where = listed(list(dict.fromkeys(places[one.concept.code])))
-            told.append(f"ALERT: a retained {one.concept.name} {sure} ({where}): look at the film now.")
+            told.append(f"ALERT: a {one.concept.name} {sure} ({where}): look at the film now.")
     if tip is not None and tip.measured:
         below = tip.index is not None and tip.index < 0
         if below or tip.status is Status.PRESENT:
@@ -154,7 +154,7 @@ def _told(one: DeviceSeen, places: list[str], tip: Measurement | None, found: Ou
 def _asked(text: str | None) -> set[str]:
     """Classes that the question names."""
     said = f" {re.sub(r'[^a-z0-9 ]', ' ', normalise(text or ''))} "
-    return {code for code, concept in objects().items() if any(f" {word} " in said for word in concept.words)}
+    return {code for code, concept in objects().items() if any(f" {word} " in said for word in concept.asked_by)}
 
 
 def _row(one: DeviceSeen, places: list[str]) -> FoundObject:
@@ -171,28 +171,23 @@ def _row(one: DeviceSeen, places: list[str]) -> FoundObject:
     )
 
 
-def _findings(seen: list[DeviceSeen], film: Radiograph, kind: str) -> list[Finding]:
-    """One finding per code of the ontology: the surest of its classes decides."""
+def _findings(seen: list[DeviceSeen], film: Radiograph, kind: ScoreKind) -> list[Finding]:
+    """One finding per class that is seen or uncertain, and one per kind of class, which its surest class decides."""
     order = (Status.PRESENT, Status.UNCERTAIN, Status.ABSENT)
-    rows = []
-    for code in dict.fromkeys(one.concept.finding for one in seen):
-        members = [one for one in seen if one.concept.finding == code]
+
+    def row(code: str, one: DeviceSeen, reason: str) -> Finding:
+        return Finding(
+            code=code, image_id=film.id, status=one.status, score=round(one.sighting.score, 3), score_kind=kind,
+            threshold=one.sighting.worth.threshold, reason=reason,
+        )  # fmt: skip
+
+    rows = [row(one.concept.code, one, "") for one in seen if one.status is not Status.ABSENT]
+    for code in dict.fromkeys(one.concept.kind for one in seen):
+        members = [one for one in seen if one.concept.kind == code]
         status = min((one.status for one in members), key=order.index)
         named = [one for one in members if one.status is status]
         best = max(named, key=lambda one: one.sighting.score - one.sighting.worth.threshold)
-        names = listed([one.concept.name for one in named])
-        rows.append(
-            Finding(
-                code=code,
-                image_id=film.id,
-                status=status,
-                score=round(best.sighting.score, 3),
-                score_kind=kind,
-                threshold=best.sighting.worth.threshold,
-                region=names if status is not Status.ABSENT else None,
-                reason=f"{names}: score {best.sighting.score:.2f}",
-            )
-        )
+        rows.append(row(code, best, listed([one.concept.name for one in named])))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Devices and objects by class, from objects.toml: what they are called, reported under, and asked for by."""
+"""What is known beyond the ontology of devices and objects that models of the task "detect" draw: objects.toml."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tools.knowledge.ontology import finding
+
 
 class ObjectConcept(BaseModel):
     """One class of device or object; the fields are explained at the top of objects.toml."""
@@ -18,12 +20,25 @@ class ObjectConcept(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     code: str
-    name: str
-    finding: str
     shape: Literal["tube", "device", "object"]
     tip: Literal["lower", "inner"] | None = None
     words: tuple[str, ...] = ()
     place: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the screen and an answer call it."""
+        return finding(self.code).name
+
+    @property
+    def kind(self) -> str:
+        """The broader finding it is one of: support_devices or retained_object."""
+        return finding(self.code).parent or self.code
+
+    @property
+    def asked_by(self) -> tuple[str, ...]:
+        """Every word by which a question names it."""
+        return (*finding(self.code).words(), *self.words)
 
 
 @cache

@@ -81,7 +81,8 @@ def test_several_devices_at_once_each_with_outline_and_course() -> None:
     drawn = film.boxes["ng_tube"]
     assert found["ng_tube"].tip is not None and found["ng_tube"].tip[0] == pytest.approx(drawn[2], abs=6)
     [row] = [row for row in result.findings if row.code == "support_devices"]
-    assert row.status is Status.PRESENT and "nasogastric tube" in str(row.region)
+    assert row.status is Status.PRESENT and "nasogastric tube" in row.reason
+    assert next(row for row in result.findings if row.code == "ett").status is Status.PRESENT
 
 
 def test_nothing_seen_is_said_so_and_warned_of() -> None:
