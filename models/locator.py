@@ -68,7 +68,10 @@ class Merge(nn.Module):
 
 
 class Locator(nn.Module):
-    """The trunk to stride 32, the film's average added everywhere, and a light decoder to stride 2."""
+    """The trunk to stride 32, the film's average added everywhere, and a light decoder.
+
+    Lesions, which are large and faint, are read at stride 4; devices and objects, which are thin, at stride 2.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +83,8 @@ class Locator(nn.Module):
         self.whole = nn.Linear(DEEP, DEEP)
         widths = (DEEP, *WIDTHS)
         self.merges = nn.ModuleList([Merge(widths[i], SKIPS[-1 - i], widths[i + 1]) for i in range(len(WIDTHS))])
-        self.head = nn.Conv2d(WIDTHS[-1], len(CLASSES), 1)
+        self.lesions = nn.Conv2d(WIDTHS[-2], len(LESIONS), 1)
+        self.objects = nn.Conv2d(WIDTHS[-1], len(OBJECTS), 1)
 
     def forward(self, square: torch.Tensor) -> torch.Tensor:
         """Logits [N, 16, side / 2, side / 2] of squares float32 [N, 1, side, side] of `preprocess.prepare`."""
@@ -91,10 +95,11 @@ class Locator(nn.Module):
             if number in ENDS:
                 skips.append(deep)
         deep = deep + self.whole(deep.mean(dim=(2, 3)))[:, :, None, None]
-        for merge, skip in zip(self.merges, reversed(skips), strict=True):
+        for merge, skip in zip(self.merges[:-1], skips[:0:-1], strict=True):
             deep = merge(deep, skip)
-        logits: torch.Tensor = self.head(deep)
-        return logits
+        fine = self.merges[-1](deep, skips[0])
+        lesions = functional.interpolate(self.lesions(deep), size=fine.shape[-2:], mode="bilinear", align_corners=False)
+        return torch.cat((lesions, self.objects(fine)), dim=1)
 
 
 def peak(logits: torch.Tensor) -> torch.Tensor:
