@@ -183,7 +183,7 @@ def _by_outline(
         return refused(f"only {agreement:.0%} of what is outlined lies where {concept.name} can lie{where}")
     boxes = _boxes(anatomy, concept.region, tuple(spots))
     mask = np.any(spots, axis=0)
-    overlays = [Overlay.mask(film.id, _full(mask, anatomy.step, film.shape), concept.name)]
+    overlays = [Overlay.mask(film.id, anatomy.on_film(mask), concept.name)]
     overlays += [Overlay.box(film.id, item.box, concept.name, text=item.place) for item in boxes]
     data = GroundData(
         finding=concept.code, name=concept.name, localised=True, side_asked=side, confidence=round(sighting.score, 3),
@@ -198,12 +198,6 @@ def _told_present(seen: Finding, sighting: Sighting) -> bool:
     if sighting.status is Status.UNCERTAIN:
         return seen.status in (Status.PRESENT, Status.UNCERTAIN)
     return sighting.status is Status.PRESENT
-
-
-def _full(mask: BoolMask, step: int, shape: tuple[int, int]) -> BoolMask:
-    """A mask of the working grid in the film's own pixels."""
-    grown: BoolMask = np.repeat(np.repeat(mask, step, axis=0), step, axis=1)[: shape[0], : shape[1]]
-    return grown
 
 
 def _heat(prediction: Prediction, code: str, anatomy: Anatomy) -> HeatGrid | None:

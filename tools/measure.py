@@ -16,6 +16,7 @@ from imaging.failures import NotApplicable
 from imaging.radiograph import Radiograph, View
 from models.outputs import ScoreKind, Task
 from tools.anatomy import Outlines, outline
+from tools.anatomy.located import Located, located
 from tools.anatomy.outlines import FREE_AIR
 from tools.contract import Finding, Overlay, Result, Status, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts
@@ -35,6 +36,9 @@ EVERYTHING = (
     "which measurements", "what measurements", "what are the measurements", "the measurements", "measurements",
 )  # fmt: skip
 """Words that ask for every measurement."""
+
+BY_LOCATION = {"pneumothorax_size", "tube_tip"}
+"""Measurements of what the segmenter does not outline; a model of the task "detect" does where one is present."""
 
 IN_FULL = 2
 """Up to so many measurements are told in full, more with their first sentence each."""
@@ -169,8 +173,9 @@ def measure(context: ToolContext, arguments: MeasureArguments) -> Result:
     codes = arguments.tasks or list(TASKS)
     film = frontal_film(context, arguments.image_id, "measuring")
     found = outline(context, film)
-    air = {code.partition("_")[0]: found.mask(code) for code in FREE_AIR if found.has(code)}
-    sheet = Sheet(film, found, quality_of(film_quality(context.models, film)), air)
+    seen = located(context, film, found) if BY_LOCATION & set(codes) else Located()
+    air = seen.air | {code.partition("_")[0]: found.mask(code) for code in FREE_AIR if found.has(code)}
+    sheet = Sheet(film, found, quality_of(film_quality(context.models, film)), air, seen.tips)
     done = measured(sheet, codes)
     made = [item for item in done if item.measured]
     if not made:
@@ -186,6 +191,7 @@ def measure(context: ToolContext, arguments: MeasureArguments) -> Result:
         caveats=[
             *_by_the_user(found),
             *film_caveats(film),
+            *(seen.caveats if any(item.code in BY_LOCATION for item in made) else []),
             *dict.fromkeys(caveat for item in made for caveat in item.caveats),
         ],
         model=found.model,

@@ -78,6 +78,12 @@ RETAINED_SHARE = 0.12
 KEV = 3
 """Index of the spectrum's band (61.5 keV) whose attenuation stands for the whole beam's in the kept maps."""
 
+LUNG_LEFT_MM = 6.0
+"""Less lung than this along a ray shows no markings."""
+
+EDGE_SHARE = 0.02
+"""Free air of which less lies beyond the lung's edge counts as a whole: it lies before the lung."""
+
 SPARE_DEVICES = 2
 """Sets of devices kept of every patient beside the film's own, only to be pasted."""
 
@@ -191,13 +197,23 @@ def device_layer(
     return wall * soft + metal * iron, found
 
 
+def free_air(film: PhantomFilm, name: str, side: str) -> npt.NDArray[np.bool_]:
+    """Where a pneumothorax shows [H, W]: beyond the collapsed lung's edge. Free air before lung shows no edge; where
+    that is all there is, the whole of it."""
+    whole, thick = film.masks[name], film.scene.maps.thick
+    beyond = whole & film.masks[f"{side}_lung"] & (thick(f"lung_{side}") - thick(name) < LUNG_LEFT_MM)
+    return beyond if beyond.sum() >= EDGE_SHARE * whole.sum() else whole
+
+
 def class_masks(film: PhantomFilm) -> npt.NDArray[np.bool_]:
     """Where each of the CLASSES is: bool [16, H, W]."""
     found = np.zeros((len(CLASSES), *film.radiograph.shape), dtype=np.bool_)
     for entry in film.findings:
         code = str(entry["parameters"].get("device", entry["code"]))
         if code in CLASS_OF:
-            found[CLASSES.index(CLASS_OF[code])] |= film.masks[entry["mask"]]
+            name = entry["mask"]
+            mask = free_air(film, name, str(entry["side"])) if code == "pneumothorax" else film.masks[name]
+            found[CLASSES.index(CLASS_OF[code])] |= mask
     return found
 
 

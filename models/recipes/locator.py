@@ -38,8 +38,8 @@ SEED = 20261128
 TRUNK = Path("models/embedded/embedded-classifier.safetensors")
 """Its trunk has seen chests already (models.recipes.pretraining)."""
 
-STEPS_PER_EPOCH = 100
-EPOCHS = 9
+STEPS_PER_EPOCH = 50
+EPOCHS = 18
 RATE = 1.5e-3
 """AdamW with a warm-up and a cosine to 0."""
 

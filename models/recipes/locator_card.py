@@ -33,6 +33,7 @@ from models.recipes.locator_figures import (
     look_at_real,
     nodule_figures,
     phantom_figures,
+    read_figures,
 )
 from models.recipes.locator_words import LABELS, LIMITS, MEASURED_ON, REFERENCES, SCORE_MEANING, TRAINING_DATA, UNFIT
 
@@ -122,6 +123,8 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
     boxed = films.chosen(films.folds == BOXED)
     maps = dict(zip(boxed.files.tolist(), look_at_real(network, boxed, data).maps, strict=True))
     alarms = false_alarms(seen, apart, points.threshold)
+    by_file = dict(zip(apart.files.tolist(), seen.maps, strict=True))
+    effusions, bedside = read_figures(by_file, points.threshold, points.outlined_from)
     tables = {
         f"Phantoms (synthetic), {HELD_OUT} held-out films": phantom,
         "Real films of held-out patients (JSRT, Montgomery, NIH; fold 0) labelled as without the class": {
@@ -131,6 +134,12 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
             code: {"AUROC of the score": row} for code, row in labels.items()
         },
         "NIH boxes (Wang et al. 2017), all on patients never trained on": box_figures(maps, data, points.outlined_from),
+        "NIH films (fold 0) labelled with effusion whose side was read by eye, by no radiologist": {
+            "effusion": effusions
+        },
+        "NIH bedside films (fold 0) read by eye, by no radiologist, as without the class": {
+            code: {"called present": row} for code, row in bedside.items()
+        },
         "JSRT nodules, held-out films (fold 0)": {"lung_lesion": nodule_figures(seen, apart, data)},
     }
     return points, {"phantom": phantom, "labels": labels, "tables": tables}

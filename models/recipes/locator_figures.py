@@ -6,6 +6,7 @@ IJCV 2018), the side of the midline, and intersection over union with boxes (Wan
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,11 @@ FALSE_MARKS = (0.5, 1.0, 2.0)
 """False marks per film at which the free-response curve of JSRT's nodules is read."""
 
 RESAMPLES = 1000
+
+HALF = 0.5
+"""Middle column of a film, as a share of its width."""
+
+READ_BY_EYE = Path(__file__).parent / "read_by_eye.toml"
 
 
 @dataclass(frozen=True)
@@ -232,6 +238,32 @@ def box_figures(
         rows.setdefault(str(code), []).append(figures)
         rows.setdefault("all", []).append(figures)
     return {code: {key: interval([row[key] for row in listed]) for key in listed[0]} for code, listed in rows.items()}
+
+
+def read_figures(
+    seen: Mapping[str, Heatmaps], thresholds: Mapping[str, float], outlined_from: Mapping[str, float]
+) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+    """(effusions' sides, false alarms by class) on the films of read_by_eye.toml; `seen` are the maps by file."""
+    read = tomllib.loads(READ_BY_EYE.read_text(encoding="utf-8"))
+    index, called, right, among = CLASSES.index("effusion"), [], [], []
+    for name, side in read["effusion_side"].items():
+        one = seen[name]
+        values = np.asarray(one.maps[index])
+        lungs_middle = values.shape[1] / 2
+        told = sides(np.where(values >= outlined_from["effusion"], values, 0), lungs_middle)
+        called.append(float(one.values[index] >= thresholds["effusion"]))
+        right.append(float(("right" if highest(values)[1] < HALF else "left") == side))
+        among += [float(told == {side})] if called[-1] else []
+    figures = {
+        "called present": interval(called),
+        "highest place on the right side": interval(right),
+        "outlined on that side only, where called": interval(among),
+    }
+    alarms = {}
+    for code in read["bedside"]["without"]:
+        scores = [seen[name].values[CLASSES.index(code)] for name in read["bedside"]["files"]]
+        alarms[code] = interval([float(score >= thresholds[code]) for score in scores])
+    return figures, alarms
 
 
 def nodule_figures(seen: Seen, films: RealFilms, data: Path) -> dict[str, Any]:

@@ -103,6 +103,11 @@ class Anatomy:
         zone: Zone = ("upper", "middle", "lower")[min(max(third, 0), len(ZONES) - 1)]
         return Place(side, zone, f"{side} {zone} zone")
 
+    def on_film(self, spot: BoolMask) -> BoolMask:
+        """A mask of the working grid in the film's own pixels."""
+        grown: BoolMask = np.repeat(np.repeat(spot, self.step, axis=0), self.step, axis=1)
+        return grown[: self.shape[0], : self.shape[1]]
+
     def box(self, spot: BoolMask) -> tuple[int, int, int, int]:
         """(row_min, col_min, row_max, col_max) in the film's own pixels around a non-empty spot of the working grid."""
         top, low, bottom, high = (value * self.step for value in extent(spot))
