@@ -39,13 +39,13 @@ TRUNK = Path("models/embedded/embedded-classifier.safetensors")
 """Its trunk has seen chests already (models.recipes.pretraining)."""
 
 STEPS_PER_EPOCH = 50
-EPOCHS = 18
+EPOCHS = 16
 RATE = 1.5e-3
 """AdamW with a warm-up and a cosine to 0."""
 
 WEIGHT_DECAY = 1e-3
 WARM_UP = 0.05
-FROZEN = 2
+FROZEN = 3
 """The stem and this many stages keep their weights: edges are edges, and time is saved."""
 
 AVERAGE_DECAY = 0.99
