@@ -45,7 +45,7 @@ RATE = 1.5e-3
 
 WEIGHT_DECAY = 1e-3
 WARM_UP = 0.05
-FROZEN = 3
+FROZEN = 4
 """The stem and this many stages keep their weights: edges are edges, and time is saved."""
 
 AVERAGE_DECAY = 0.99
