@@ -5,7 +5,7 @@ A U-shaped network on EfficientNet-Lite0's trunk (models/lite0.py); weights come
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
@@ -86,20 +86,29 @@ class Locator(nn.Module):
         self.lesions = nn.Conv2d(WIDTHS[-2], len(LESIONS), 1)
         self.objects = nn.Conv2d(WIDTHS[-1], len(OBJECTS), 1)
 
-    def forward(self, square: torch.Tensor) -> torch.Tensor:
-        """Logits [N, 16, side / 2, side / 2] of squares float32 [N, 1, side, side] of `preprocess.prepare`."""
-        skips = []
+    def trunk(self, square: torch.Tensor) -> list[torch.Tensor]:
+        """The trunk's maps at strides 2, 4, 8, 16 and 32 of squares float32 [N, 1, side, side]."""
+        maps = []
         deep = self.stem(square)
         for number, stage in enumerate(self.stages, start=1):
             deep = stage(deep)
             if number in ENDS:
-                skips.append(deep)
+                maps.append(deep)
+        return [*maps, deep]
+
+    def decoded(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logits [N, 16, side / 2, side / 2] from the maps of `trunk`."""
+        *skips, deep = maps
         deep = deep + self.whole(deep.mean(dim=(2, 3)))[:, :, None, None]
         for merge, skip in zip(self.merges[:-1], skips[:0:-1], strict=True):
             deep = merge(deep, skip)
         fine = self.merges[-1](deep, skips[0])
         lesions = functional.interpolate(self.lesions(deep), size=fine.shape[-2:], mode="bilinear", align_corners=False)
         return torch.cat((lesions, self.objects(fine)), dim=1)
+
+    def forward(self, square: torch.Tensor) -> torch.Tensor:
+        """Logits [N, 16, side / 2, side / 2] of squares float32 [N, 1, side, side] of `preprocess.prepare`."""
+        return self.decoded(self.trunk(square))
 
 
 def peak(logits: torch.Tensor) -> torch.Tensor:

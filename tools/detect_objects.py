@@ -39,6 +39,8 @@ SYNTHETIC = (
 
 RETAINED = "retained_object"
 
+SEEN = (Status.PRESENT, Status.UNCERTAIN)
+
 
 class DetectObjectsArguments(ToolArguments):
     """Which film, and what was asked."""
@@ -121,7 +123,7 @@ def _alerts(seen: list[DeviceSeen], places: dict[str, list[str]], tip: Measureme
     """What a reader must look at first."""
     told = []
     for one in seen:
-        if one.concept.kind == RETAINED and one.status in (Status.PRESENT, Status.UNCERTAIN) and one.traced:
+        if one.concept.kind == RETAINED and one.status in SEEN and one.traced:
             sure = "is suspected" if one.status is Status.PRESENT else "cannot be excluded"
             where = listed(list(dict.fromkeys(places[one.concept.code])))
             told.append(f"ALERT: a {one.concept.name} {sure} ({where}): look at the film now.")
@@ -151,6 +153,18 @@ def _told(one: DeviceSeen, places: list[str], tip: Measurement | None, found: Ou
     return f"{told} It lies in the {where}." if where and one.concept.shape != "tube" else told
 
 
+def _lines(seen: list[DeviceSeen], places: dict[str, list[str]], tip: Measurement | None, found: Outlines) -> list[str]:
+    """What is seen, the surest first; what is not; and what is not looked for, with the reason."""
+    order = sorted(seen, key=lambda one: SEEN.index(one.status) if one.status in SEEN else len(SEEN))
+    told = [_told(one, places[one.concept.code], tip, found) for one in order if one.status in SEEN]
+    if unseen := [one.concept.name for one in seen if one.status is Status.ABSENT]:
+        told.append(f"Not seen: {listed(unseen)}.")
+    for one in seen:
+        if one.status is Status.NOT_ASSESSED:
+            told.append(f"Not assessed: {one.concept.name} ({one.sighting.worth.reason}).")
+    return told
+
+
 def _asked(text: str | None) -> set[str]:
     """Classes that the question names."""
     said = f" {re.sub(r'[^a-z0-9 ]', ' ', normalise(text or ''))} "
@@ -173,9 +187,11 @@ def _row(one: DeviceSeen, places: list[str]) -> FoundObject:
 
 def _findings(seen: list[DeviceSeen], film: Radiograph, kind: ScoreKind) -> list[Finding]:
     """One finding per class that is seen or uncertain, and one per kind of class, which its surest class decides."""
-    order = (Status.PRESENT, Status.UNCERTAIN, Status.ABSENT)
+    order = (Status.PRESENT, Status.UNCERTAIN, Status.ABSENT, Status.NOT_ASSESSED)
 
     def row(code: str, one: DeviceSeen, reason: str) -> Finding:
+        if one.status is Status.NOT_ASSESSED:
+            return Finding(code=code, image_id=film.id, status=one.status, reason=one.sighting.worth.reason)
         return Finding(
             code=code, image_id=film.id, status=one.status, score=round(one.sighting.score, 3), score_kind=kind,
             threshold=one.sighting.worth.threshold, reason=reason,
@@ -193,7 +209,7 @@ def _findings(seen: list[DeviceSeen], film: Radiograph, kind: ScoreKind) -> list
 
 def _caveats(film: Radiograph, seen: list[DeviceSeen], tip: Measurement | None) -> list[str]:
     caveats = [] if all(one.sighting.measured_on_real_films for one in seen) else [SYNTHETIC]
-    present = {one.concept.code for one in seen if one.status is not Status.ABSENT}
+    present = {one.concept.code for one in seen if one.status in SEEN}
     caveats += [objects()[code].place for code in objects() if code in present and objects()[code].place]
     if tip is not None:
         caveats += tip.caveats
@@ -241,15 +257,14 @@ def detect_objects(context: ToolContext, arguments: DetectObjectsArguments) -> R
     tip = _measured_tip(film, found, seen)
     alerts = _alerts(seen, places, tip)
     asked = _asked(arguments.text)
-    order = sorted(seen, key=lambda one: (one.concept.code not in asked, one.status is not Status.PRESENT))
-    told = [_told(one, places[one.concept.code], tip, found) for one in order if one.status is not Status.ABSENT]
-    unseen = [one.concept.name for one in order if one.status is Status.ABSENT]
-    missing = f"Not seen: {listed(unseen)}." if unseen else ""
+    answered = [one for one in seen if one.concept.code in asked]
+    others = [one for one in seen if one.concept.code not in asked]
     by = seen_all.prediction
     return Result(
         image_ids=[film.id],
-        summary=summarise([*alerts, *([missing] if asked and not told else []), *told, missing if told else "",
-                           "" if told or asked else missing]),
+        summary=summarise(
+            [*alerts, *(line for group in (answered, others) for line in _lines(group, places, tip, found))]
+        ),
         findings=_findings(seen, film, by.card.score_kind),
         data=DetectObjectsData(
             objects=[_row(one, places[one.concept.code]) for one in seen], alerts=alerts, tip=tip

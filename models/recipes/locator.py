@@ -2,8 +2,12 @@
 
 Phantoms say exactly where everything is; real films say what does not look like it, and, weakly, what does: a label
 without a place asks only that the finding be seen somewhere. In between, phantoms' lesions and devices are pasted over
-real films (models.recipes.pasting), so that they are learnt on real texture. Starts from the embedded classifier's
-trunk. The state after every epoch is kept in the cache folder, and a run that was broken off goes on from there.
+real films (models.recipes.pasting), so that they are learnt on real texture. The trunk is taken from the embedded
+classifier, or with --start from an earlier locator, and stays as it is; only the decoder is trained. Lessons and the
+state after every epoch are kept in the cache folder, and a run that was broken off goes on from there.
+
+The shipped weights went on from a locator whose trunk beyond its second stage was trained for 250 steps by an earlier
+form of this recipe, which taught the same classes at stride 2.
 """
 
 from __future__ import annotations
@@ -11,11 +15,9 @@ from __future__ import annotations
 import argparse
 import math
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
@@ -23,40 +25,30 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from models.locator import CLASSES, LESIONS, OBJECTS, SIDE, Locator, load_locator, peak
-from models.recipes import augment
+from models.locator import CLASSES, Locator, load_locator, peak
 from models.recipes.cards import halved as stored_state
 from models.recipes.cards import write_card, write_weights
-from models.recipes.data import from_bytes, normalised
-from models.recipes.lesion_films import RealFilms, Says, real_films
-from models.recipes.lesion_phantoms import CANVAS, TRAINING, TRAINING_SEED, Outlined, make_outlined
+from models.recipes.lesion_films import Says, real_films
+from models.recipes.lesion_phantoms import TRAINING, TRAINING_SEED, make_outlined
 from models.recipes.locator_card import describe, measured
-from models.recipes.pasting import DEVICE_GAIN, LESION_GAIN, Layer, moved, paste
+from models.recipes.locator_lessons import Lesson, School, augmented
 
 NAME = "embedded-locator"
 SEED = 20261128
 TRUNK = Path("models/embedded/embedded-classifier.safetensors")
 """Its trunk has seen chests already (models.recipes.pretraining)."""
 
-STEPS_PER_EPOCH = 50
-EPOCHS = 16
+LESSONS = 64
+"""Batches that are drawn; the trunk stays as it is, so that its maps of them are made once."""
+
+EPOCHS = 6
 RATE = 1.5e-3
 """AdamW with a warm-up and a cosine to 0."""
 
 WEIGHT_DECAY = 1e-3
 WARM_UP = 0.05
-FROZEN = 4
-"""The stem and this many stages keep their weights: edges are edges, and time is saved."""
-
 AVERAGE_DECAY = 0.99
 """Decay per step of the moving average of the weights that is kept."""
-
-PARTS = {"phantom": 3, "pasted": 3, "healthy": 1, "labelled": 1}
-"""Films of each kind in a batch: phantoms; healthy real films with something pasted; healthy ones as they are (JSRT's
-nodules among them); and real films with any labels."""
-
-PASTE_ON_PHANTOM = 0.5
-"""Share of phantoms that get further devices pasted."""
 
 SOFT_PRESENT = 0.85
 """What a film's label of presence counts for: mined labels are wrong at times."""
@@ -72,205 +64,6 @@ POSITIVE_WEIGHTS = {
 others. Without it the rare classes are not learnt beside the frequent devices."""
 
 FREQUENT_WEIGHT = 4.0
-
-NODULES = 3
-NODULE_MM = (9.0, 45.0)
-"""Up to so many balls of soft tissue of such diameters are drawn into lungs, evenly on a logarithmic scale."""
-
-LUNGS_MM = 270.0
-"""Width of both lungs of an adult, which gives drawn balls their size on the canvas."""
-
-NEPERS_PER_MM = 0.016
-"""Attenuation that soft tissue in place of lung adds per mm: 0.2 cm²/g times 0.8 g/cm³."""
-
-THIN = ("fracture", *(code for code in OBJECTS if code != "pacemaker"))
-STRENGTH = augment.Strength(
-    rotation=8.0, zoom_low=0.88, zoom_high=1.25, stretch=0.12, shift=0.05, gamma=0.3, contrast=0.2, noise=0.03,
-    blur_chance=0.2, frame_chance=0.15, disease_chance=0.0, sharpening=0.9, haze=0.07,
-)  # fmt: skip
-
-PASTED = tuple(code for code in LESIONS if code not in ("hernia", "fracture"))
-"""Lesions that lie over lung and can be pasted."""
-
-PASTED_CHANNELS = [CLASSES.index(code) for code in PASTED]
-OBJECT_CHANNELS = [CLASSES.index(code) for code in OBJECTS]
-
-MASK_FROM = 0.45
-"""Share of a pixel that a pasted mask must cover after it was moved."""
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """Films and what is known of them.
-
-    Attributes:
-        grey: float32 [N, 1, S, S] in [0, 1].
-        masks: float32 [N, 16, S / 2, S / 2].
-        says: int64 [N, 16], Says of each class.
-        unsure: float32 [N, 1, S / 2, S / 2], where opacity does not count.
-    """
-
-    grey: torch.Tensor
-    masks: torch.Tensor
-    says: torch.Tensor
-    unsure: torch.Tensor
-
-
-def joined(parts: list[Lesson]) -> Lesson:
-    """All films of several lessons."""
-    return Lesson(*(torch.cat([getattr(part, name) for part in parts]) for name in Lesson.__annotations__))
-
-
-def unpacked(bits: np.ndarray) -> torch.Tensor:
-    """Packed masks [..., S, S / 8] as float32 [..., S, S]."""
-    return torch.from_numpy(np.unpackbits(bits, axis=-1)).float()
-
-
-def halved(masks: torch.Tensor) -> torch.Tensor:
-    """Masks [N, K, S, S] at half the size; what is thin keeps every pixel, so that no tube is torn."""
-    thin = torch.tensor([code in THIN for code in CLASSES])[None, :, None, None]
-    return torch.where(thin, functional.max_pool2d(masks, 2), functional.avg_pool2d(masks, 2))
-
-
-class School:
-    """Draws lessons from phantoms and real films."""
-
-    def __init__(self, phantoms: Outlined, real: RealFilms, generator: torch.Generator) -> None:
-        self.phantoms, self.real, self.generator = phantoms, real, generator
-        self.healthy = np.flatnonzero(real.healthy | (real.source == "JSRT"))
-        self.clean = np.flatnonzero(real.healthy)
-        self.labelled = np.flatnonzero((real.says == Says.SOMEWHERE).any(axis=1))
-        lesions = np.array([code in PASTED for code in CLASSES])
-        self.donors = np.flatnonzero(phantoms.masks[:, lesions].any(axis=(1, 2, 3)))
-
-    def _pick(self, rows: np.ndarray, count: int) -> np.ndarray:
-        return rows[torch.randint(len(rows), (count,), generator=self.generator).numpy()]
-
-    def _chance(self, share: float) -> bool:
-        return bool(torch.rand((), generator=self.generator) < share)
-
-    def phantom(self, count: int) -> Lesson:
-        """Phantoms as they are, some with further devices."""
-        rows = self._pick(self.donors if self._chance(0.7) else np.arange(len(self.phantoms.pixels)), count)
-        grey = from_bytes(torch.from_numpy(self.phantoms.pixels[rows]))[:, None]
-        low, high = torch.quantile(grey.flatten(1)[:, ::7], torch.tensor([0.01, 0.99]), dim=1).view(2, -1, 1, 1, 1)
-        grey = ((grey - low) / (high - low)).clamp(0, 1)
-        masks, lungs = unpacked(self.phantoms.masks[rows]), unpacked(self.phantoms.lungs[rows])
-        if self._chance(PASTE_ON_PHANTOM):
-            grey, masks = self._with_devices(grey, masks, lungs)
-        unsure = functional.max_pool2d(unpacked(self.phantoms.unsure[rows])[:, None], 2)
-        return Lesson(grey, halved(masks), torch.full((count, len(CLASSES)), int(Says.HERE)), unsure)
-
-    def _films(self, rows: np.ndarray) -> Lesson:
-        grey = from_bytes(torch.from_numpy(self.real.squares[rows]))[:, None]
-        masks = torch.zeros(len(rows), len(CLASSES), CANVAS, CANVAS)
-        at = torch.arange(CANVAS) + 0.5
-        for number, (row, column, radius) in enumerate(self.real.discs[rows]):
-            if not np.isnan(row):
-                away = (at[:, None] - row).square() + (at[None, :] - column).square()
-                masks[number, CLASSES.index("lung_lesion")] = (away <= max(radius, 2.0) ** 2).float()
-        says = torch.from_numpy(self.real.says[rows]).long()
-        return Lesson(grey, masks, says, torch.zeros(len(rows), 1, CANVAS // 2, CANVAS // 2))
-
-    def films(self, rows: np.ndarray) -> Lesson:
-        """Real films with their labels."""
-        made = self._films(rows)
-        return Lesson(made.grey, halved(made.masks), made.says, made.unsure)
-
-    def pasted(self, count: int) -> Lesson:
-        """Healthy real films with a phantom's lesions, devices, or both."""
-        rows = self._pick(self.clean, count)
-        made = self._films(rows)
-        grey, masks, says = made.grey, made.masks, made.says.clone()
-        lungs = unpacked(self.real.lungs[rows])
-        if with_lesions := self._chance(0.85):
-            grey, masks = self._with_lesions(grey, masks, lungs)
-        if self._chance(0.4):
-            grey, masks = self._with_nodules(grey, masks, lungs)
-        if not with_lesions or self._chance(0.5):
-            grey, masks = self._with_devices(grey, masks, lungs)
-        says[masks.amax(dim=(2, 3)) > 0] = int(Says.HERE)
-        return Lesson(grey, halved(masks), says, made.unsure)
-
-    def _with_lesions(
-        self, grey: torch.Tensor, masks: torch.Tensor, lungs: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        rows = self._pick(self.donors, len(grey))
-        theirs = unpacked(self.phantoms.masks[rows][:, PASTED_CHANNELS])
-        nepers = torch.from_numpy(self.phantoms.lesions[rows].astype(np.float32))[:, None]
-        air = theirs[:, PASTED.index("pneumothorax")][:, None]
-        layer = Layer(nepers, theirs, air, unpacked(self.phantoms.lungs[rows]))
-        return self._laid(grey, masks, lungs, layer, LESION_GAIN, PASTED_CHANNELS)
-
-    def _with_nodules(
-        self, grey: torch.Tensor, masks: torch.Tensor, lungs: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Balls of soft tissue at random places of the lungs."""
-        nepers, at = torch.zeros_like(grey), torch.arange(CANVAS) + 0.5
-        here = masks[:, [CLASSES.index("lung_lesion")]]
-        for row, lung in enumerate(lungs):
-            inside = lung.amax(dim=0).nonzero()
-            columns = lung.amax(dim=(0, 1)).nonzero()
-            if not len(inside):
-                continue
-            scale = float(columns[-1] - columns[0] + 1) / LUNGS_MM
-            for _ in range(1 + int(torch.randint(NODULES, (), generator=self.generator))):
-                drawn = float(torch.rand((), generator=self.generator))
-                radius = scale / 2 * NODULE_MM[0] * (NODULE_MM[1] / NODULE_MM[0]) ** drawn
-                place = inside[int(torch.randint(len(inside), (), generator=self.generator))]
-                away = (at[:, None] - place[0]).square() + (at[None, :] - place[1]).square()
-                depth = 2 * (radius**2 - away).clamp(min=0).sqrt() / scale
-                nepers[row, 0] += NEPERS_PER_MM * depth
-                here[row, 0] = torch.maximum(here[row, 0], (away < radius**2).float())
-        masks[:, [CLASSES.index("lung_lesion")]] = here
-        nothing = torch.zeros_like(nepers)
-        return paste(grey, Layer(nepers, here, nothing, lungs), LESION_GAIN, self.generator), masks
-
-    def _with_devices(
-        self, grey: torch.Tensor, masks: torch.Tensor, lungs: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        rows = self._pick(np.arange(len(self.phantoms.pixels)), len(grey))
-        spare = int(torch.randint(self.phantoms.devices.shape[1], (), generator=self.generator))
-        nepers = torch.from_numpy(self.phantoms.devices[rows, spare].astype(np.float32))[:, None]
-        theirs = unpacked(self.phantoms.device_masks[rows, spare])
-        layer = Layer(nepers, theirs, torch.zeros_like(nepers), unpacked(self.phantoms.lungs[rows]))
-        return self._laid(grey, masks, lungs, layer, DEVICE_GAIN, OBJECT_CHANNELS)
-
-    def _laid(
-        self,
-        grey: torch.Tensor,
-        masks: torch.Tensor,
-        lungs: torch.Tensor,
-        layer: Layer,
-        gain: tuple[float, float],
-        channels: list[int],
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        placed = moved(layer, lungs, self.generator)
-        masks[:, channels] = torch.maximum(masks[:, channels], (placed.masks > MASK_FROM).float())
-        return paste(grey, placed, gain, self.generator), masks
-
-    def batch(self) -> Lesson:
-        """A batch of all kinds, still on the canvas."""
-        return joined(
-            [
-                self.phantom(PARTS["phantom"]),
-                self.pasted(PARTS["pasted"]),
-                self.films(self._pick(self.healthy, PARTS["healthy"])),
-                self.films(self._pick(self.labelled, PARTS["labelled"])),
-            ]
-        )
-
-
-def augmented(lesson: Lesson, generator: torch.Generator) -> Lesson:
-    """The batch on the network's square, moved and toned at random; grey as the network takes it."""
-    grid = augment.random_grid(len(lesson.grey), SIDE, STRENGTH, generator)
-    grey = augment.sample(lesson.grey, grid)
-    coarse = functional.avg_pool2d(grid.movedim(-1, 1), 2).movedim(1, -1)
-    drawn = augment.sample(torch.cat((lesson.masks, lesson.unsure), dim=1), coarse)
-    grey = augment.change_processing(grey, STRENGTH, generator)
-    grey = augment.change_tone(grey, STRENGTH, generator)
-    grey = augment.draw_frames(grey, STRENGTH, generator)
-    return Lesson(normalised(grey), drawn[:, :-1], lesson.says, drawn[:, -1:])
 
 
 def loss_of(logits: torch.Tensor, lesson: Lesson) -> torch.Tensor:
@@ -315,21 +108,44 @@ def share_of_rate(step: int, steps: int) -> float:
     return (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def train(school: School, epochs: int, kept: Path, start: Path | None = None) -> Locator:
-    """The moving average of the weights after so many epochs, from `started` or from earlier weights.
+def kept_lessons(school: School, network: Locator, folder: Path) -> list[Path]:
+    """Files of lessons with the trunk's maps of them; a file once made is not made again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"lesson_{number:03d}.pt" for number in range(LESSONS)]
+    missing = [(number, path) for number, path in enumerate(paths) if not path.exists()]
+    network.eval()
+    for number, path in track(missing, description="lessons"):
+        school.generator.manual_seed(SEED + number)
+        lesson = augmented(school.batch(), school.generator)
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            maps = network.trunk(lesson.grey.contiguous(memory_format=torch.channels_last))
+        held = {name: getattr(lesson, name) for name in Lesson.__annotations__}
+        held["masks"] = torch.round(held["masks"].clamp(0, 1) * 255).byte()
+        torch.save({"maps": [one.bfloat16() for one in maps], **held}, path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+    return paths
+
+
+def _opened(path: Path) -> tuple[list[torch.Tensor], Lesson]:
+    held = torch.load(path, weights_only=True)
+    held["masks"] = held["masks"].float() / 255
+    return held.pop("maps"), Lesson(**held)
+
+
+def train(network: Locator, lessons: list[Path], epochs: int, kept: Path) -> Locator:
+    """The moving average of the weights after so many epochs over lessons of `kept_lessons`; the trunk stays as it is.
 
     The state after each epoch is kept in a file.
     """
-    network = started() if start is None else load_locator(load_file(start)).requires_grad_(True)
-    network = network.train().to(memory_format=torch.channels_last)
-    for part in (network.stem, *network.stages[:FROZEN]):
+    network.train()
+    for part in (network.stem, network.stages):
         part.eval().requires_grad_(False)
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True
     )
     learnt = [weight for weight in network.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(learnt, lr=RATE, weight_decay=WEIGHT_DECAY)
-    steps = epochs * STEPS_PER_EPOCH
+    steps = epochs * len(lessons)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, steps))
     parts: dict[str, Any] = {
         "network": network, "average": average, "optimiser": optimiser, "schedule": schedule
@@ -340,13 +156,15 @@ def train(school: School, epochs: int, kept: Path, start: Path | None = None) ->
         for name, part in parts.items():
             part.load_state_dict(held[name])
         first = held["epoch"]
-        school.generator.manual_seed(SEED + first)
     console = Console()
     for epoch in range(first, epochs):
         total = 0.0
-        for _ in track(range(STEPS_PER_EPOCH), description=f"epoch {epoch + 1}/{epochs}", console=console):
-            lesson = augmented(school.batch(), school.generator)
-            loss = loss_of(network(lesson.grey.contiguous(memory_format=torch.channels_last)), lesson)
+        order = torch.randperm(len(lessons), generator=torch.Generator().manual_seed(SEED + epoch)).tolist()
+        for number in track(order, description=f"epoch {epoch + 1}/{epochs}", console=console):
+            maps, lesson = _opened(lessons[number])
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = network.decoded(maps)
+            loss = loss_of(logits.float(), lesson)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(learnt, 1.0)
@@ -354,7 +172,7 @@ def train(school: School, epochs: int, kept: Path, start: Path | None = None) ->
             schedule.step()
             average.update_parameters(network)
             total += float(loss.detach())
-        console.print(f"epoch {epoch + 1}/{epochs} loss {total / STEPS_PER_EPOCH:.4f}")
+        console.print(f"epoch {epoch + 1}/{epochs} loss {total / len(lessons):.4f}")
         states = {name: part.state_dict() for name, part in parts.items()}
         torch.save({**states, "epoch": epoch + 1}, kept.with_suffix(".part"))
         kept.with_suffix(".part").replace(kept)
@@ -380,7 +198,10 @@ def main() -> None:
         phantoms = make_outlined(TRAINING_SEED, arguments.phantoms, arguments.cache)
         films = real_films(arguments.data, arguments.cache).training()
         school = School(phantoms, films, torch.Generator().manual_seed(SEED))
-        network = train(school, arguments.epochs, arguments.cache / "locator.pt", arguments.start)
+        network = started() if arguments.start is None else load_locator(load_file(arguments.start))
+        network.requires_grad_(True)
+        lessons = kept_lessons(school, network, arguments.cache / "lessons")
+        network = train(network, lessons, arguments.epochs, arguments.cache / "locator.pt")
         identity = write_weights(stored_state(network), arguments.out, NAME)
     stored = load_locator(load_file(arguments.out / f"{NAME}.safetensors"))
     points, figures = measured(stored, arguments.data, arguments.cache)

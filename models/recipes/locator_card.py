@@ -51,6 +51,9 @@ CHANCE = 0.5
 LEAST_SENSITIVITY = 0.3
 """A class that is called present on fewer of the held-out phantoms with it is not usable."""
 
+LEAST_POINTING = 0.5
+"""A class whose map's highest place lies within the finding on fewer of them is not usable."""
+
 
 @dataclass(frozen=True)
 class Points:
@@ -104,6 +107,8 @@ def unfit(phantom: Mapping[str, Any], label: Mapping[str, float]) -> str:
             f"at the threshold that real films without it allow, it is found on only "
             f"{phantom['sensitivity']['value']:.0%} of the synthetic films that have it"
         )
+    if phantom["pointing"]["number"] and phantom["pointing"]["value"] < LEAST_POINTING:
+        return f"its map points at it on only {phantom['pointing']['value']:.0%} of the synthetic films that have it"
     if label["number"] >= LEAST_FILMS and label["low"] <= CHANCE:
         return f"no better than chance on real films: AUROC {label['value']:.2f}, {label['number']} films with it"
     return ""

@@ -1,6 +1,7 @@
 """The words of the embedded locator's card."""
 
 from models.locator import CLASSES
+from models.recipes.lesion_phantoms import SPARE_DEVICES, TRAINING, VALIDATION
 
 LABELS = {code: code.replace("_", " ") for code in CLASSES} | {
     "lung_opacity": "consolidation or infiltration", "lung_lesion": "nodule or mass", "ett": "endotracheal tube",
@@ -11,25 +12,25 @@ UNFIT: dict[str, str] = {}
 """Why a class is withheld although its figures would let it pass."""
 
 TRAINING_DATA = (
-    "200 of this project's synthetic films with exact outlines of every finding and device (PA and AP, standing and "
-    "supine, both processings, several findings and devices at once). From 400 further sets of synthetic devices, and "
-    "from the synthetic lesions, attenuation maps were pasted over real films without findings, so that they are "
-    "learnt on real texture. Real films: JSRT (Shiraishi et al. 2000; nodules and their places), Montgomery County (US "
-    "National Library of Medicine; Jaeger et al. 2014) and NIH ChestX-ray14 (Wang et al. 2017; text-mined labels), "
-    "folds 2 to 4 of each, 924 films: of those without a finding the network learns that there is none, of those with "
-    "a label only that it is somewhere. No real film with a device outlined was at hand, and no NIH box was trained "
-    "on. Trunk: the embedded classifier's (EfficientNet-Lite0, ImageNet weights by Google, Apache-2.0, then chest "
-    "films), its first stages kept."
+    f"{TRAINING} of this project's synthetic films with exact outlines of every finding and device (PA and AP, "
+    "standing and supine, both processings, several findings and devices at once). From "
+    f"{TRAINING * SPARE_DEVICES} further sets of synthetic devices, and from the synthetic lesions, attenuation maps "
+    "were pasted over real films without findings, so that they are learnt on real texture. Real films: JSRT "
+    "(Shiraishi et al. 2000; nodules and their places), Montgomery County (US National Library of Medicine; Jaeger et "
+    "al. 2014) and NIH ChestX-ray14 (Wang et al. 2017; text-mined labels), folds 2 to 4 of each, 924 films: of those "
+    "without a finding the network learns that there is none, of those with a label only that it is somewhere. No real "
+    "film with a device outlined was at hand, and no NIH box was trained on. Trunk: the embedded classifier's "
+    "(EfficientNet-Lite0, ImageNet weights by Google, Apache-2.0, then chest films), trained further on such lessons."
 )
 
 MEASURED_ON = (
     "Phantoms of seeds never trained on, and real films of patients never trained on: fold 0 of JSRT, Montgomery and "
     "NIH, and every patient of the NIH boxes. Thresholds: on fold 1, so that at most 5 % of real films labelled as "
     "without a finding (2 % for devices and objects; JSRT and Montgomery, and of NIH what its labels tell) are called "
-    "present; scores between there and twice as many are called uncertain. Outlines' values: by Dice on 40 further "
-    "phantoms. Intervals: 95 % bootstrap over films (AUROC: over patients). Pointing: the map's highest cell lies "
-    "within the truth or 2 % of the film beside it. NIH films whose side or devices were read by eye are read by the "
-    "author of the recipe, no radiologist, from small pictures (models/recipes/read_by_eye.toml)."
+    f"present; scores between there and twice as many are called uncertain. Outlines' values: by Dice on {VALIDATION} "
+    "further phantoms. Intervals: 95 % bootstrap over films (AUROC: over patients). Pointing: the map's highest cell "
+    "lies within the truth or 2 % of the film beside it. NIH films whose side or devices were read by eye are read by "
+    "the author of the recipe, no radiologist, from small pictures (models/recipes/read_by_eye.toml)."
 )
 
 SCORE_MEANING = (

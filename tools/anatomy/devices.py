@@ -55,7 +55,12 @@ class DeviceSeen:
 
     @property
     def status(self) -> Status:
-        """Present, uncertain or absent; one that is scored but nowhere outlined is uncertain at best."""
+        """Present, uncertain or absent, and not assessed where the card withholds the class.
+
+        One that is scored but nowhere outlined is uncertain at best.
+        """
+        if not self.sighting.worth.usable:
+            return Status.NOT_ASSESSED
         if self.sighting.status is Status.PRESENT and not self.traced:
             return Status.UNCERTAIN
         return self.sighting.status
@@ -93,7 +98,7 @@ def _seen(
     step: int,
     middle: float,
 ) -> DeviceSeen:
-    if sighting.status is Status.ABSENT:
+    if sighting.status is Status.ABSENT or not sighting.worth.usable:
         return DeviceSeen(concept, sighting, (), None)
     values = found.on(sighting, grid, step)
     traced = []

@@ -8,6 +8,7 @@ from stub_pool import context_of, locator_card, phantom, sights_of
 
 from imaging.radiograph import View
 from models.outputs import Masks, Task
+from models.recipes.lesion_phantoms import free_air
 from tools.contract import Result
 from tools.measure import MeasureData, measure
 
@@ -18,13 +19,14 @@ def measured(spec: str, code: str, task: str, *unfit: str) -> tuple[Result, floa
     """One measurement of a film whose locator sees the finding just as it is, and the truth of its first number."""
     film = phantom(3, spec, view=View.AP)
     name = next(mask for mask in film.boxes if mask.startswith(code))
+    drawn = free_air(film, name, "left") if code == "pneumothorax" else film.masks[name]
     stack = np.stack([film.masks[outline] for outline in OUTLINED])
     masks = Masks(OUTLINED, stack, np.ones(len(OUTLINED), dtype=np.float32))
     context, image_id, _ = context_of(
-        film, masks=masks, sights=sights_of(film, {code: film.masks[name]}), cards={Task.DETECT: locator_card(*unfit)}
+        film, masks=masks, sights=sights_of(film, {code: drawn}), cards={Task.DETECT: locator_card(*unfit)}
     )
     lung = film.masks["left_lung"]
-    share = (film.masks[name] & lung).sum() / (film.masks[name] | lung).sum()
+    share = (drawn & lung).sum() / lung.sum()
     truth = film.measures["ett_tip_to_carina_mm"] if code == "ett" else float(share)
     return measure.run(context, {"image_id": image_id, "tasks": [task]}), truth
 
