@@ -17,6 +17,7 @@ import typer
 if TYPE_CHECKING:
     pass
 
+from ui.terminal.export_commands import commands as export_commands
 from ui.terminal.index_commands import commands as index_commands
 from ui.terminal.model_commands import commands as model_commands
 from ui.terminal.options import JsonOption, PlannerOption, ProfileName, ProfileOption, stderr, stdout
@@ -38,7 +39,9 @@ cli = typer.Typer(
 cli.add_typer(model_commands, name="models")
 cli.add_typer(session_commands, name="sessions")
 cli.add_typer(index_commands, name="index")
-cli.add_typer(serving_commands)  # without a name: its commands stand beside those below
+# Without a name: their commands stand beside those below.
+cli.add_typer(serving_commands)
+cli.add_typer(export_commands)
 
 
 FilmsArgument = Annotated[list[Path], typer.Argument(help="DICOM, PNG, JPEG or TIFF", show_default=False)]
@@ -56,6 +59,7 @@ def ask(
     ],
     as_json: JsonOption = False,
     overlays: Annotated[Path | None, typer.Option(help="folder for the evidence pictures")] = None,
+    export: Annotated[Path | None, typer.Option(help="folder for the report in every format (docs/exports.md)")] = None,
     session: Annotated[
         str | None, typer.Option(help="`new`: keep this conversation; an id: go on with it (`hilum sessions list`)")
     ] = None,
@@ -86,6 +90,11 @@ def ask(
             written = save_overlays(answer, conversation.films, overlays)
         for path in written:
             typer.echo(f"overlay: {path}", err=True)
+    if export is not None:
+        from ui.terminal.exporting import export_answered
+
+        for path in export_answered(conversation, export):
+            typer.echo(f"export: {path}", err=True)
 
 
 @cli.command()
@@ -283,7 +292,7 @@ def _help_texts() -> dict[str, str]:
     from typer.testing import CliRunner
 
     runner = CliRunner(env={"COLUMNS": "100", "TERM": "dumb"})
-    own = [*cli.registered_commands, *serving_commands.registered_commands]
+    own = [*cli.registered_commands, *serving_commands.registered_commands, *export_commands.registered_commands]
     names = [command.name or command.callback.__name__ for command in own if command.callback]
     names += [
         f"{group} {command.name or command.callback.__name__}"

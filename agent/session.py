@@ -20,6 +20,7 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
 from agent.answer import Answer
 from agent.corrected import restored
+from agent.draft import REPORT_TOOL, Draft, draft_of
 from agent.events import Answered, Event, FilmsTaken
 from agent.faults import Busy
 from agent.films import FILMS_KEY, input_notes, listed, told_films
@@ -142,6 +143,34 @@ class Session:
     def turns(self) -> list[RememberedTurn]:
         """What was asked and answered, in order."""
         return self._memory.turns(self.id)
+
+    def draft(self, turn: int | None = None) -> Draft:
+        """The report of a turn as far as its reader is with it (agent.draft); of the latest answered one by default.
+
+        Args:
+            turn: number of an answered turn; left out, the latest that drafted a report, else the latest.
+
+        Raises:
+            BadArguments: nothing was answered, or not in that turn.
+        """
+        answered = {each.number: each.answer for each in self.turns if each.answer is not None}
+        reported = [n for n, answer in answered.items() if any(r.tool == REPORT_TOOL for r in answer.evidence)]
+        number = turn or max(reported or answered, default=0)
+        if number not in answered:
+            told = ", ".join(map(str, answered)) or "none"
+            raise BadArguments(f"Turn {number} has no answer to make a report of.", f"Answered turns: {told}.")
+        return self._memory.draft(self.id, number) or draft_of(answered[number], number)
+
+    def keep_draft(self, draft: Draft) -> Draft:
+        """Keep what a reader decided; the draft with its new version. A signature goes into the transcript.
+
+        Raises:
+            BadArguments: it was changed elsewhere since it was read.
+        """
+        kept = self._memory.keep_draft(self.id, draft)
+        if kept.signature is not None:
+            self._log("signed", {"turn": kept.turn, "version": kept.version, "by": kept.signature.name})
+        return kept
 
     @property
     def interrupted(self) -> str:

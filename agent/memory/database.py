@@ -12,13 +12,14 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from sqlalchemy import Engine, Select, Table, and_, delete, exists, func, insert, or_, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from agent.answer import Answer, Evidence
+from agent.draft import Draft
 from agent.memory import engines
 from agent.memory.holding import is_gone
 from agent.memory.pixels import packed, unpacked
-from agent.memory.tables import BY_SESSION, calls, evidence, films, metadata, sessions, transcript, turns
+from agent.memory.tables import BY_SESSION, calls, drafts, evidence, films, metadata, sessions, transcript, turns
 from imaging.failures import BadArguments, Unavailable
 from imaging.studies import StudyFilm
 
@@ -259,6 +260,35 @@ class Memory:
             RememberedTurn(n, q, tuple(added), Answer.model_validate(given) if given else None)
             for n, q, added, given in rows
         ]
+
+    def draft(self, session_id: str, turn: int) -> Draft | None:
+        """What was made of a turn's report so far; None where nobody touched it."""
+        query = select(drafts.c.draft).where(drafts.c.session_id == session_id, drafts.c.turn == turn)
+        with self._lock, self._engine.connect() as connection:
+            kept = connection.execute(query).scalar()
+        return Draft.model_validate(kept) if kept is not None else None
+
+    def keep_draft(self, session_id: str, draft: Draft) -> Draft:
+        """Keep the next state of a draft; the same with its new version.
+
+        Raises:
+            BadArguments: somebody else changed it since it was read.
+        """
+        mine = and_(drafts.c.session_id == session_id, drafts.c.turn == draft.turn)
+        kept = draft.model_copy(update={"version": draft.version + 1})
+        row = {"version": kept.version, "draft": kept.model_dump(mode="json")}
+        changed = BadArguments("The draft was changed meanwhile.", "Read it again and decide on what it says now.")
+        try:
+            with self._lock, self._engine.begin() as connection:
+                if draft.version == 0:
+                    connection.execute(insert(drafts).values(session_id=session_id, turn=draft.turn, **row))
+                else:
+                    was = update(drafts).where(mine, drafts.c.version == draft.version)
+                    if not connection.execute(was.values(**row)).rowcount:
+                        raise changed
+        except IntegrityError:
+            raise changed from None
+        return kept
 
     def log(self, session_id: str, kind: str, facts: dict[str, Any]) -> None:
         """Add a line to the session's transcript.

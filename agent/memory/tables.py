@@ -96,5 +96,17 @@ transcript = Table(
 )
 """What happened, in order: the audit log. See docs/design/memory.md."""
 
-BY_SESSION = (transcript, turns, calls, evidence, films)
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("row", Integer, primary_key=True),
+    _session_id(),
+    Column("turn", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("draft", JSON, nullable=False),
+    UniqueConstraint("session_id", "turn"),
+)
+"""What a reader made of an answer's report; `version` counts its states."""
+
+BY_SESSION = (drafts, transcript, turns, calls, evidence, films)
 """Tables whose rows belong to a session."""

@@ -1,9 +1,10 @@
-"""Sentences that stay within a length: a Result's summary is cut between sentences, never inside one."""
+"""Words that several rooms share: sentences within a length, lists, and what a score means."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from models.outputs import ScoreKind
 from tools.contract.results import SUMMARY_MAX_CHARACTERS
 
 ELLIPSIS = "More is in the result's findings and data."
@@ -35,3 +36,14 @@ def listed(items: Iterable[str], word: str = "and") -> str:
 def sentence_case(text: str) -> str:
     """The text with its first letter large and the rest as it was."""
     return text[:1].upper() + text[1:]
+
+
+def score_meaning(kind: ScoreKind | None, threshold: float | None) -> str:
+    """What a score is, in a few words, with its threshold: 'probability' only when calibrated."""
+    words = {
+        ScoreKind.CALIBRATED_PROBABILITY: "calibrated probability",
+        ScoreKind.OPERATING_POINT: "0.5 = operating point, not a probability",
+        ScoreKind.MEASUREMENT: "measured ratio",
+    }
+    meaning = words.get(kind, kind.value.replace("_", " ")) if kind else ""
+    return meaning if threshold is None else f"{meaning}, threshold {threshold:.2f}"

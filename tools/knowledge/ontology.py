@@ -93,10 +93,14 @@ class FindingConcept(_Concept):
 
 
 class StructureConcept(_Concept):
-    """One anatomical structure; `group` is the word that names several at once ("lungs")."""
+    """One anatomical structure; `group` is the word that names several at once ("lungs").
+
+    `snomed` is the body structure without its side.
+    """
 
     side: Side | None = None
     group: str = ""
+    snomed: str = Field(pattern=r"^\d{6,18}$")
 
 
 class PlaceConcept(_Concept):

@@ -18,7 +18,7 @@ from agent.films import brief, input_notes, places
 from imaging.derived import to_png as to_derived_png
 from imaging.render import render, to_png
 from imaging.store import ImageStore
-from models.outputs import ScoreKind
+from tools.contract.wording import score_meaning
 
 CITATION = re.compile(r" *\[E\d+(, E\d+)*\]")
 """A citation in an answer's text, with the space before it."""
@@ -134,17 +134,6 @@ def findings_table(answer: Answer) -> Table:
             cells.insert(0, names.get(row.image_id, row.image_id))
         table.add_row(*(escape(cell) for cell in cells), style=STATUS_STYLE[row.status.value])
     return table
-
-
-def score_meaning(kind: ScoreKind | None, threshold: float | None) -> str:
-    """What a score is, in a few words, with its threshold: 'probability' only when calibrated."""
-    words = {
-        ScoreKind.CALIBRATED_PROBABILITY: "calibrated probability",
-        ScoreKind.OPERATING_POINT: "0.5 = operating point, not a probability",
-        ScoreKind.MEASUREMENT: "measured ratio",
-    }
-    meaning = words.get(kind, kind.value.replace("_", " ")) if kind else ""
-    return meaning if threshold is None else f"{meaning}, threshold {threshold:.2f}"
 
 
 def save_overlays(answer: Answer, films: ImageStore, folder: Path) -> list[Path]:

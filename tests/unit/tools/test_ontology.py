@@ -45,11 +45,13 @@ VERHOEFF_PRODUCT = [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 4, 0, 6, 7, 8, 9, 
 VERHOEFF_FIRST = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4]
 
 
-@pytest.mark.parametrize("code", [code for code, concept in findings().items() if concept.snomed])
-def test_snomed_ids_have_a_valid_check_digit(code: str) -> None:
+@pytest.mark.parametrize(
+    "snomed", {concept.snomed for concept in (*findings().values(), *structures().values()) if concept.snomed}
+)
+def test_snomed_ids_have_a_valid_check_digit(snomed: str) -> None:
     """SNOMED CT Technical Implementation Guide, SCTID: the last digit is Verhoeff's check digit."""
     check, permuted = 0, list(range(10))
-    for digit in reversed(finding(code).snomed or ""):
+    for digit in reversed(snomed):
         check = VERHOEFF_PRODUCT[check][permuted[int(digit)]]
         permuted = [permuted[n] for n in VERHOEFF_FIRST]
     assert check == 0

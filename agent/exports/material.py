@@ -1,0 +1,175 @@
+"""What every export is made of: the draft as its reader left it, the findings and numbers behind it, and by whom."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from agent.answer import Answer, Evidence
+from agent.draft import Draft
+from imaging.overlays import Overlay
+from imaging.radiograph import Radiograph
+from tools.contract import Finding, Status
+from tools.knowledge import findings as known_findings
+
+if TYPE_CHECKING:
+    from agent.session import Session
+
+MEASURE_TOOL = "measure"
+SOFTWARE = "Hilum"
+OVERRULED = "overruled by the reader"
+STANDS = "stands in the signed report"
+NOT_READ = "not checked by a reader"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finding on one film, what it is called, and whether the reader let it stand."""
+
+    finding: Finding
+    name: str
+    film_name: str
+    reader: str
+
+    @property
+    def stands(self) -> bool:
+        """False where the reader changed or rejected the sentence about it."""
+        return self.reader != OVERRULED
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One measured number with its unit, the film it was read from, and the evidence."""
+
+    code: str
+    name: str
+    value: float
+    unit: str
+    image_id: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class Used:
+    """One model that had a part in it."""
+
+    id: str
+    revision: str
+    title: str
+    licence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """One report and what it rests on.
+
+    Attributes:
+        draft, answer: of one turn of a session.
+        films: the session's films by id.
+        made_at: when the export was made (UTC).
+    """
+
+    draft: Draft
+    answer: Answer
+    films: dict[str, Radiograph]
+    made_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC).replace(microsecond=0))
+
+    @classmethod
+    def of(cls, session: Session, turn: int | None = None) -> Material:
+        """The material of a session's turn, as Session.draft chooses it.
+
+        Raises:
+            BadArguments: nothing was answered, or not in that turn.
+        """
+        draft = session.draft(turn)
+        answer = next(each.answer for each in session.turns if each.number == draft.turn and each.answer is not None)
+        return cls(draft, answer, {film_id: session.films.get(film_id) for film_id in session.films.ids()})
+
+    @property
+    def signed(self) -> bool:
+        """Whether a reader has signed."""
+        return self.draft.signature is not None
+
+    @property
+    def software(self) -> str:
+        """The program with its version."""
+        return f"{SOFTWARE} {version('hilum')}"
+
+    @property
+    def written_by(self) -> str:
+        """Who wrote the draft: software, planner, models at their revisions."""
+        models = ", ".join(f"{used.id}@{used.revision}" for used in self.models) or "none"
+        return f"{self.software}, planner {self.answer.planner}, models {models}"
+
+    @cached_property
+    def models(self) -> list[Used]:
+        """Every model that ran for the answer, with its licence as its card says."""
+        cards = {record.model: record.card for record in self.answer.evidence if record.model}
+        used = {record.model: record.revision for record in self.answer.evidence if record.model}
+        return [
+            Used(
+                name, revision, str(cards.get(name, {}).get("title", name)), str(cards.get(name, {}).get("licence", ""))
+            )
+            for name, revision in (self.answer.models | used).items()
+        ]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The answer's findings in order, with what the reader made of each."""
+        overruled = self.draft.overruled()
+        names = self.film_names
+        return [
+            Row(
+                finding,
+                known_findings()[finding.code].name if finding.code in known_findings() else finding.code,
+                names.get(finding.image_id, finding.image_id),
+                OVERRULED
+                if {(finding.code, finding.image_id), (finding.code, None)} & overruled
+                else STANDS
+                if self.signed
+                else NOT_READ,
+            )
+            for finding in self.answer.findings
+        ]
+
+    def stated(self, image_id: str) -> list[Row]:
+        """Findings on a film that were judged and stand: present, absent or uncertain."""
+        return [
+            row
+            for row in self.rows
+            if row.stands and row.finding.image_id == image_id and row.finding.status is not Status.NOT_ASSESSED
+        ]
+
+    @cached_property
+    def film_names(self) -> dict[str, str]:
+        """Film id -> "film 1"."""
+        return {image["id"]: image["name"] for image in self.answer.images}
+
+    @cached_property
+    def quantities(self) -> list[Quantity]:
+        """Every number that was measured, each once per film."""
+        found: dict[tuple[str, str], Quantity] = {}
+        for record in self.answer.evidence:
+            if record.tool != MEASURE_TOOL or record.failure is not None or not record.image_ids:
+                continue
+            for item in record.data.get("measurements", []):
+                for q in item["quantities"] if item["measured"] else []:
+                    made = Quantity(q["code"], q["name"], q["value"], q["unit"], record.image_ids[0], record)
+                    found.setdefault((made.code, made.image_id), made)
+        return list(found.values())
+
+    def shown(self) -> Iterator[tuple[Evidence, Radiograph, list[Overlay]]]:
+        """Each evidence record that drew something, with the film it drew on."""
+        for record in self.answer.evidence:
+            for image_id in dict.fromkeys(item.image_id for item in record.overlays):
+                if image_id in self.films:
+                    yield record, self.films[image_id], [o for o in record.overlays if o.image_id == image_id]
+
+    def acquired_films(self) -> list[Radiograph]:
+        """The films of the answer that somebody acquired."""
+        known = (self.films[image["id"]] for image in self.answer.images if image["id"] in self.films)
+        return [film for film in known if film.derived is None]

@@ -1,0 +1,27 @@
+"""`hilum export`: the command and its options. Only parses; every import is lazy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+commands = typer.Typer()
+
+
+@commands.command()
+def export(
+    session_id: Annotated[
+        str, typer.Argument(metavar="SESSION", help="as `hilum sessions list` shows it, or its beginning")
+    ],
+    formats: Annotated[str, typer.Option("--format", help="separated by commas: md, json, csv, pdf, fhir")],
+    out: Annotated[Path, typer.Option(help="folder to write to")],
+    turn: Annotated[int | None, typer.Option(min=1, help="number of the answer; else the latest with a report")] = None,
+    owner: Annotated[str, typer.Option(help="whose session; the login's name where the chat has logins")] = "",
+) -> None:
+    """Write the report of a kept session as files for other people and systems; see docs/exports.md."""
+    from ui.terminal.exporting import export_kept
+
+    for path in export_kept(session_id, formats, out, turn, owner):
+        typer.echo(path)
