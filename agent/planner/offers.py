@@ -37,6 +37,11 @@ class Offer:
         """Whether it needs a film to be called."""
         return bool(self.required & FILM_ARGUMENTS)
 
+    @property
+    def takes_films(self) -> bool:
+        """Whether it can be given a film at all."""
+        return bool(self.arguments & FILM_ARGUMENTS)
+
 
 Offers = Mapping[str, Offer]
 """Tools by name."""

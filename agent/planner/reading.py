@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from agent.mentions import Mention, has_any, longest, mentions, side_of, tokens
+from agent.planner.knowing import KNOWLEDGE, asks_knowledge
 from agent.planner.marks import marks_in
 from agent.planner.naming import (
     Films,
@@ -21,7 +22,7 @@ from agent.planner.naming import (
     with_role,
     words_of,
 )
-from agent.planner.offers import FILM_ARGUMENTS, Offers, asked_for
+from agent.planner.offers import Offers, asked_for
 from agent.planner.operating import point_in
 from agent.planner.pasted import TextAsked, asked_of_text
 from imaging.radiograph import DerivedKind
@@ -179,8 +180,8 @@ def _of_text(
 ) -> Question:
     """A question that is put to a tool that works on a text; it is about films only where that tool takes one."""
     question = Question(Kind.TOOL, message, tool=asked.tool, given=tuple(asked.texts.items()))
-    takes_film = bool(FILM_ARGUMENTS & tools[asked.tool].arguments)
-    return _about_films(question, words_of(message), films, added, previous) if takes_film else question
+    takes_films = tools[asked.tool].takes_films
+    return _about_films(question, words_of(message), films, added, previous) if takes_films else question
 
 
 def _longest_intent(words: list[str]) -> int:
@@ -210,7 +211,7 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     question = _heart(question, words)
     if len(question.structures) == 1 and marks_in(text):
         question = replace(question, kind=Kind.SEGMENT, tool="")
-    question = _followed_up(question, words, previous, bool(role))
+    question = _followed_up(question, words, previous, bool(role), tools)
     if question.kind is Kind.UNCLEAR and point_in(text):
         question = replace(question, kind=Kind.OVERVIEW)
     if question.kind is Kind.UNCLEAR:
@@ -220,7 +221,9 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
         if not named_films:
             return replace(question, kind=Kind.NO_SUCH_FILM, topic=role)
         return _beside_originals(replace(question, films=named_films), films)
-    return _about_films(question, words, films, added, previous)
+    about = _about_films(question, words, films, added, previous)
+    reads_none = question.kind is Kind.TOOL and not tools[question.tool].takes_films
+    return replace(about, by_default=False) if reads_none else about
 
 
 def _role(text: str, films: Films) -> tuple[str, str]:
@@ -247,6 +250,8 @@ def _beside_originals(question: Question, films: Films) -> Question:
 
 def _kind(words: list[str], findings: tuple[str, ...], tools: Offers) -> tuple[Kind, str]:
     """What is asked, and the tool whose words were used if those say more than the words of every other intent."""
+    if asks_knowledge(words, len(findings), tools):
+        return Kind.TOOL, KNOWLEDGE
     tool, length = asked_for(words, tools)
     if length > _longest_intent(words):
         return Kind.TOOL, tool
@@ -275,10 +280,14 @@ def _heart(question: Question, words: list[str]) -> Question:
     return replace(question, kind=Kind.SEGMENT) if shows_structure and not has_any(words, ["abnormality"]) else question
 
 
-def _followed_up(question: Question, words: list[str], previous: Question | None, names_film: bool) -> Question:
+def _followed_up(
+    question: Question, words: list[str], previous: Question | None, names_film: bool, tools: Offers
+) -> Question:
     """Fill what an elliptic question leaves out with the last question's."""
     if previous is None or previous.kind in OUT_OF_SCOPE:
         return question
+    if question.kind is Kind.TOOL and not question.findings and not tools[question.tool].takes_films:
+        return replace(question, findings=previous.findings)
     opens = has_any(words[:3], vocabulary()["follow_up"])
     if question.kind is Kind.PRESENCE and opens and previous.kind in ABOUT_A_FINDING - {Kind.CONFIDENCE, Kind.WHY}:
         return replace(question, kind=previous.kind)

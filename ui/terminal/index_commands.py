@@ -8,13 +8,15 @@ from typing import Annotated
 import typer
 
 commands = typer.Typer(
-    help="Index what the tools search: past films to compare with.", no_args_is_help=True, rich_markup_mode=None
+    help="Index what the tools search: past films to compare with, texts to look things up in.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
 @commands.callback()
 def index() -> None:
-    """Index what the tools search: past films to compare with."""
+    """Index what the tools search: past films to compare with, texts to look things up in."""
 
 
 @commands.command()
@@ -33,3 +35,15 @@ def cases(
     from ui.terminal.indexing import index_cases
 
     raise typer.Exit(index_cases(folder, reports, zones, anew, profile, as_json))
+
+
+@commands.command()
+def knowledge(
+    folder: Annotated[Path, typer.Argument(help="Markdown, text and PDF files: a folder with all below it, or a file")],
+    anew: Annotated[bool, typer.Option("--anew", help="forget what is indexed")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else")] = False,
+) -> None:
+    """Index your own texts for retrieve_knowledge; what did not change is not read again, a further folder adds."""
+    from ui.terminal.indexing_texts import index_knowledge
+
+    raise typer.Exit(index_knowledge(folder, anew, as_json))

@@ -16,7 +16,8 @@ from tools.contract.tool import installed
 TOOLS = list(installed())
 OURS = {
     "classify", "segment", "measure", "ground", "report", "quality", "enhance", "suppress_bone", "generate",
-    "read_report", "score_report", "retrieve_cases", "audit", "deidentify", "dicom_header", "detect_objects",
+    "read_report", "score_report", "retrieve_cases", "retrieve_knowledge", "audit", "deidentify", "dicom_header",
+    "detect_objects",
 }  # fmt: skip
 MORE = {"ground": {"finding": "effusion"}}
 EFFUSION = "effusion:left:800ml"

@@ -1,0 +1,61 @@
+"""Which questions are about a finding in general and are looked up, and which are about the film."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from test_asked_by_words import FILM, FILMS, offered
+
+from agent.planner.facts import Facts
+from agent.planner.knowing import KNOWLEDGE
+from agent.planner.plan import wanted
+from agent.planner.reading import Kind, read
+
+LOOKED_UP = [
+    "What is a pneumothorax?",
+    "What are the signs of a pleural effusion?",
+    "What is the difference between consolidation and atelectasis?",
+    "How do I recognise emphysema?",
+    "What can be mistaken for a nodule?",
+    "What do the guidelines say about a 7 mm nodule?",
+    "Define atelectasis",
+    "¿Qué es un neumotórax?",
+    "Was ist eine Atelektase?",
+    "Mimics of pneumonia",
+]
+OF_THE_FILM = [
+    "Is there a pneumothorax?",
+    "Any signs of pneumothorax?",
+    "What are the signs of effusion on this film?",
+    "Does this patient have emphysema?",
+    "What is the heart size?",
+    "What is seen here?",
+    "effusion",
+    "Is it consolidation or atelectasis here?",
+]
+
+
+@pytest.mark.parametrize("text", LOOKED_UP)
+def test_general_questions_are_looked_up_without_a_film(text: str) -> None:
+    tools = offered()
+    [question] = read(text, [], [], tools=tools)
+    [call] = wanted(question, Facts([]), tools)
+    assert call.tool == KNOWLEDGE
+    assert call.args["question"] == text
+
+
+@pytest.mark.parametrize("text", OF_THE_FILM)
+def test_questions_about_the_film_are_not(text: str) -> None:
+    [question] = read(text, FILMS, [FILM], tools=offered())
+    assert question.tool != KNOWLEDGE
+
+
+def test_a_source_is_asked_for_what_was_asked_before() -> None:
+    tools = offered()
+    first, second = read("Is there an effusion? Give a source.", FILMS, [FILM], tools=tools)
+    assert first.kind is Kind.PRESENCE
+    [call] = wanted(second, Facts([]), tools)
+    expected: dict[str, Any] = {"question": "Give a source.", "findings": ["effusion"]}
+    assert (call.tool, call.args) == (KNOWLEDGE, expected)
+    assert not second.by_default
