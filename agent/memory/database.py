@@ -80,7 +80,6 @@ class Memory:
         self.lasting = str(where) != IN_PROCESS
         self._lock = threading.RLock()
         self._engine: Engine = engines.in_process() if not self.lasting else engines.opened(where)
-        self._saver = engines.checkpointer(where) if self.lasting else None
         try:
             metadata.create_all(self._engine)
         except DBAPIError as error:
@@ -88,6 +87,7 @@ class Memory:
                 f"The session memory cannot be used: {error.orig}.",
                 "Check state_dir or memory (HILUM_STATE_DIR, HILUM_MEMORY): is it writable, and a database of Hilum?",
             ) from error
+        self._saver = engines.checkpointer(where) if self.lasting else None
 
     def checkpointer(self) -> BaseCheckpointSaver[Any]:
         """What langgraph keeps a session's messages in; of its own for a session in the process."""
