@@ -7,8 +7,8 @@ from concurrent.futures import Future
 
 from langchain_core.language_models import BaseChatModel
 
+from agent.llm.resolved import resolve
 from agent.memory import IN_PROCESS, Memory
-from agent.planner import resolve
 from agent.session import Session
 from agent.settings import Settings
 from models.catalog import Catalog
@@ -22,7 +22,8 @@ class Agent:
 
     Attributes:
         settings: the settings in force.
-        planner, planner_name: the chat model that plans, and what answers call it.
+        planners: the chat models that plan, in the order in which they are asked.
+        planner_name: what the first of them is called.
         models: the pool that every session's tools use.
         tools: the tools whose models are present; what a planner is told of.
         memory: where sessions are kept.
@@ -41,7 +42,8 @@ class Agent:
 
         Args:
             settings: as read from hilum.toml and the environment when left out.
-            planner: in place of settings.planner: "embedded", "provider:model", or a LangChain chat model.
+            planner: in place of settings.planner: "embedded", "provider:model", several with commas, or a LangChain
+                chat model.
             tools: a registry, or names of installed tools; all installed ones when left out.
             models: a pool; one made from the settings when left out.
             memory: where sessions are kept; as the settings say when left out, which is in this process alone.
@@ -51,7 +53,8 @@ class Agent:
         chosen = tools if isinstance(tools, Registry) else _installed(tools)
         self.tools = chosen.ready(self.models)
         self.memory = memory or Memory(self.settings.memory or IN_PROCESS)
-        self.planner, self.planner_name = resolve(planner or self.settings.planner, self.settings)
+        self.planners = resolve(planner or self.settings.planner, self.settings)
+        self.planner_name = self.planners[0].named.told
 
     def prefetch(self) -> list[Future[None]]:
         """Begin to load what a first question may need: the small models of every tool, as far as there is room."""

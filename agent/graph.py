@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from langchain.agents import create_agent
@@ -15,7 +15,6 @@ from langchain.agents.middleware import (
     ToolCallRequest,
     dynamic_prompt,
 )
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -29,7 +28,9 @@ from agent.events import Planned, ToolFinished, ToolStarted
 from agent.faults import AgentFault
 from agent.guard import SyntheticGuard
 from agent.ledger import EvidenceLedger, films_in, run_title
+from agent.llm.chain import Planner, PlannerChain
 from agent.planner.offers import ASKED_BY
+from agent.settings import Settings
 from models.stopping import stoppable
 from tools.contract import Registry, Result, Tool, ToolContext
 from tools.contract.corrections import Corrections
@@ -47,13 +48,12 @@ LIMIT_NODES = {
 
 
 def build_graph(
-    planner: BaseChatModel,
+    planners: Sequence[Planner],
     tools: Registry,
     context: ToolContext,
     ledger: EvidenceLedger,
     system_prompt: Callable[[], str],
-    max_planner_calls: int,
-    max_tool_calls: int,
+    settings: Settings,
     checkpointer: BaseCheckpointSaver[Any],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """The compiled graph of one session, with its own memory; nothing in it is shared with another session."""
@@ -66,11 +66,15 @@ def build_graph(
         told,
         EvidenceMiddleware(tools, ledger, context.corrections),
         SyntheticGuard(context.films),
-        ToolCallLimitMiddleware(run_limit=max_tool_calls, exit_behavior="continue"),
-        ModelCallLimitMiddleware(run_limit=max_planner_calls, exit_behavior="end"),
+        ToolCallLimitMiddleware(run_limit=settings.max_tool_calls, exit_behavior="continue"),
+        ModelCallLimitMiddleware(run_limit=settings.max_planner_calls, exit_behavior="end"),
+        PlannerChain(planners, settings),
     ]
     return create_agent(
-        planner, [as_langchain(item, context) for item in tools], middleware=middleware, checkpointer=checkpointer
+        planners[0].model,
+        [as_langchain(item, context) for item in tools],
+        middleware=middleware,
+        checkpointer=checkpointer,
     )
 
 

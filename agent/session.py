@@ -28,7 +28,6 @@ from agent.graph import build_graph
 from agent.ledger import EvidenceLedger
 from agent.memory import RememberedTurn
 from agent.memory.holding import HOLD_S, new_holder
-from agent.planner.llm import planner_failures
 from agent.running import LOOK_S, Running
 from agent.transcript import log_opening, log_turn
 from agent.turn import STREAM_MODES, Turn
@@ -95,7 +94,7 @@ class Session:
                 finalize(self, self._memory.delete, self.id, owner)
         self.ledger = EvidenceLedger(self._memory, self.id)
         self._graph = build_graph(
-            agent.planner,
+            agent.planners,
             agent.tools,
             ToolContext(
                 films=self.films,
@@ -106,8 +105,7 @@ class Session:
             ),
             self.ledger,
             self._system_prompt,
-            agent.settings.max_planner_calls,
-            agent.settings.max_tool_calls,
+            agent.settings,
             self._memory.checkpointer(),
         )
 
@@ -285,11 +283,10 @@ class Session:
         settings = self._agent.settings
         turn = Turn(question, self._agent.planner_name, self.ledger, settings)
         try:
-            with planner_failures(self._agent.planner_name, settings):
-                for piece in running.pieces(partial(self._graph.stream, given, self._config, stream_mode=STREAM_MODES)):
-                    yield from turn.read(piece)
-                    if limit := turn.over():
-                        running.stop(limit)
+            for piece in running.pieces(partial(self._graph.stream, given, self._config, stream_mode=STREAM_MODES)):
+                yield from turn.read(piece)
+                if limit := turn.over():
+                    running.stop(limit)
         except Exception as error:
             self._memory.drop_turn(self.id, number)
             self._log("failed", {"turn": number, "error": type(error).__name__})

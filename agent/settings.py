@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from models.numerics import CPU_DTYPES, GPU_DTYPES, Numerics
 
 SETTINGS_FILE = "hilum.toml"
 ENVIRONMENT_PREFIX = "HILUM_"
+LOGIN_OR_PATH = re.compile(r"(@https?://)[^/@,\s]*@|(?<=transformers:)[^,]*/")
+"""What a planner's name may hold that nobody else should read: a login before a host, the folder a model lies in."""
 
 
 class Profile(StrEnum):
@@ -44,9 +47,19 @@ class Settings(BaseSettings):
         env_prefix=ENVIRONMENT_PREFIX, toml_file=SETTINGS_FILE, extra="forbid", frozen=True
     )
 
-    planner: str = Field(default="embedded", description="embedded, or provider:model as LangChain names it")
+    planner: str = Field(
+        default="embedded",
+        description="embedded, or provider:model as LangChain names it; several with commas are asked in order",
+    )
     planner_base_url: str | None = Field(
-        default=None, description="an OpenAI-compatible server instead of the provider's"
+        default=None, description="the first planner's server instead of its provider's, e.g. one of your own"
+    )
+    planner_sees: bool | None = Field(
+        default=None, description="whether the planner takes pictures; as LangChain's facts of it say when left out"
+    )
+    send_films: bool = Field(
+        default=False,
+        description="show a planner that sees the films: they leave this machine, text on them blacked out",
     )
     planner_timeout_s: float = Field(default=60.0, gt=0, description="longest wait for one planner reply")
     profile: Profile = Field(default=Profile.STANDARD, description="embedded, standard or full")
@@ -106,6 +119,7 @@ class Settings(BaseSettings):
     def told(self) -> dict[str, Any]:
         """The settings as a record may hold them: without where things lie on this machine, and without logins."""
         values = self.model_dump(mode="json", exclude={"state_dir", "memory"})
+        values["planner"] = LOGIN_OR_PATH.sub(r"\1", values["planner"])
         if values["planner_base_url"]:
             parts = urlsplit(values["planner_base_url"])
             values["planner_base_url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

@@ -14,6 +14,7 @@ from agent.claims import check, urgent
 from agent.events import Answered, Event, Planned, TextDelta, ToolFinished, ToolStarted
 from agent.graph import LIMIT_NODES
 from agent.ledger import EvidenceLedger, merged
+from agent.llm.chain import PLANNED_BY
 from agent.mentions import name_of
 from agent.planner.facts import cited_throughout
 from agent.planner.wording import say
@@ -35,6 +36,7 @@ class Turn:
         self._settings = settings
         self._question = question
         self._planner = planner
+        self._planned_by: list[str] = []
         self._ledger = ledger
         self._clock = _Clock()
         self._ran: list[str] = []
@@ -82,7 +84,7 @@ class Turn:
                 [_named(reason, images) for reason in (*extra.get("not_assessed", []), *self._failures())]
             ),
             choice=checked.choice,
-            planner=self._planner,
+            planner=", then ".join(self._planned_by) or self._planner,
             models={record.model: record.revision for record in used if record.model},
             usage=self._usage,
             timings_ms=self._clock.timings_ms(),
@@ -108,6 +110,9 @@ class Turn:
         for message in messages:
             if node == "model" and isinstance(message, AIMessage):
                 self._last = message
+                self._planned_by = _unique(
+                    [*self._planned_by, message.response_metadata.get(PLANNED_BY, self._planner)]
+                )
                 self.replies.append(message_to_dict(message))
                 self._usage = self._added(message)
 

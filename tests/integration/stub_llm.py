@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on loopback that says what a script tells it: replies, calls, refusals, hangs."""
+"""A server on loopback that says what a script tells it, as OpenAI, Anthropic, Google or Ollama would."""
 
 from __future__ import annotations
 
@@ -11,22 +11,18 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import dialects
+from dialects import Reply
 
-@dataclass(frozen=True)
-class Reply:
-    """One scripted reply.
+__all__ = ["Reply", "StubLLM", "in_order", "serving"]
 
-    Attributes:
-        text: what the model writes.
-        calls: (tool name, arguments as JSON text) each; malformed text is sent as it is.
-        status: HTTP status; 429 and the like carry no reply.
-        hang_s: seconds of silence before anything is sent.
-    """
-
-    text: str = ""
-    calls: tuple[tuple[str, str], ...] = ()
-    status: int = 200
-    hang_s: float = 0.0
+DIALECTS = {
+    "/v1/chat/completions": (dialects.openai, "text/event-stream"),
+    "/v1/messages": (dialects.anthropic, "text/event-stream"),
+    "/api/chat": (dialects.ollama, "application/x-ndjson"),
+    ":streamGenerateContent": (dialects.google, "application/json"),
+}
+"""End of the path -> what is put on the wire, and as what."""
 
 
 Script = Callable[[list[dict[str, Any]]], Reply]
@@ -45,10 +41,16 @@ def in_order(*replies: Reply) -> Script:
 
 @dataclass
 class StubLLM:
-    """A running server: its address and the bodies it received."""
+    """A running server: its address, and the bodies and headers it received."""
 
-    base_url: str
+    root_url: str
     requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def base_url(self) -> str:
+        """As OpenAI-compatible servers are named."""
+        return f"{self.root_url}/v1"
 
     def messages(self, request: int = -1) -> list[dict[str, Any]]:
         """The messages of one request."""
@@ -61,7 +63,7 @@ def serving(script: Script) -> Iterator[StubLLM]:
     """The server, until the block ends."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    stub = StubLLM(f"http://127.0.0.1:{server.server_port}/v1")
+    stub = StubLLM(f"http://127.0.0.1:{server.server_port}")
     server.script, server.stub = script, stub  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -76,44 +78,29 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.stub.requests.append(body)  # type: ignore[attr-defined]
-        reply: Reply = self.server.script(body["messages"])  # type: ignore[attr-defined]
+        self.server.stub.headers.append(dict(self.headers))  # type: ignore[attr-defined]
+        reply: Reply = self.server.script(body.get("messages") or body["contents"])  # type: ignore[attr-defined]
+        path = self.path.partition("?")[0]
+        dialect, kind = next(found for end, found in DIALECTS.items() if path.endswith(end))
         time.sleep(reply.hang_s)
         try:
             if reply.status != 200:
-                self._send(reply.status, "application/json", [json.dumps({"error": {"message": "scripted"}})])
-            elif body.get("stream"):
-                self._send(200, "text/event-stream", [f"data: {json.dumps(c)}\n\n" for c in _chunks(reply)])
+                refusal = {"error": {"message": reply.error, "code": reply.status, "status": "SCRIPTED"}}
+                self._send(reply.status, "application/json", iter([json.dumps(refusal)]))
             else:
-                raise AssertionError("the session streams")
+                assert body.get("stream", True), "the session streams"
+                self._send(200, kind, dialect(reply, str(body.get("model", "stub"))))
         except (BrokenPipeError, ConnectionResetError):
             pass
 
-    def _send(self, status: int, kind: str, pieces: list[str]) -> None:
+    def _send(self, status: int, kind: str, pieces: Iterator[str]) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Connection", "close")
         self.end_headers()
-        for piece in [*pieces, "data: [DONE]\n\n"] if status == 200 else pieces:
+        for piece in pieces:
             self.wfile.write(piece.encode())
             self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silence."""
-
-
-def _chunks(reply: Reply) -> Iterator[dict[str, Any]]:
-    head = {"id": "stub", "object": "chat.completion.chunk", "created": 0, "model": "stub"}
-
-    def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
-        return head | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-
-    yield chunk({"role": "assistant", "content": ""})
-    for word in reply.text.split(" ") if reply.text else []:
-        yield chunk({"content": f"{word} "})
-    stamp = time.monotonic_ns()
-    for n, (name, arguments) in enumerate(reply.calls):
-        function = {"name": name, "arguments": arguments[:5]}
-        yield chunk({"tool_calls": [{"index": n, "id": f"c{stamp}_{n}", "type": "function", "function": function}]})
-        yield chunk({"tool_calls": [{"index": n, "function": {"arguments": arguments[5:]}}]})
-    yield chunk({}, "tool_calls" if reply.calls else "stop")
-    yield head | {"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}}

@@ -107,7 +107,7 @@ def test_hang_dead_server_and_refused_key_are_unavailable_with_the_remedy() -> N
     assert raised.value.kind == "planner_timeout"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        dead = StubLLM(f"http://127.0.0.1:{free.getsockname()[1]}/v1")
+        dead = StubLLM(f"http://127.0.0.1:{free.getsockname()[1]}")
     with pytest.raises(Unavailable, match="cannot be reached"):
         session(dead).ask("Hi")
     with serving(in_order(Reply(status=401))) as stub, pytest.raises(Unavailable, match="refused the key"):
@@ -120,8 +120,10 @@ def test_missing_key_package_or_model_name_is_said_before_any_question(monkeypat
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(Unavailable, match="OPENAI_API_KEY"):
         stub_agent(planner="openai:gpt-5")
-    with pytest.raises(Unavailable, match="package"):
-        stub_agent(planner="ollama:qwen3")
+    monkeypatch.setenv("MISTRAL_API_KEY", "x")
+    with pytest.raises(Unavailable, match="package") as raised:
+        stub_agent(planner="mistralai:mistral-large")
+    assert "pip install 'langchain-mistralai'" in raised.value.hint
     with pytest.raises(BadArguments, match="neither 'embedded' nor"):
         stub_agent(planner="gpt-5")
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from html import escape
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
+from agent.llm.named import parsed
 from agent.settings import Settings
 from imaging.radiograph import Derived, Radiograph, SpacingOrigin
 
@@ -21,11 +20,10 @@ SPACING_MEANING = {
     SpacingOrigin.USER: "as you said",
 }
 
-LOCAL_PLANNERS = ("embedded",)
-"""Planners that run inside this process."""
-
 TOLD_TO_A_PLANNER = "your questions, the films' facts and the tools' results, never a picture"
 """What an LLM planner is sent (prompts/system.md and agent.films)."""
+FILMS_TOLD_TO_A_PLANNER = "your questions, the films' facts, the tools' results and small pictures of the films"
+"""The same where the user lets films leave (Settings.send_films)."""
 
 
 @dataclass(frozen=True)
@@ -95,23 +93,13 @@ def brief_facts(film: Radiograph, place: str = "") -> str:
 
 
 def leaves_machine(settings: Settings) -> str:
-    """What leaves this machine under these settings; empty when nothing does."""
-    if settings.planner in LOCAL_PLANNERS:
+    """What leaves this machine under these settings, and where it goes; empty when nothing does."""
+    planners = parsed(settings.planner, settings.planner_base_url)
+    hosts = list(dict.fromkeys(planner.host for planner in planners if planner.leaves_machine))
+    if not hosts:
         return ""
-    if settings.planner_base_url:
-        host = urlsplit(settings.planner_base_url).hostname or settings.planner_base_url
-        return "" if is_loopback(host) else f"{TOLD_TO_A_PLANNER}, to {host}"
-    return f"{TOLD_TO_A_PLANNER}, to {settings.planner}"
-
-
-def is_loopback(host: str) -> bool:
-    """True for localhost and the loopback addresses, and for nothing that merely resolves to one."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    told = FILMS_TOLD_TO_A_PLANNER if settings.send_films else TOLD_TO_A_PLANNER
+    return f"{told}, to {' or '.join(hosts)}"
 
 
 def state_line(state: SystemState) -> str:

@@ -10,9 +10,9 @@ from fastapi import Request
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from agent.llm.named import is_loopback
 from agent.settings import Settings
 from imaging.failures import BadArguments
-from ui.chat.facts import is_loopback
 from ui.chat.page import asset, build
 
 if TYPE_CHECKING:

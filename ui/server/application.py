@@ -19,9 +19,9 @@ from starlette.requests import ClientDisconnect
 from swagger_ui_bundle import swagger_ui_path
 
 from agent import Agent, Busy
+from agent.llm.named import is_loopback
 from imaging.failures import BadArguments, FilmRefused, HilumFailure, NotApplicable, Unavailable
 from imaging.limits import MAX_FILE_BYTES
-from ui.chat.facts import is_loopback
 from ui.server.callers import Callers, Guarded, read_tokens
 from ui.server.conversations import Conversations
 from ui.server.mcp import Conversing, make_server

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agent.planner import resolve
+from agent.llm.resolved import resolve
 from agent.settings import Settings
 from imaging.failures import HilumFailure
 from models.device import device_facts

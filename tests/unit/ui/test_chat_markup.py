@@ -6,12 +6,13 @@ from html.parser import HTMLParser
 
 import pytest
 
+from agent.llm.named import is_loopback
 from agent.settings import Settings
 from imaging.failures import BadArguments
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status
 from ui.chat import launch, markup, pictures
-from ui.chat.facts import SystemState, film_names, is_loopback, leaves_machine, state_line
+from ui.chat.facts import SystemState, film_names, leaves_machine, state_line
 
 KNOWN = {"E1": "Classify findings", "E12": "Outline <b>x</b>"}
 NASTY = '<img src=x onerror="alert(1)"> <script>alert(2)</script> ![p](http://192.0.2.1/p.png) [l](javascript:alert(3))'
