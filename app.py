@@ -239,11 +239,12 @@ def deid(
 
 @cli.command("eval")
 def evaluate(
-    task: Annotated[str, typer.Argument(help="phantom, planning, audit, or a benchmark, e.g. chestagentbench")],
+    task: Annotated[str, typer.Argument(help="phantom, planning, audit, or a benchmark: phantombench ...")],
     data: Annotated[Path | None, typer.Option(help="folder of the benchmark, or of the films to audit on")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="first N questions only")] = None,
+    n: Annotated[int | None, typer.Option("--n", min=1, help="phantombench: how many questions to make")] = None,
     log_dir: Annotated[Path, typer.Option(help="logs; an interrupted run resumes from them")] = Path("logs"),
-    seed: Annotated[int | None, typer.Option(help="which questions --limit draws; the first ones without")] = None,
+    seed: Annotated[int | None, typer.Option(help="which questions --limit draws, or phantombench makes")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="questions in flight at once")] = None,
     labels: Annotated[
         Path | None, typer.Option(help="audit: CSV of file, age, sex, view, patient and a 0/1 column per finding")
@@ -267,7 +268,9 @@ def evaluate(
         raise typer.Exit(evaluate_planning(settings, part, limit, as_json))
     if task == "audit":
         raise typer.Exit(audit(settings, data, labels, model, scores, log_dir, as_json))
-    summary = run_task(task, data=data, limit=limit, settings=settings, log_dir=log_dir, seed=seed, workers=workers)
+    summary = run_task(
+        task, data=data, limit=limit, n=n, settings=settings, log_dir=log_dir, seed=seed, workers=workers
+    )
     if not as_json:
         print_summary(summary, stderr())
     typer.echo(summary.to_json_line())

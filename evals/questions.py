@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imaging.failures import BadArguments
@@ -26,6 +26,9 @@ class Question:
         films: files to ask about, in order.
         categories: the categories that count it, as published; at least one.
         unusable: why it cannot be asked (a film is missing), or empty. It counts as errored, never left out.
+        pair: the two questions of one pair share it; empty for questions without a twin.
+        groups: subgroup by attribute, e.g. {"sex": "F"}; empty where the data set tells none.
+        regions: boxes (row_min, col_min, row_max, col_max) on the last film that hold what is asked about.
     """
 
     id: str
@@ -36,6 +39,9 @@ class Question:
     films: tuple[Path, ...]
     categories: tuple[str, ...]
     unusable: str = ""
+    pair: str = ""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    regions: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)

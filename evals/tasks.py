@@ -1,25 +1,21 @@
-"""The benchmarks by name, and running one: load, check, ask (or resume), grade, sum up."""
+"""Running a benchmark: load, check, ask (or resume), grade, sum up."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rapidfuzz import process
-
-from evals import chestagentbench
 from evals.asking import AgentLike, Asking
+from evals.benchmarks import Wanted, benchmark_named
 from evals.grading import grade
 from evals.identity import RUN_FILE, RunIdentity, identify, planner_of
 from evals.journal import Journal, Record
 from evals.progress import Progress, Terminal
 from evals.questions import Questions
 from evals.summary import Summary, by_category
-from imaging.failures import BadArguments
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -30,41 +26,12 @@ REMOTE_WORKERS = 4
 """Questions in flight at once where the planner is a server; the embedded planner computes here and gets 1."""
 
 
-@dataclass(frozen=True)
-class Benchmark:
-    """One benchmark: its name on the command line, what it is, and how its questions are read from --data."""
-
-    name: str
-    title: str
-    load: Callable[[Path | None], Questions]
-
-
-BENCHMARKS = {
-    benchmark.name: benchmark
-    for benchmark in (
-        Benchmark(
-            "chestagentbench",
-            "ChestAgentBench: 2,500 six-choice questions on Eurorad cases, 7 categories",
-            chestagentbench.load,
-        ),
-    )
-}
-
-
-def benchmark_named(name: str) -> Benchmark:
-    """The benchmark of that name; BadArguments with the nearest one if there is none."""
-    if name in BENCHMARKS:
-        return BENCHMARKS[name]
-    near = process.extractOne(name.lower(), BENCHMARKS.keys(), score_cutoff=50)
-    guess = f"Did you mean {near[0]!r}? " if near else ""
-    raise BadArguments(f"There is no benchmark {name!r}.", f"{guess}There are: {', '.join(sorted(BENCHMARKS))}.")
-
-
 def run_task(
     name: str,
     *,
     data: Path | None = None,
     limit: int | None = None,
+    n: int | None = None,
     settings: Settings | None = None,
     log_dir: Path = Path("logs"),
     agent: AgentLike | None = None,
@@ -82,17 +49,21 @@ def run_task(
         name: the benchmark.
         data: its folder.
         limit: ask only so many.
+        n: questions to make, of a benchmark that makes them.
         settings: as read from hilum.toml and the environment when left out.
         log_dir: where runs are kept.
         agent: made from the settings when left out; any object whose session() can ask().
         progress: told of notes and steps; a bar on stderr when left out.
-        seed: draw the order (and with `limit` the sample) from it; file order when left out.
+        seed: a published benchmark's order (and with `limit` the sample) is drawn from it, file order when left out; a
+            benchmark that makes its questions draws patients and words from it.
         workers: questions in flight at once.
     """
     begun = time.perf_counter()
     with ExitStack() as stack:
         progress = progress or stack.enter_context(Terminal())
-        questions = benchmark_named(name).load(data).limited(limit, seed)
+        benchmark = benchmark_named(name)
+        wanted = Wanted(data=data, n=n, seed=seed, log_dir=log_dir, progress=progress)
+        questions = benchmark.load(wanted).limited(limit, None if benchmark.makes else seed)
         for note in questions.notes:
             progress.note(note)
         settings = settings or _default_settings()
