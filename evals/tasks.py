@@ -74,17 +74,29 @@ def run_task(
             identity.write(folder)
             asking = Asking(agent, journal, progress)
             records = _settled(questions, asking, identity, folder, workers, progress)
+    return _summed(questions, records, asking, planner_of(agent, settings), time.perf_counter() - begun, folder, name)
+
+
+def _summed(
+    questions: Questions,
+    records: Mapping[str, Record],
+    asking: Asking,
+    planner: str,
+    seconds: float,
+    folder: Path,
+    name: str,
+) -> Summary:
     graded = [(question, grade(question, records[question.id])) for question in questions.items]
     overall, categories, counts = by_category(graded)
     return Summary(
         task=name,
-        planner=planner_of(agent, settings),
+        planner=planner,
         overall=overall,
         categories=categories,
         counts=counts,
         asked=asking.asked,
         resumed=asking.resumed,
-        seconds=time.perf_counter() - begun,
+        seconds=seconds,
         folder=folder,
         models=_revisions(records),
         notes=questions.notes,
