@@ -28,8 +28,8 @@ WRITTEN = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 NUMBER = re.compile(
     rf"(?<![\w.\-/])(?P<number>[-−]?\d+(?:[.,]\d+)?)(?:[\s-]?(?P<unit>{WRITTEN})(?![\w²]))?(?![\w/])", re.IGNORECASE
 )
-FIELD_UNIT = re.compile(r"_(mm2|cm2|mm|cm|ml|deg|px|years|days)$")
-"""Unit at the end of a field's name."""
+FIELD_UNIT = re.compile(r"(?:^|_)(mm2|cm2|mm|cm|ml|deg|px|years|days)$")
+"""Unit at the end of a field's name, or the whole of it (days)."""
 PERCENT_FIELD = re.compile(r"_percent$")
 
 COUNTED_BY = (

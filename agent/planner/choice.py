@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.mentions import Mention, has_any, name_of, tokens
-from agent.planner.reading import Option, Question
+from agent.planner.options import Option
+from agent.planner.reading import Question
 from agent.planner.sentences import Teller
 from agent.planner.wording import say
 from tools.contract import Finding, Status

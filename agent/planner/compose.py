@@ -8,10 +8,11 @@ from typing import Any
 
 from agent.mentions import name_of
 from agent.planner.choice import compose_choice
+from agent.planner.comparing import compose_comparison
 from agent.planner.facts import Facts, cite
-from agent.planner.focus import beside_originals, film_list, focus
+from agent.planner.focus import beside_originals, focus
 from agent.planner.measuring import MEASURE, heart_record, runs_asked, seen_beside
-from agent.planner.naming import acquired, frontals
+from agent.planner.naming import acquired
 from agent.planner.offers import Offers
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from agent.planner.scope import compose_out_of_scope
@@ -56,7 +57,7 @@ def _about_films(question: Question, teller: Teller) -> list[str]:
 
 def _compose(question: Question, teller: Teller) -> list[str]:
     if question.kind is Kind.COMPARE:
-        return _compare(question, teller)
+        return compose_comparison(question, teller)
     if question.kind is Kind.WHICH_FILM:
         return _which_film(question, teller)
     if question.kind is Kind.FILM_FACTS:
@@ -234,39 +235,6 @@ def _confidence(question: Question, teller: Teller, film: str) -> list[str]:
         lines.append(teller.presence(code, film, None, plain=True))
         lines += [*teller.scores(code, film), *teller.figures(code, film)]
     return [*lines, *teller.caveats(film, question.findings, most=4)]
-
-
-def _compare(question: Question, teller: Teller) -> list[str]:
-    if len(question.films) < 2:
-        there = frontals(teller.films)
-        why = say("compare.patients" if len(there) > 1 and not question.films else "compare.one_film", count=len(there))
-        teller.miss(why)
-        return [why]
-    codes: Iterable[str] = question.findings or dict.fromkeys(c for film in question.films for c in teller.codes(film))
-    lines, same = [], []
-    for code in codes:
-        told = {film: teller.facts.status(code, film) or Status.NOT_ASSESSED for film in question.films}
-        if len(set(told.values())) == 1:
-            same.append((code, next(iter(told.values()))))
-            continue
-        parts = [
-            say(
-                "compare.part",
-                status=say(f"status.{status}"),
-                film=teller.film_name(film).lower(),
-                cite=teller.facts.cite(code, film),
-            )
-            for film, status in told.items()
-        ]
-        lines.append(say("compare.differs", Name=sentence_case(name_of(code)), parts=listed(parts)))
-    films = listed(teller.film_name(film).lower() for film in question.films)
-    for code, status in same:
-        ids = cite(e for film in question.films for f in teller.facts.about(code, film) for e in f.evidence)
-        told_status = say(f"status.{status}")
-        lines.append(say("compare.same", Name=sentence_case(name_of(code)), status=told_status, films=films, cite=ids))
-    limit = say("compare.limit", films=film_list([film for film in teller.films if film["id"] in question.films]))
-    teller.miss(limit.rstrip(":"))
-    return [limit, *lines]
 
 
 def _which_film(question: Question, teller: Teller) -> list[str]:

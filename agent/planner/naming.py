@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from agent.mentions import tokens
+from agent.mentions import has_any, tokens
 from imaging.radiograph import DerivedKind, View
 
 Films = list[dict[str, Any]]
@@ -86,14 +86,28 @@ def with_role(role: str, films: Films) -> tuple[str, ...]:
     return tuple(film["id"] for film in frontals(films) if film["role"] == role)
 
 
-def comparable(films: Films) -> tuple[str, ...]:
-    """Ids of the films a comparison is about, earlier first: the prior and the current one where dates tell them.
+def comparable(films: Films, words: list[str], named: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Ids of the films a comparison is about: those named; one named alone is compared with the current film.
 
-    All frontal films where no date tells; none where they are of several patients.
+    Where none is named: the prior and the current one where dates tell them, all frontal films for a question about the
+    course or where no date tells; none where they are of several patients.
+
+    Args:
+        films: all of the session.
+        words: of the question.
+        named: ids of the films that it names.
     """
     there = frontals(films)
+    if len(named) == 1:
+        newest = with_role("current", films)[-1:] or (there[-1]["id"],) if there else ()
+        beside = with_role("prior", films)[-1:] if newest == named else newest
+        return tuple(film["id"] for film in films if film["id"] in {*named, *beside})
+    if named:
+        return named
     if len({film["patient"] for film in there if film["patient"] is not None}) > 1:
         return ()
+    if has_any(words, [*vocabulary()["course"], *vocabulary()["both_films"]]):
+        return tuple(film["id"] for film in there)
     pair = [*with_role("prior", films)[-1:], *with_role("current", films)[-1:]]
     return tuple(pair) if len(pair) == 2 else tuple(film["id"] for film in there)
 

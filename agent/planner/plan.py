@@ -14,6 +14,9 @@ from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from tools.contract import Status
 from tools.knowledge import with_signs
 
+COMPARE = "compare"
+"""The tool that compares films over time."""
+
 LOCATED_MAX = 3
 """Findings per film that are located unasked; more would bury the answer."""
 SIDELESS = {"cardiomegaly", "enlarged_cardiomediastinum"}
@@ -51,14 +54,25 @@ def first_round(question: Question, tools: Offers) -> list[Call]:
         return []
     if question.kind is Kind.TOOL:
         return [*_by_words(question, tools[question.tool]), *_beside(question, tools)]
+    if question.kind is Kind.COMPARE and COMPARE in tools:
+        return [_comparison(question)]
     return [call for film in question.films for call in _for_film(question, film, tools) if call.tool in tools]
 
 
+def _comparison(question: Question) -> Call:
+    told = {"same_patient": True} if question.same_patient else {}
+    days = {"days": list(question.days)} if question.days else {}
+    findings = {"findings": list(question.findings)} if question.findings else {}
+    return Call(COMPARE, {"image_ids": list(question.films)} | findings | told | days)
+
+
 def second_round(question: Question, facts: Facts, tools: Offers) -> list[Call]:
-    """What is worth asking once the findings are known: where they are.
+    """What is worth asking once the findings are known: where they are; each film alone where none can be compared.
 
     No side is passed on: the tool is to say where a finding is, not to confirm where it was asked for.
     """
+    if question.kind is Kind.COMPARE and any(record.failure for record in facts.of(COMPARE)):
+        return [call for film in question.films for call in _for_film(question, film, tools) if call.tool in tools]
     if "ground" not in tools or question.kind in {Kind.FILM_FACTS, Kind.TOOL}:
         return []
     calls = []

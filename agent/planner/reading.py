@@ -24,7 +24,9 @@ from agent.planner.naming import (
 )
 from agent.planner.offers import Offers, asked_for
 from agent.planner.operating import point_in
+from agent.planner.options import Option, options_in
 from agent.planner.pasted import TextAsked, asked_of_text
+from agent.planner.timing import days_told, same_patient, told_of
 from imaging.radiograph import DerivedKind
 from tools.knowledge import structures
 from tools.knowledge.measured import asked_of
@@ -48,6 +50,7 @@ class Kind(StrEnum):
     CHOICE = "choice"
     FILM_FACTS = "film_facts"
     TOOL = "tool"
+    FORECAST = "forecast"
     HELP = "help"
     ADVICE = "advice"
     OTHER_BODY = "other_body"
@@ -57,7 +60,15 @@ class Kind(StrEnum):
     UNCLEAR = "unclear"
 
 
-OUT_OF_SCOPE = {Kind.HELP, Kind.ADVICE, Kind.OTHER_BODY, Kind.CHIT_CHAT, Kind.UNKNOWN_FINDING, Kind.UNCLEAR}
+OUT_OF_SCOPE = {
+    Kind.HELP,
+    Kind.ADVICE,
+    Kind.FORECAST,
+    Kind.OTHER_BODY,
+    Kind.CHIT_CHAT,
+    Kind.UNKNOWN_FINDING,
+    Kind.UNCLEAR,
+}
 """Kinds that are answered without a film and without a tool."""
 ABOUT_A_FINDING = {Kind.PRESENCE, Kind.WHERE, Kind.SIDE, Kind.COMPARE, Kind.WHICH_FILM, Kind.CONFIDENCE, Kind.WHY}
 """Kinds that say nothing without a finding of their own, and take the last question's."""
@@ -73,29 +84,11 @@ BESIDE_A_FINDING = {
 NOT_DOUBLED = {Kind.TOOL, Kind.FILM_FACTS, Kind.SEGMENT, Kind.REPORT}
 """Kinds that are about a processed film alone where one is named; the others are about its original, too."""
 
-OPTION = re.compile(r"(?:^|(?<=[\s?.,;:]))\(?([A-H])\s*[).:]\s+", re.MULTILINE)
 PARTS = re.compile(
     r"(?<=[?;])\s+|,?\s+and\s+(?=(?:is|are|where|what|which|does|do|how|was|measure|outline|segment|draft)\b)"
     r"|,\s+(?=(?:is|are|where|what|which|does|how|measure|outline|segment)\b)",
     re.I,
 )
-
-SIDE_WORDS = ("left", "right", "bilateral", "both")
-"""Words that make an option a statement about the side of the stem's finding."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """One lettered option of a multiple choice."""
-
-    letter: str
-    text: str
-    mentions: tuple[Mention, ...]
-
-    @property
-    def sides(self) -> tuple[str, ...]:
-        """The words for a side in it, in order."""
-        return tuple(word for word in tokens(self.text) if word in SIDE_WORDS)
 
 
 @dataclass(frozen=True)
@@ -117,6 +110,8 @@ class Question:
         tasks: codes of the measurements it names (tools.knowledge.measured), the longest phrase first.
         given: (argument, text) that the user gave the tool to work on.
         point: (argument, value) that the message asks of the classifier: see agent.planner.operating.
+        same_patient, days: of a comparison, what the user says of films whose files do not: that they are of one
+            patient, and the day of each.
     """
 
     kind: Kind
@@ -134,6 +129,8 @@ class Question:
     tasks: tuple[str, ...] = ()
     given: tuple[tuple[str, str], ...] = ()
     point: tuple[tuple[str, Any], ...] = ()
+    same_patient: bool = False
+    days: tuple[int, ...] = ()
 
 
 def read(
@@ -149,7 +146,7 @@ def read(
         tools: those that may be called; a question that uses a tool's own words is of kind TOOL.
     """
     offered = tools or {}
-    stem, options = _options(text)
+    stem, options = options_in(text)
     asked = None if options else asked_of_text(text, offered, _longest_intent(words_of(text)))
     if asked is not None:
         return [_of_text(asked, text, films, added, previous, offered)]
@@ -207,7 +204,10 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
         and not has_any(words, ["rule out"]),
         degree=has_any(words, vocabulary()["degree"]),
         tasks=asked_of(" ".join(words)),
+        same_patient=same_patient(text),
     )
+    if kind is Kind.PRESENCE and has_any(words, vocabulary()["comparatives"]) and with_role("prior", films):
+        question = replace(question, kind=Kind.COMPARE)
     question = _heart(question, words)
     if len(question.structures) == 1 and marks_in(text):
         question = replace(question, kind=Kind.SEGMENT, tool="")
@@ -288,11 +288,17 @@ def _followed_up(
         return question
     if question.kind is Kind.TOOL and not question.findings and not tools[question.tool].takes_films:
         return replace(question, findings=previous.findings)
+    told = question.same_patient or days_told(question.text, 2) is not None
+    if previous.kind is Kind.COMPARE and question.kind in {Kind.UNCLEAR, Kind.COMPARE}:
+        question = replace(question, same_patient=question.same_patient or previous.same_patient)
+        if question.kind is Kind.UNCLEAR and told:
+            return replace(previous, text=question.text, same_patient=question.same_patient)
     opens = has_any(words[:3], vocabulary()["follow_up"])
     if question.kind is Kind.PRESENCE and opens and previous.kind in ABOUT_A_FINDING - {Kind.CONFIDENCE, Kind.WHY}:
         return replace(question, kind=previous.kind)
     bare = not question.findings and not question.structures
-    if question.kind in ABOUT_A_FINDING and bare:
+    general = question.kind is Kind.COMPARE and not has_any(words, vocabulary()["pronouns"])
+    if question.kind in ABOUT_A_FINDING and bare and not general:
         return replace(
             question, findings=previous.findings, side=question.side or previous.side, denied=previous.denied
         )
@@ -339,11 +345,13 @@ def _about_films(
     chosen = tuple(dict.fromkeys([*(films[n - 1] for n in numbers), *by_id]))
     by_default = False
     beside = _beside_originals(replace(question, films=chosen), facts)
-    if beside.films:
+    if beside.films and beside.kind is not Kind.COMPARE:
         return replace(beside, topic=question.topic or _topic(question, words))
     if question.kind is Kind.COMPARE:
-        chosen = comparable(facts)
-    elif question.kind is Kind.WHICH_FILM or has_any(words, vocabulary()["both_films"]):
+        chosen = comparable(facts, words, chosen)
+        days = told_of(question.text, chosen, facts, previous.days if previous is not None else ())
+        return replace(question, films=chosen, days=days)
+    if question.kind is Kind.WHICH_FILM or has_any(words, vocabulary()["both_films"]):
         chosen = tuple(patients)
     elif added:
         chosen, by_default = tuple(dict.fromkeys(added)), True
@@ -360,20 +368,6 @@ def _topic(question: Question, words: list[str]) -> str:
         return ""
     phrases = next(i["phrases"] for i in vocabulary()["intent"] if i["kind"] == Kind.OTHER_BODY)
     return next((phrase for phrase in phrases if has_any(words, [phrase])), "")
-
-
-def _options(text: str) -> tuple[str, tuple[Option, ...]]:
-    """The stem and the options A, B, C ... of a multiple choice; no options unless at least A and B are there."""
-    marks: list[re.Match[str]] = []
-    for match in OPTION.finditer(text):
-        if match[1] == chr(ord("A") + len(marks)):
-            marks.append(match)
-    if len(marks) < 2:
-        return text, ()
-    ends = [*(match.start() for match in marks[1:]), len(text)]
-    pieces = [text[match.end() : end].strip(" \n,;") for match, end in zip(marks, ends, strict=True)]
-    options = (Option(m[1], piece, tuple(mentions(piece))) for m, piece in zip(marks, pieces, strict=True))
-    return text[: marks[0].start()].strip(), tuple(options)
 
 
 def _codes(named: list[Mention], kind: str) -> tuple[str, ...]:

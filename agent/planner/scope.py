@@ -24,6 +24,7 @@ def compose_out_of_scope(question: Question, teller: Teller) -> list[str]:
     lead = {
         Kind.HELP: say("scope.hello"),
         Kind.ADVICE: say("scope.advice"),
+        Kind.FORECAST: say("scope.forecast"),
         Kind.OTHER_BODY: say("scope.other_body", topic=question.topic or "that"),
         Kind.CHIT_CHAT: say("scope.chit_chat"),
         Kind.UNKNOWN_FINDING: say("scope.unknown_finding", topic=question.topic),

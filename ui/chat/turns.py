@@ -171,8 +171,9 @@ class Desk:
         }
         stage = viewer.picture(film, evidence)
         parent = visit.films.get(film.derived.parent or "") if film.derived else None
-        original = (names[parent.id], viewer.picture(parent, None)) if parent else None
-        return viewer.viewer(film, names[film.id], stage, evidence, records, thumbnails, original)
+        original = (f"{names[parent.id]}, from which it was computed", viewer.picture(parent, None)) if parent else None
+        beside = viewer.laid_beside(film, evidence) or original
+        return viewer.viewer(film, names[film.id], stage, evidence, records, thumbnails, beside)
 
 
 class _Turn:

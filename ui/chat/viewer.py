@@ -17,6 +17,7 @@ from PIL import Image
 from agent.answer import Evidence
 from imaging.radiograph import Radiograph
 from imaging.render import render
+from tools.contract.wording import sentence_case
 from ui.chat.facts import brief_facts, film_facts
 from ui.chat.markup import notice, plain, provenance
 
@@ -58,7 +59,7 @@ def viewer(
     evidence: Evidence | None,
     records: Sequence[Evidence],
     thumbnails: Mapping[str, tuple[str, str]],
-    original: tuple[str, str] | None = None,
+    beside: tuple[str, str] | None = None,
 ) -> str:
     """The whole viewer.
 
@@ -69,23 +70,37 @@ def viewer(
         evidence: the record that is shown, or None for the bare film.
         records: every record of the conversation that concerns this film.
         thumbnails: film id -> (name and brief facts, data URI), in order; shown when there are several.
-        original: name and data URI of the film that a processed one was computed from; shown beside it.
+        beside: what a second picture left of the film is, and its data URI: the film that a processed one was computed
+            from, or the prior that the shown evidence laid over it.
     """
     alternative = escape(f"{name}: chest radiograph{f', with {evidence.id}: {evidence.title}' if evidence else ''}")
     return (
         '<div class="viewer" data-viewer>'
         f'<div class="caption"><strong>{escape(name)}</strong>{film_facts(film)}</div>'
-        f'<div class="stage">{_strip(film, thumbnails)}{_beside(original)}'
+        f'<div class="stage">{_strip(film, thumbnails)}{_beside(beside)}'
         f'<img src="{stage}" alt="{alternative}"></div>'
-        f"{_choices(film, evidence, records)}{_details(evidence, film)}</div>"
+        f"{_caption(name, beside)}{_choices(film, evidence, records)}{_details(evidence, film)}</div>"
     )
 
 
-def _beside(original: tuple[str, str] | None) -> str:
-    if original is None:
+def laid_beside(film: Radiograph, evidence: Evidence | None) -> tuple[str, str] | None:
+    """What the shown evidence lays beside the film (its data's `beside`), in words and as a data URI, or None."""
+    for item in evidence.data.get("beside", []) if evidence else []:
+        if item["image_id"] == film.id:
+            return sentence_case(item["caption"]), f"data:image/png;base64,{item['picture']}"
+    return None
+
+
+def _beside(beside: tuple[str, str] | None) -> str:
+    if beside is None:
         return ""
-    name, uri = original
-    return f'<img class="original" src="{uri}" alt="{escape(name)}, from which it was computed">'
+    words, uri = beside
+    return f'<img class="original" src="{uri}" alt="{escape(words)}">'
+
+
+def _caption(name: str, beside: tuple[str, str] | None) -> str:
+    """Says which picture is which where there are two."""
+    return f'<p class="beside muted">Left: {escape(beside[0])}. Right: {escape(name)}.</p>' if beside else ""
 
 
 def _strip(film: Radiograph, thumbnails: Mapping[str, tuple[str, str]]) -> str:

@@ -52,7 +52,7 @@ def test_a_question_goes_to_the_newest_frontal_film_and_says_what_was_left_unrea
         ("film 4", "PA", "2022-01-01", "current"),
     ]
     assert "about film 4 (PA, current)" in answer.text
-    assert "film 1 (PA, older) and film 2 (PA, prior)" in answer.text and "cannot be compared over time" in answer.text
+    assert "film 1 (PA, older) and film 2 (PA, prior)" in answer.text and "Ask what changed" in answer.text
     assert "Not read for it: film 3 (lateral, current)" in answer.text
 
 

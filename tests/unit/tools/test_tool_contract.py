@@ -18,6 +18,7 @@ OURS = {
     "classify", "segment", "measure", "ground", "report", "quality", "enhance", "suppress_bone", "generate",
     "read_report", "score_report", "retrieve_cases", "retrieve_knowledge", "audit", "deidentify", "dicom_header",
     "detect_objects",
+    "compare",
 }  # fmt: skip
 MORE = {"ground": {"finding": "effusion"}}
 EFFUSION = "effusion:left:800ml"
