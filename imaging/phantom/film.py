@@ -25,7 +25,7 @@ from imaging.phantom.faults import aim, outside, turn, turn_measures, turn_point
 from imaging.phantom.fractures import Fracture, break_ribs, fracture_masks
 from imaging.phantom.lesions import Lesion, build, draws
 from imaging.phantom.lobes import lobe_of
-from imaging.phantom.masks import Mask, collect, projected_ratio
+from imaging.phantom.masks import Mask, collect, ratio_by_heart_scale
 from imaging.phantom.measures import measure
 from imaging.phantom.picture import Scene, add_devices, spawn, weigh
 from imaging.phantom.projection import Geometry, splat
@@ -245,10 +245,11 @@ def _fit_heart(spec: PhantomSpec, body: Body, geometry: Geometry) -> Body:
     targets = [f.value for f in spec.findings if f.code == "cardiomegaly"]
     if not targets:
         return body
+    ratio = ratio_by_heart_scale(body, geometry)
     low, high = 0.6, 2.4
     for _ in range(13):
         middle = (low + high) / 2
-        if projected_ratio(replace(body, heart_scale=middle), geometry) < targets[-1]:
+        if ratio(middle) < targets[-1]:
             low = middle
         else:
             high = middle

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -126,28 +129,42 @@ def _extent(field: Array) -> float:
     return float(right - left)
 
 
-def projected_ratio(body: Body, geometry: Geometry, grid: int = 160) -> float:
-    """Cardiothoracic ratio of a body from coarse silhouettes alone: what `_fit_heart` solves for."""
+def ratio_by_heart_scale(body: Body, geometry: Geometry, grid: int = 160) -> Callable[[float], float]:
+    """Cardiothoracic ratio of a body by the scale of its heart, from coarse silhouettes: what `_fit_heart` solves for.
+
+    All but the heart is worked out once.
+    """
     scale = body.scale
-    heart = np.full((grid, grid), 1e3, dtype=np.float32)
-    lung = {side: heart.copy() for side in (1, -1)}
-    below = {side: heart.copy() for side in (1, -1)}
+    far = np.full((grid, grid), 1e3, dtype=np.float32)
+    lung, below = {1: far, -1: far}, {1: far, -1: far}
+    planes: list[tuple[Array, Array, Array, Array]] = []
     for plane in np.arange(-120.0, 110.0, 8.0):
         x, y, z = geometry.plane(float(plane * scale[2]), grid)
         x, y, z = x / np.float32(scale[0]), y / np.float32(scale[1]), z / np.float32(scale[2])
         mid = shapes.centred(body, x, y)
         middle = shapes.mediastinum(body, mid, y, z)
-        middle = np.where(np.abs(x) < CENTRAL_MM + abs(body.shift_mm), middle, FAR_MM)
-        heart = np.minimum(heart, filled_groove(shapes.heart(body, mid, y, z), middle)[0])
+        planes.append((mid, y, z, np.where(np.abs(x) < CENTRAL_MM + abs(body.shift_mm), middle, FAR_MM)))
         for side in (1, -1):
             wall, dome = shapes.cage(body, side, x, y, z), shapes.diaphragm(body, side, x, y, z)
             wall = np.maximum(wall, shapes.septum(body, side, x, y, z))
             lung[side] = np.minimum(lung[side], np.maximum(wall, -dome))
             below[side] = np.minimum(below[side], np.maximum(wall, dome))
-    centre = np.minimum(np.minimum(below[1], below[-1]), heart)
+    abdomen = np.minimum(below[1], below[-1])
+
+    def ratio(heart_scale: float) -> float:
+        scaled, heart = replace(body, heart_scale=heart_scale), far
+        for mid, y, z, middle in planes:
+            heart = np.minimum(heart, filled_groove(shapes.heart(scaled, mid, y, z), middle)[0])
+        return _cardiothoracic(heart, lung, np.minimum(abdomen, heart))
+
+    return ratio
+
+
+def _cardiothoracic(heart: Array, lungs: Mapping[int, Array], centre: Array) -> float:
+    """Heart's width over the thorax's, of silhouettes [G, G] as distances; lungs by side, `centre` all between them."""
     field = np.full_like(heart, 1e3)
-    for side in (1, -1):
-        beside = np.maximum(lung[side], -centre)
+    for lung in lungs.values():
+        beside = np.maximum(lung, -centre)
         field = np.minimum(field, np.where(ndimage.binary_dilation(largest(beside < 0)), beside, 1e3))
     thorax = max(_extent(row) for row in field)
     return _extent(heart.min(axis=0)) / thorax if thorax else 0.0
