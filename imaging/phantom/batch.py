@@ -20,7 +20,8 @@ def make_phantoms(
 
     At most `workers` films are being made or waiting to be taken, so memory does not grow with the number of specs.
     On 'cpu' each film has the pixels of `make_phantom`. On a GPU the march through the patient runs there, the rest on
-    the cores; thickness maps then agree with the CPU's to 1e-5 of themselves, grey values to their 16-bit step.
+    the cores; thickness maps of torch's march agree with numpy's to 1e-5 of themselves, grey values to their 16-bit
+    step (compared on a processor; the march has not run on a GPU yet).
 
     Args:
         specs: read one after another as films are taken.
