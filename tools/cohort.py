@@ -17,7 +17,8 @@ from imaging.failures import BadArguments, FilmRefused, Unavailable
 from imaging.sources import Content, contents
 from imaging.store import ImageStore
 from models.pool import ModelPool
-from tools.contract import Result, Tool, ToolContext
+from tools.contract import Result, Status, Tool, ToolContext
+from tools.knowledge import findings
 
 Row = dict[str, Any]
 """One film: column -> text, number, truth value or None."""
@@ -27,6 +28,9 @@ FILM_COLUMNS = ("view", "acquired", "age_years", "sex", "patient_key", "study_ke
 
 ROWS_PER_GROUP = 1000
 """Rows of a Parquet row group: what is in memory while it is written."""
+
+CLASSIFIED = "classify"
+"""The tool whose scores stand first in a table, in columns named by the finding's code alone."""
 
 AHEAD = 2
 """Films read ahead per worker: bounds memory, and keeps a worker from waiting for the disk."""
@@ -156,7 +160,10 @@ def refused_row(name: str, refusal: FilmRefused) -> Row:
 
 
 def row_of(content: Content, tools: Sequence[Tool], models: ModelPool) -> Row:
-    """The row of one file: what it is, and each tool's findings and values under "tool.column"."""
+    """The row of one file: what it is, and each tool's findings and values under "tool.column".
+
+    The scores of the findings that the classifier is good enough at stand under their codes as well.
+    """
     row: Row = {"file": content.name, "film_id": None, "error": None}
     if content.data is None:
         return refused_row(content.name, content.refused or FilmRefused("The file has no content."))
@@ -171,7 +178,10 @@ def row_of(content: Content, tools: Sequence[Tool], models: ModelPool) -> Row:
     row |= {"film_id": film.id} | {name: facts[name] for name in FILM_COLUMNS}
     row["warnings"] = "; ".join(film.warnings) or None
     for tool in tools:
-        row |= {f"{tool.name}.{name}": value for name, value in columns_of(tool.run(context, {"image_id": film.id}))}
+        result = tool.run(context, {"image_id": film.id})
+        if tool.name == CLASSIFIED:
+            row |= {item.code: item.score for item in result.findings if item.status is not Status.NOT_ASSESSED}
+        row |= {f"{tool.name}.{name}": value for name, value in columns_of(result)}
     return row
 
 
@@ -207,14 +217,18 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]
 
 
 def write_table(journal: Journal, out: Path) -> int:
-    """Write the journal's rows as CSV or Parquet, beside and then renamed; returns the number of rows."""
-    columns: dict[str, type] = {}
+    """Write the journal's rows as CSV or Parquet, beside and then renamed; returns the number of rows.
+
+    Columns: the file, the classifier's score per finding, then all else in the order in which it came up.
+    """
+    columns: dict[str, type] = {"file": type(None)}
     for row in journal.rows():
         for name, value in row.items():
             known = columns.get(name)
             if value is not None and known in (None, type(None), int, bool):
                 columns[name] = type(value)
             columns.setdefault(name, type(None))
+    columns = dict(sorted(columns.items(), key=lambda item: (item[0] != "file", item[0] not in findings())))
     beside = out.with_name(f".{out.name}.part")
     write = _write_csv if out.suffix == ".csv" else _write_parquet
     count = write(journal.rows(), columns, beside)

@@ -16,6 +16,7 @@ from imaging.phantom import PhantomSpec, make_phantom
 from models.outputs import ScoreKind
 from models.pool import ModelPool
 from tools import cohort
+from tools.classify import classify
 from tools.cohort import Journal, check_target, run_cohort, write_table
 from tools.contract import Finding, Result, Status, Tool, ToolArguments, ToolContext, tool
 
@@ -99,6 +100,26 @@ def test_each_film_is_a_row_and_errors_are_rows(tmp_path: Path) -> None:
     assert rows[0]["grey.bright"] == "False" and rows[0]["grey.a.area_px"] == "3"
     assert "grey.words" not in rows[0]
     assert outcome.with_errors == sum(bool(row["error"] or row["grey.error"]) for row in rows)
+
+
+def test_the_classifiers_scores_stand_first_one_column_per_usable_finding(tmp_path: Path) -> None:
+    """Expected: the card of the embedded classifier, which is good enough at thirteen of its fourteen findings."""
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.txt").write_text("not a film, and first in the table")
+    for seed in (1, 2):
+        made = make_phantom(PhantomSpec(seed=seed, size=256))
+        (tmp_path / "films" / f"b{seed}.png").write_bytes(to_png(made.radiograph))
+    out = tmp_path / "t.csv"
+    models = ModelPool(device="cpu", profile="embedded")
+    journal = Journal(tmp_path / "j.sqlite", {})
+    list(run_cohort([tmp_path / "films"], [classify], models, journal, workers=2))
+    write_table(journal, out)
+    usable = {item.code for item in models.card("embedded-classifier").findings if item.usable}
+    rows = read(out)
+    names = list(rows[0])
+    assert names[0] == "file" and set(names[1 : len(usable) + 1]) == usable
+    assert all(0 <= float(row[code]) <= 1 for row in rows[1:] for code in usable) and not rows[0]["effusion"]
+    assert rows[1]["effusion"] == rows[1]["classify.effusion.score"] != rows[2]["effusion"]
 
 
 def test_a_broken_off_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
