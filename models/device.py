@@ -117,13 +117,29 @@ def inference(device: str) -> Iterator[None]:
     """No gradients; products in two bytes (autocast) where the Numerics in force say so: by default on a GPU only."""
     import torch
 
+    with torch.inference_mode(), _precision(device):
+        yield
+
+
+@contextmanager
+def differentiable(device: str) -> Iterator[None]:
+    """As `inference`, with gradients: for saliency."""
+    import torch
+
+    with torch.enable_grad(), _precision(device):
+        yield
+
+
+@contextmanager
+def _precision(device: str) -> Iterator[None]:
+    import torch
+
     half = current().autocast(device)
-    with torch.inference_mode():
-        if half == FULL:
-            yield
-            return
-        with torch.autocast(device.partition(":")[0], dtype=getattr(torch, half)):
-            yield
+    if half == FULL:
+        yield
+        return
+    with torch.autocast(device.partition(":")[0], dtype=getattr(torch, half)):
+        yield
 
 
 def device_facts(request: str = "auto") -> dict[str, Any]:

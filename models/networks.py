@@ -159,6 +159,10 @@ class Classifier(nn.Module):
         """Raw logits float32 [N, 14] from squares float32 [N, 1, 320, 320] of `preprocess.prepare`."""
         return self.head(self.features(square))
 
+    def read(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Raw logits float32 [N, 14] from the maps that `levels` gives."""
+        return self.head(_pooled(maps))
+
     def forward_with_cam(self, square: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits [N, 14] and class activation maps [N, 14, 20, 20], whose mean over the map is the logit."""
         maps = self.levels(square)

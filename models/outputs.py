@@ -16,6 +16,7 @@ class Task(StrEnum):
     SEGMENT = "segment"
     GROUND = "ground"
     DETECT = "detect"
+    EXPLAIN = "explain"
     QUALITY = "quality"
     ATTRIBUTES = "attributes"
     EMBED = "embed"
@@ -37,6 +38,7 @@ class Task(StrEnum):
 
 _ASKING = frozenset(
     {
+        Task.EXPLAIN,
         Task.ZERO_SHOT,
         Task.PROMPTED,
         Task.PHRASE,

@@ -14,9 +14,9 @@ class Question:
     """What goes to a model besides the film itself; unset parts are not part of the question.
 
     Attributes:
-        text: a question, a prompt, or the text to embed.
+        text: a question, a prompt, the text to embed, or the method of an explanation.
         indication: why the film was taken, for report models that read it.
-        phrases: what to look for (zero-shot and phrase grounding), in the caller's words.
+        phrases: what to look for (zero-shot and phrase grounding), in the caller's words; the finding to explain.
         points: (row, column, inside) in the film's pixels; inside = 1 belongs to the structure, 0 does not.
         boxes: (row_min, col_min, row_max, col_max) in the film's pixels.
         lateral, prior: the other films of the study, for models that read them.

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from agent.answer import Evidence
 from agent.mentions import name_of
 from agent.planner.choice import compose_choice
 from agent.planner.comparing import compose_comparison
@@ -14,6 +15,7 @@ from agent.planner.focus import beside_originals, focus
 from agent.planner.measuring import MEASURE, heart_record, runs_asked, seen_beside
 from agent.planner.naming import acquired
 from agent.planner.offers import Offers
+from agent.planner.plan import BY_WORDS
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from agent.planner.scope import compose_out_of_scope
 from agent.planner.sentences import Teller
@@ -29,7 +31,10 @@ def compose(
     teller = Teller(facts, films, tools)
     paragraphs = []
     for question in questions:
-        if question.kind in OUT_OF_SCOPE | {Kind.NO_SUCH_FILM}:
+        searched = [run for film in question.films for run in facts.of(BY_WORDS, film)]
+        if question.kind is Kind.UNKNOWN_FINDING and searched:
+            lines = _by_phrase(question, teller, searched)
+        elif question.kind in OUT_OF_SCOPE | {Kind.NO_SUCH_FILM}:
             lines = compose_out_of_scope(question, teller)
         elif question.kind is Kind.TOOL and not tools[question.tool].reads_films:
             lines = _asked_tool(question, teller, None)
@@ -73,7 +78,7 @@ def _compose(question: Question, teller: Teller) -> list[str]:
         Kind.SEGMENT: _segment,
         Kind.REPORT: _report,
         Kind.CONFIDENCE: _confidence,
-        Kind.WHY: _confidence,
+        Kind.WHY: _why,
         Kind.WHERE: _where,
         Kind.SIDE: _where,
         Kind.TOOL: _asked_tool,
@@ -91,11 +96,28 @@ def _presence(question: Question, teller: Teller, film: str) -> list[str]:
     for code in question.findings:
         lines.append(teller.presence(code, film, question.side, plain=plain))
         lines += teller.scores(code, film)
-        lines += teller.signs(code, film)
+        lines += _by_signs(code, teller, film)
         if question.degree:
             lines.append(say("scope.severity", name=name_of(code)))
             teller.miss(say("scope.severity", name=name_of(code)))
     return [*lines, *teller.moved(film), *teller.caveats(film, question.findings)]
+
+
+def _by_signs(code: str, teller: Teller, film: str) -> list[str]:
+    """What a search by words and signs says of a finding that no trained model assesses."""
+    if teller.facts.assessed(code, film):
+        return []
+    runs = [run for run in teller.facts.of(BY_WORDS, film) if run.args.get("finding") == code and run.failure is None]
+    return [line for run in runs for line in teller.told(run)] or teller.signs(code, film)
+
+
+def _by_phrase(question: Question, teller: Teller, searched: list[Evidence]) -> list[str]:
+    """What a search by words says of something that the ontology has no word for."""
+    lines = [line for run in searched for line in teller.told(run)]
+    if all(run.failure for run in searched):
+        lines.insert(0, say("scope.unknown_finding", topic=question.topic))
+        teller.miss(lines[0])
+    return lines
 
 
 def _where(question: Question, teller: Teller, film: str) -> list[str]:
@@ -235,6 +257,12 @@ def _confidence(question: Question, teller: Teller, film: str) -> list[str]:
         lines.append(teller.presence(code, film, None, plain=True))
         lines += [*teller.scores(code, film), *teller.figures(code, film)]
     return [*lines, *teller.caveats(film, question.findings, most=4)]
+
+
+def _why(question: Question, teller: Teller, film: str) -> list[str]:
+    """Which part of the film the classifier went by, and how sure the tools are."""
+    explained = [line for run in teller.facts.of("explain", film) for line in teller.told(run, caveats=1)]
+    return [*explained, *_confidence(question, teller, film)]
 
 
 def _which_film(question: Question, teller: Teller) -> list[str]:

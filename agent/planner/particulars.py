@@ -1,4 +1,4 @@
-"""Smaller things a question says, for tools that take them by name: view, sex, ages, dates, zone, how many."""
+"""Smaller things a question says, for tools that take them by name: view, sex, ages, dates, zone, method, how many."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ DAY = r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?"
 SINCE, UNTIL, IN_YEAR = rf"\b(?:since|from|after) {DAY}\b", rf"\b(?:until|before|up to) {DAY}\b", r"\bin (\d{4})\b"
 MOST_CASES = 20
 
+EDITS = re.compile(
+    r"\b(?:(?P<without>without|leav(?:e|ing) out|ignor(?:e|ing)|disabl(?:e|ing)|dropp?(?:ing)?|but not|except)"
+    r"|(?P<also>add(?:ing)?|and also|also with|plus))\b(?: the| a)?(?: concepts?| signs?)?(?P<what>[^.;?!]*)",
+    re.IGNORECASE,
+)
+"""Words that take concepts from a checklist or put them to it, and those concepts."""
+
 
 def particulars(text: str) -> dict[str, Any]:
     """What is said, by argument name; what is not said is not in it.
@@ -40,12 +47,22 @@ def particulars(text: str) -> dict[str, Any]:
     return found
 
 
+def edits(text: str) -> tuple[str, dict[str, list[str]]]:
+    """What is left of a question without its edits of a checklist, and these: "without" and "also", phrases each."""
+    found: dict[str, list[str]] = {}
+    for match in EDITS.finditer(text):
+        name = "without" if match["without"] else "also"
+        parts = re.split(r",| and (?:the |a )?", match["what"])
+        found.setdefault(name, []).extend(part.strip(" '\"") for part in parts if part.strip(" '\""))
+    return EDITS.sub(" ", text).strip(), found
+
+
 def _listed(words: list[str]) -> dict[str, str]:
-    """View and sex by the vocabulary's words."""
+    """View, sex and the method of an explanation by the vocabulary's words."""
     named = vocabulary()["particulars"]
     return {
         argument: value
-        for argument in ("view", "sex")
+        for argument in ("view", "sex", "method")
         for value, cues in reversed(named[argument].items())
         if has_any(words, cues)
     }
@@ -109,4 +126,4 @@ def _zone(words: list[str]) -> str | None:
     return f"{side}_{third}_zone" if third and side else None
 
 
-__all__ = ["particulars"]
+__all__ = ["edits", "particulars"]

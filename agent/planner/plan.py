@@ -9,7 +9,7 @@ from agent.planner.facts import Facts
 from agent.planner.marks import marks_in
 from agent.planner.measuring import MEASURE, heart_arguments, seen_beside
 from agent.planner.offers import Offer, Offers
-from agent.planner.particulars import particulars
+from agent.planner.particulars import edits, particulars
 from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
 from tools.contract import Status
 from tools.knowledge import with_signs
@@ -21,6 +21,9 @@ LOCATED_MAX = 3
 """Findings per film that are located unasked; more would bury the answer."""
 SIDELESS = {"cardiomegaly", "enlarged_cardiomediastinum"}
 """Findings that have no side and whose place goes without saying."""
+
+BY_WORDS = "zero_shot"
+"""The tool that looks for any phrase, and for findings that no trained model assesses."""
 
 UNTOOLED = OUT_OF_SCOPE | {Kind.NO_SUCH_FILM}
 """Kinds that are answered without a tool."""
@@ -37,6 +40,8 @@ class Call:
 
 def wanted(question: Question, facts: Facts, tools: Offers) -> list[Call]:
     """Everything the question needs, as far as what is known tells: first whether its films can be read at all."""
+    if _beyond_ontology(question, tools):
+        question = replace(question, kind=Kind.TOOL, tool=BY_WORDS)
     if question.kind in UNTOOLED or (question.kind is Kind.COMPARE and len(question.films) < 2):
         return []
     if question.kind is Kind.TOOL and not tools[question.tool].reads_films:
@@ -67,19 +72,41 @@ def _comparison(question: Question) -> Call:
 
 
 def second_round(question: Question, facts: Facts, tools: Offers) -> list[Call]:
-    """What is worth asking once the findings are known: where they are; each film alone where none can be compared.
+    """What is worth asking once the findings are known: where they are, or what the classifier went by; each film alone
+    where none can be compared.
 
     No side is passed on: the tool is to say where a finding is, not to confirm where it was asked for.
     """
     if question.kind is Kind.COMPARE and any(record.failure for record in facts.of(COMPARE)):
         return [call for film in question.films for call in _for_film(question, film, tools) if call.tool in tools]
-    if "ground" not in tools or question.kind in {Kind.FILM_FACTS, Kind.TOOL}:
+    if question.kind in {Kind.FILM_FACTS, Kind.TOOL}:
         return []
     calls = []
     for film in question.films:
-        codes = _to_locate(question, facts, film)
-        calls += [Call("ground", {"image_id": film, "finding": code}) for code in codes]
-    return calls
+        if question.kind is Kind.WHY:
+            calls += [
+                Call("explain", {"image_id": film, "finding": code}) for code in _to_explain(question, facts, film)
+            ]
+        calls += [Call("ground", {"image_id": film, "finding": c}) for c in _to_locate(question, facts, film)]
+        calls += [Call(BY_WORDS, {"image_id": film, "finding": code}) for code in _unknown(question, facts, film)]
+    return [call for call in calls if call.tool in tools]
+
+
+def _unknown(question: Question, facts: Facts, film: str) -> list[str]:
+    """The findings asked about that no trained model here assesses: they are looked for by words and signs."""
+    if question.kind is not Kind.PRESENCE:
+        return []
+    return [code for code in question.findings if facts.status(code, film) is Status.NOT_ASSESSED]
+
+
+def _beyond_ontology(question: Question, tools: Offers) -> bool:
+    """Whether something is asked about that the ontology has no word for, and a tool looks for any phrase."""
+    return question.kind is Kind.UNKNOWN_FINDING and bool(question.films) and BY_WORDS in tools
+
+
+def _to_explain(question: Question, facts: Facts, film: str) -> list[str]:
+    """The findings asked about that are called present or uncertain: only they have a reason to show."""
+    return [code for code in question.findings if facts.status(code, film) in {Status.PRESENT, Status.UNCERTAIN}]
 
 
 def _by_words(question: Question, offer: Offer) -> list[Call]:
@@ -97,7 +124,10 @@ def _by_words(question: Question, offer: Offer) -> list[Call]:
         "prompt": question.text,
         **dict(question.given),
         **particulars(question.text),
+        **(edits(question.text)[1] if "without" in offer.arguments else {}),
     }
+    if question.topic and "phrase" in offer.arguments and not question.findings:
+        known["phrase"] = question.topic
     given = {name: value for name, value in known.items() if name in offer.arguments and value}
     each = [given]
     for name, values in (("image_id", question.films), ("finding", question.findings)):

@@ -25,6 +25,7 @@ from agent.planner.naming import (
 from agent.planner.offers import Offers, asked_for
 from agent.planner.operating import point_in
 from agent.planner.options import Option, options_in
+from agent.planner.particulars import edits
 from agent.planner.pasted import TextAsked, asked_of_text
 from agent.planner.timing import days_told, same_patient, told_of
 from imaging.radiograph import DerivedKind
@@ -192,6 +193,9 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     named = mentions(text)
     findings = _codes(named, "finding")
     kind, tool = _kind(words, findings, tools)
+    if tool and "without" in tools[tool].arguments:
+        named = mentions(edits(text)[0])
+        findings = _codes(named, "finding")
     question = Question(
         kind=kind,
         tool=tool,
@@ -297,6 +301,9 @@ def _followed_up(
     if question.kind is Kind.PRESENCE and opens and previous.kind in ABOUT_A_FINDING - {Kind.CONFIDENCE, Kind.WHY}:
         return replace(question, kind=previous.kind)
     bare = not question.findings and not question.structures
+    takes_finding = question.kind is Kind.TOOL and "finding" in tools[question.tool].arguments
+    if takes_finding and bare and previous.kind in {*ABOUT_A_FINDING, Kind.TOOL}:
+        return replace(question, findings=previous.findings)
     general = question.kind is Kind.COMPARE and not has_any(words, vocabulary()["pronouns"])
     if question.kind in ABOUT_A_FINDING and bare and not general:
         return replace(

@@ -11,6 +11,7 @@ from agent.mentions import name_of
 from agent.planner.facts import Facts, cite, cited_throughout
 from agent.planner.offers import Offers
 from agent.planner.wording import say
+from imaging.failures import Unavailable
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status
 from tools.contract.wording import listed, sentence_case
@@ -168,7 +169,7 @@ class Teller:
         for record in self.facts.of("classify", film):
             figure = record.card.get("figures", {}).get(code)
             if figure and "not measured" not in figure:
-                on = record.card.get("measured_on", "")
+                on = record.card.get("measured_on", "").partition(". ")[0].rstrip(".")
                 lines.append(say("confidence.figure", name=name_of(code), figure=figure, on=on, cite=cite([record.id])))
         return lines
 
@@ -249,7 +250,8 @@ class Teller:
         A text that it made (`data["document"]`) stands whole and uncited after the first paragraph of its summary.
         """
         if record.failure is not None:
-            return [say("scope.failed", title=record.title, reason=record.failure.message, cite=cite([record.id]))]
+            failed = say("scope.failed", title=record.title, reason=record.failure.message, cite=cite([record.id]))
+            return [f"{failed} {record.failure.hint}".strip() if record.failure.kind == Unavailable.kind else failed]
         first = [c for c in record.caveats if c not in record.summary][:caveats]
         document = str(record.data.get("document") or "")
         lead = record.model_copy(update={"summary": record.summary.partition("\n\n")[0]}) if document else record

@@ -13,14 +13,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from imaging.failures import Unavailable
+from imaging.failures import BadArguments, Unavailable
 from imaging.radiograph import Radiograph
+from models.attribution import Tapped, asked, saliency
 from models.card import ModelCard
 from models.catalog import CatalogEntry
 from models.device import inference, place
-from models.networks import FINDINGS, Classifier, load_classifier
+from models.networks import FINDINGS, LEVEL_CHANNELS, Classifier, load_classifier
 from models.outputs import Heatmaps, Output, Scores, Task
 from models.preprocess import Geometry, prepare
+from models.request import Request
 
 SIDE_BY_SIDE = True
 
@@ -60,6 +62,23 @@ class EmbeddedClassifier:
         cells = maps.float().cpu() * self.slope[:, None, None] + self.intercept[:, None, None]
         return [heatmaps(row, grid, geometry) for row, grid, (_, geometry) in zip(values, cells, placed, strict=True)]
 
+    def answer(self, task: Task, requests: Sequence[Request]) -> list[Output]:
+        """Where one finding's logit comes from (explain), by the method asked for; one heatmap per request."""
+        del task
+        answers: list[Output] = []
+        for request in requests:
+            if request.film is None:
+                raise BadArguments("There is no film to explain.", "Give Request.film.")
+            method, code = asked(request.question, FINDINGS)
+            index = FINDINGS.index(code)
+            square, geometry = prepare(request.film.pixels, self.side)
+            with inference(self.device):
+                logits = self.network(square.to(self.device))
+            cells = saliency(_Explained(self.network), square, index, method, self.device)
+            grid, extent = on_film(cells[None], geometry)
+            answers.append(Heatmaps((code,), self._calibrated(logits)[0, index : index + 1], grid.numpy(), extent))
+        return answers
+
     def _calibrated(self, logits: torch.Tensor) -> npt.NDArray[np.float32]:
         """Probabilities float32 [N, 14] of logits [N, 14]."""
         probabilities: npt.NDArray[np.float32] = torch.sigmoid(
@@ -70,6 +89,12 @@ class EmbeddedClassifier:
 
 def heatmaps(values: npt.NDArray[np.float32], cells: torch.Tensor, geometry: Geometry) -> Heatmaps:
     """Calibrated cell logits [14, h, w] on the network's square as heatmaps over the film's region it saw."""
+    grid, extent = on_film(cells, geometry)
+    return Heatmaps(FINDINGS, values, torch.sigmoid(grid).numpy(), extent)
+
+
+def on_film(cells: torch.Tensor, geometry: Geometry) -> tuple[torch.Tensor, tuple[float, float, float, float]]:
+    """Cells [n, h, w] on the network's square as a grid [n, h', w'] over the film's region it saw, and that extent."""
     placed, region = geometry.placed, geometry.region
     square = functional.interpolate(cells[None], size=(geometry.side,) * 2, mode="bilinear", align_corners=False)
     inner = square[:, :, placed.top : placed.bottom, placed.left : placed.right]
@@ -77,7 +102,20 @@ def heatmaps(values: npt.NDArray[np.float32], cells: torch.Tensor, geometry: Geo
     size = tuple(max(1, round(HEATMAP_SIDE * length / longest)) for length in (placed.height, placed.width))
     grid = functional.interpolate(inner, size=size, mode="bilinear", align_corners=False, antialias=True)[0]
     extent = (float(region.top), float(region.left), float(region.bottom), float(region.right))
-    return Heatmaps(FINDINGS, values, torch.sigmoid(grid).numpy(), extent)
+    return grid, extent
+
+
+class _Explained(Tapped):
+    """The classifier with its four levels of maps tapped."""
+
+    def __init__(self, network: Classifier) -> None:
+        super().__init__(len(LEVEL_CHANNELS))
+        self.network = network
+
+    def forward(self, square: torch.Tensor) -> torch.Tensor:
+        """Squares [N, 1, side, side] -> logits [N, 14]."""
+        levels = self.network.levels(square)
+        return self.network.read([tap(level) for tap, level in zip(self.taps, levels, strict=True)])
 
 
 def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> EmbeddedClassifier:

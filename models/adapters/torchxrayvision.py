@@ -22,13 +22,15 @@ from scipy.sparse import csr_array
 from skimage.transform import resize
 from torch import nn
 
-from imaging.failures import Unavailable
+from imaging.failures import BadArguments, Unavailable
 from imaging.radiograph import FilmArray, Radiograph
+from models.attribution import Tapped, asked, saliency
 from models.card import ModelCard
 from models.catalog import CatalogEntry, code_of
 from models.device import inference, place
 from models.outputs import Embedding, Heatmaps, Output, Scores, Task
 from models.pickled import first_line, tensors_of
+from models.request import Request
 
 with warnings.catch_warnings():  # torchxrayvision.models silences every warning of the process when imported
     import torchxrayvision as xrv
@@ -38,6 +40,9 @@ SIDE_BY_SIDE = True
 
 HALF_RANGE = np.float32(1024)
 """The package's networks see -1024 (black) to 1024 (white): torchxrayvision.utils.normalize."""
+
+HEATMAP_SIDE = 32
+"""Cells of a saliency map along a side, where the method gives more: pixels, which mean little one by one."""
 
 RESIZERS = 32
 """Sizes of films whose resizing matrices are kept; each takes about 0.1 MB."""
@@ -87,6 +92,25 @@ class TorchXRayVision:
             for row, grid, film in zip(scores, grids, films, strict=True)
         ]
 
+    def answer(self, task: Task, requests: Sequence[Request]) -> list[Output]:
+        """Where one finding's logit comes from (explain), by the method asked for; one heatmap per request."""
+        del task
+        answers: list[Output] = []
+        for request in requests:
+            if request.film is None:
+                raise BadArguments("There is no film to explain.", "Give Request.film.")
+            method, code = asked(request.question, self.codes)
+            place = self.codes.index(code)
+            square = torch.from_numpy(prepare(request.film.pixels, self.side))[None]
+            with inference(self.device):
+                logits = self.network.head(self.network.features(square.to(self.device)).float().mean(dim=(2, 3)))
+            value = self._scaled(logits)[0, place : place + 1]
+            grid = saliency(_Explained(self.network), square, self.used[place], method, self.device)
+            if max(grid.shape) > HEATMAP_SIDE:
+                grid = nn.functional.adaptive_avg_pool2d(grid[None], HEATMAP_SIDE)[0]
+            answers.append(Heatmaps((code,), value, grid.numpy()[None], middle_square(request.film.shape)))
+        return answers
+
     def _scaled(self, logits: torch.Tensor) -> npt.NDArray[np.float32]:
         """Logits [N, all outputs] to scores float32 [N, n] in [0, 1], 0.5 = operating point, by op_norm."""
         used = torch.sigmoid(logits[:, list(self.used)].float())
@@ -101,6 +125,19 @@ class _Convolutional(nn.Module):
         super().__init__()
         self.features = features
         self.head = head
+
+
+class _Explained(Tapped):
+    """The same network with its last maps tapped."""
+
+    def __init__(self, network: _Convolutional) -> None:
+        super().__init__(1)
+        self.network = network
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Pictures [N, 1, side, side] -> logits [N, all outputs]."""
+        logits: torch.Tensor = self.network.head(self.taps[0](self.network.features(pictures)).mean(dim=(2, 3)))
+        return logits
 
 
 def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> TorchXRayVision:

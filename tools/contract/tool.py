@@ -73,8 +73,8 @@ class Tool:
             planner calls the tool when one stands in the question, and fills the arguments it knows by name:
             image_id, image_ids, finding, findings, structures, side, question and prompt (both that part of the
             message), text (what was pasted into the message, else the whole of it), candidate and reference (two pasted
-            reports), view, sex, age_from, age_to, acquired_from, acquired_to, anatomy (a zone of the lung), k (how
-            many). A tool it plans in a way of its own, such as classify, needs none.
+            reports), view, sex, age_from, age_to, acquired_from, acquired_to, anatomy (a zone of the lung), method
+            (of an explanation), k (how many). A tool it plans in a way of its own, such as classify, needs none.
     """
 
     name: str

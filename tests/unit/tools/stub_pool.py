@@ -18,6 +18,7 @@ from models.locator import CLASSES, OBJECTS
 from models.outputs import Heatmaps, Masks, Output, Picture, Quality, ScoreKind, Scores, Task
 from models.pool import ModelPool
 from models.predictions import Prediction
+from models.request import Question
 from tools.contract import ToolContext
 
 STRUCTURES = ("left_lung", "right_lung", "heart", "left_clavicle", "right_clavicle")
@@ -49,15 +50,24 @@ class StubPool:
     outputs: Mapping[Task, Output]
     cards: Mapping[Task, ModelCard]
     calls: list[Task]
+    gives_gradients: bool = True
 
-    def predict(self, task: Task, films: Sequence[Radiograph], *, model_id: str | None = None) -> list[Prediction]:
+    def predict(
+        self,
+        task: Task,
+        films: Sequence[Radiograph],
+        *,
+        model_id: str | None = None,
+        question: Question | None = None,
+    ) -> list[Prediction]:
         self.calls.append(task)
         made = self.cards[task]
         return [Prediction(self.outputs[task], made, made.id, made.revision, False, 1.0) for _ in films]
 
     @property
     def catalog(self) -> Any:
-        entry = SimpleNamespace(id="stub-classify", tasks=(Task.CLASSIFY, Task.GROUND), members=())
+        tasks = (Task.CLASSIFY, Task.GROUND, *([Task.EXPLAIN] if self.gives_gradients else []))
+        entry = SimpleNamespace(id="stub-classify", tasks=tasks, members=())
         return SimpleNamespace(get=lambda _: entry, serving=lambda task: [entry] if self.serves(task) else [])
 
     def resolve(self, task: Task, model_id: str | None = None) -> Any:
@@ -135,6 +145,7 @@ def context_of(
     outputs[Task.DETECT] = sights or sights_of(film, {}, OBJECTS)
     outputs[Task.QUALITY] = quality or quality_of_picture()
     outputs[Task.GROUND] = heat or heat_of(film, "effusion", lesion)
+    outputs[Task.EXPLAIN] = outputs[Task.GROUND]
     outputs[Task.ENHANCE] = Picture(film.bone_free, "bone suppressed")
     made = {task: locator_card() if task is Task.DETECT else card(task) for task in Task}
     pool = StubPool(outputs, made | dict(cards or {}), [])

@@ -19,8 +19,10 @@ OURS = {
     "read_report", "score_report", "retrieve_cases", "retrieve_knowledge", "audit", "deidentify", "dicom_header",
     "detect_objects",
     "compare",
+    "explain",
+    "zero_shot",
 }  # fmt: skip
-MORE = {"ground": {"finding": "effusion"}}
+MORE = {"ground": {"finding": "effusion"}, "zero_shot": {"finding": "effusion"}}
 EFFUSION = "effusion:left:800ml"
 
 ANY_PICTURE = {"quality", "enhance", "dicom_header"}
