@@ -93,8 +93,8 @@ def ask(
     if export is not None:
         from ui.terminal.exporting import export_answered
 
-        for path in export_answered(conversation, export):
-            typer.echo(f"export: {path}", err=True)
+        for line in export_answered(conversation, films, export):
+            typer.echo(line, err=True)
 
 
 @cli.command()

@@ -4,6 +4,7 @@ May import the agent's answer, draft and session types; no planner and no tool. 
 wrote it, with models and revisions, and UNVERIFIED DRAFT until a reader has signed (agent.draft).
 """
 
+from agent.exports.material import SourceMissing
 from agent.exports.writing import FORMATS, Format, export
 
-__all__ = ["FORMATS", "Format", "export"]
+__all__ = ["FORMATS", "Format", "SourceMissing", "export"]

@@ -39,8 +39,7 @@ SIDES = {
 """CID 244."""
 
 CHEST = Coded("816094009", "SCT", "Chest")
-CHEST_FILM = Coded("168537006", "SCT", "Plain radiography")
-"""CID 10005: the region is told as finding site."""
+CHEST_FILM = Coded("399208008", "SCT", "Plain chest X-ray")
 
 UNITS = {
     "": Coded("1", "UCUM", "no units"),

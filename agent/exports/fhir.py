@@ -14,7 +14,7 @@ from typing import Any
 from agent.exports import codes
 from agent.exports.codes import Coded
 from agent.exports.material import Material, Quantity, Row, Used
-from agent.exports.texts import markdown
+from agent.exports.texts import TITLE, markdown
 from imaging.radiograph import Radiograph
 from models.outputs import ScoreKind
 from tools.contract import Status
@@ -29,7 +29,7 @@ SYSTEMS = {
 }
 """Coding scheme designator -> code system URI (HL7's list of external code systems; the last is Hilum's own)."""
 PSEUDONYMS = "urn:hilum:patient-pseudonym"
-LOINC_IMAGING = ("18748-4", "Diagnostic imaging study")
+LOINC_IMAGING = ("http://loinc.org", "18748-4", "Diagnostic imaging study")
 GENDERS = {"M": "male", "F": "female", "O": "other"}
 Resource = dict[str, Any]
 
@@ -91,7 +91,7 @@ class _Bundle:
             "DiagnosticReport",
             status=self.status,
             category=[_concept([("http://terminology.hl7.org/CodeSystem/v2-0074", "RAD", "Radiology")])],
-            code=_concept([("http://loinc.org", *LOINC_IMAGING)], "Chest radiograph: report"),
+            code=_concept([LOINC_IMAGING, *_codings([codes.CHEST_FILM])], TITLE),
             subject=_to(self.patients[key]),
             issued=self.material.made_at.isoformat(),
             result=[_to(item) for item in found],
@@ -205,7 +205,11 @@ def _concept(codings: list[tuple[str, str, str]], text: str = "") -> Resource:
 
 
 def _coded(found: list[Coded], text: str = "") -> Resource:
-    return _concept([(SYSTEMS[c.scheme], c.value, c.meaning) for c in found], text)
+    return _concept(_codings(found), text)
+
+
+def _codings(found: list[Coded]) -> list[tuple[str, str, str]]:
+    return [(SYSTEMS[code.scheme], code.value, code.meaning) for code in found]
 
 
 def _amount(value: float, said: str) -> Resource:

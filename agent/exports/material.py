@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.answer import Answer, Evidence
 from agent.draft import Draft
+from imaging.failures import BadArguments
 from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
 from tools.contract import Finding, Status
@@ -24,6 +25,10 @@ SOFTWARE = "Hilum"
 OVERRULED = "overruled by the reader"
 STANDS = "stands in the signed report"
 NOT_READ = "not checked by a reader"
+
+
+class SourceMissing(BadArguments):
+    """The file of a film is needed and was not given."""
 
 
 @dataclass(frozen=True)
