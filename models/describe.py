@@ -65,7 +65,7 @@ TEXT = Kind(
 
 KINDS = (
     Kind(
-        frozenset({Task.CLASSIFY}),
+        frozenset({Task.CLASSIFY, Task.TB_SCREEN}),
         ScoreKind.SIGMOID,
         "The model's own sigmoid or share in [0, 1], as its authors' code gives it; not calibrated, not a probability.",
         (
@@ -77,6 +77,12 @@ KINDS = (
         frozenset({Task.SEGMENT}),
         ScoreKind.MASK_PROBABILITY,
         "Mean of the model's own sigmoid over the mask's pixels; not a Dice.",
+    ),
+    Kind(
+        frozenset({Task.COVID_SEVERITY}),
+        ScoreKind.MEASUREMENT,
+        "Two scores of experts as lines through one logit give them: geographic extent 0 to 8, opacity 0 to 6.",
+        ("It reads how opaque the lungs are, whatever the cause.",),
     ),
     Kind(
         frozenset({Task.RECONSTRUCT}),
@@ -173,7 +179,7 @@ def _of_task(entry: CatalogEntry, presence: Presence) -> ModelCard:
         score_meaning=" ".join(kind.meaning for kind in answers) or "The model's own score; not a probability.",
         limits=[*entry.limits, *dict.fromkeys(limits), UNMEASURED],
         references=[entry.reference],
-        findings=_findings(entry, SIGMOID_BAND) if Task.CLASSIFY in entry.tasks else [],
+        findings=_findings(entry, SIGMOID_BAND) if {Task.CLASSIFY, Task.TB_SCREEN} & set(entry.tasks) else [],
     )
 
 

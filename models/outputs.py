@@ -17,6 +17,8 @@ class Task(StrEnum):
     GROUND = "ground"
     DETECT = "detect"
     EXPLAIN = "explain"
+    TB_SCREEN = "tb_screen"
+    COVID_SEVERITY = "covid_severity"
     QUALITY = "quality"
     ATTRIBUTES = "attributes"
     EMBED = "embed"
@@ -123,9 +125,9 @@ class Attributes:
     """What a model takes one trait of the film or the patient to be. Not what the header says, and never in its place.
 
     Attributes:
-        trait: "view", "age_years", "sex" or "race".
-        labels: the n choices; one label, the unit, for a number.
-        values: float32 [n]: the share of each choice in [0, 1], summing to 1 and not calibrated, or the number.
+        trait: "view", "age_years", "sex", "race" or "covid_severity".
+        labels: the n choices; one label, the unit, for a number; the names of the numbers where there are several.
+        values: float32 [n]: the share of each choice in [0, 1], summing to 1 and not calibrated, or the numbers.
     """
 
     trait: str

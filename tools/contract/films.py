@@ -65,6 +65,22 @@ def frontal_film(context: ToolContext, image_id: str, purpose: str) -> Radiograp
     return film
 
 
+def adult_film(context: ToolContext, image_id: str, purpose: str) -> Radiograph:
+    """As `frontal_film`, and refused where the film is known to be a child's.
+
+    Raises:
+        NotApplicable: as `frontal_film` does; the patient is below ADULT_YEARS.
+    """
+    film = context.films.get(image_id)
+    if is_child(film):
+        raise NotApplicable(
+            f"Film {image_id} is of a child ({film.age_years:g} years); {purpose} was made on films of adults "
+            f"({ADULT_YEARS:g} years or older) and is not given for others.",
+            "Use it on films of adults only.",
+        )
+    return frontal_film(context, image_id, purpose)
+
+
 def _looks_frontal(quality: Quality) -> bool:
     return quality.is_chest and quality.view != View.LATERAL
 

@@ -15,7 +15,7 @@ from imaging.radiograph import Radiograph, View
 from imaging.store import ImageStore
 from models.card import FindingCard, Interval, ModelCard
 from models.locator import CLASSES, OBJECTS
-from models.outputs import Heatmaps, Masks, Output, Picture, Quality, ScoreKind, Scores, Task
+from models.outputs import Attributes, Heatmaps, Masks, Output, Picture, Quality, ScoreKind, Scores, Task
 from models.pool import ModelPool
 from models.predictions import Prediction
 from models.request import Question
@@ -33,6 +33,7 @@ def card(task: Task, **changes: Any) -> ModelCard:
                     auroc=Interval(value=0.8, low=0.7, high=0.9), positives=40)
         for code in SCORES if code != "hernia"
     ]  # fmt: skip
+    findings.append(FindingCard(code="tuberculosis", label="Tuberculosis", threshold=0.5))
     findings.append(FindingCard(code="hernia", label="Hernia", usable=False, reason="only 3 positive films."))
     facts: dict[str, Any] = {
         "id": f"stub-{task.value}", "title": f"Stub {task.value}", "task": task, "revision": "r1",
@@ -145,6 +146,10 @@ def context_of(
     outputs[Task.DETECT] = sights or sights_of(film, {}, OBJECTS)
     outputs[Task.QUALITY] = quality or quality_of_picture()
     outputs[Task.GROUND] = heat or heat_of(film, "effusion", lesion)
+    outputs[Task.TB_SCREEN] = Scores(("tuberculosis",), np.array([0.8], dtype=np.float32))
+    outputs[Task.COVID_SEVERITY] = Attributes(
+        "covid_severity", ("geographic_extent", "opacity"), np.array([5.98, 4.17], dtype=np.float32)
+    )
     outputs[Task.EXPLAIN] = outputs[Task.GROUND]
     outputs[Task.ENHANCE] = Picture(film.bone_free, "bone suppressed")
     made = {task: locator_card() if task is Task.DETECT else card(task) for task in Task}

@@ -21,6 +21,8 @@ OURS = {
     "compare",
     "explain",
     "zero_shot",
+    "tb_screen",
+    "covid_severity",
 }  # fmt: skip
 MORE = {"ground": {"finding": "effusion"}, "zero_shot": {"finding": "effusion"}}
 EFFUSION = "effusion:left:800ml"
