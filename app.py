@@ -63,13 +63,14 @@ def ask(
     session: Annotated[
         str | None, typer.Option(help="`new`: keep this conversation; an id: go on with it (`hilum sessions list`)")
     ] = None,
+    allow: Annotated[bool, typer.Option("--allow", help="let the tools of ask_before run without asking")] = False,
     planner: PlannerOption = None,
     profile: ProfileOption = None,
 ) -> None:
     """Answer a question about one or more films."""
     from agent import Agent
     from imaging.failures import writing
-    from ui.terminal.answers import follow, print_answer, save_overlays
+    from ui.terminal.answers import approver, follow, print_answer, save_overlays
     from ui.terminal.given import films_and_question as parted
 
     settings = settings_of(planner=planner, profile=profile)
@@ -79,6 +80,7 @@ def ask(
         conversation = opened(session, settings)
     else:
         conversation = Agent(settings).session()
+    conversation.approver = approver(allow, stderr())
     films, question = parted(films_and_question, needed=not len(conversation.films))
     answer = follow(conversation.stream(question, films=films), stderr())
     if as_json:

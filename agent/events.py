@@ -47,6 +47,23 @@ class ToolFinished:
 
 
 @dataclass(frozen=True)
+class ApprovalAsked:
+    """The user is asked whether a call may run (Settings.ask_before); the turn waits. `tool` and `args` will run so."""
+
+    evidence_id: str
+    tool: str
+    title: str
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LimitReached:
+    """The turn came to "planner_calls" or "tool_calls" of the settings. For the turn itself alone."""
+
+    limit: str
+
+
+@dataclass(frozen=True)
 class TextDelta:
     """A piece of the answer's text as the planner writes it."""
 
@@ -60,4 +77,4 @@ class Answered:
     answer: Answer
 
 
-Event = FilmsTaken | Planned | ToolStarted | ToolFinished | TextDelta | Answered
+Event = FilmsTaken | Planned | ApprovalAsked | ToolStarted | ToolFinished | TextDelta | Answered

@@ -9,13 +9,13 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import (
     AgentMiddleware,
     AgentState,
-    ModelCallLimitMiddleware,
     ModelRequest,
-    ToolCallLimitMiddleware,
+    ModelResponse,
     ToolCallRequest,
     dynamic_prompt,
 )
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain.agents.structured_output import ToolStrategy
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
@@ -24,11 +24,14 @@ from langgraph.types import Command
 from pydantic import ValidationError
 
 from agent.answer import Evidence
+from agent.approval import Approval, Approver
 from agent.events import Planned, ToolFinished, ToolStarted
 from agent.faults import AgentFault
 from agent.guard import SyntheticGuard
 from agent.ledger import EvidenceLedger, films_in, run_title
+from agent.limits import Limits
 from agent.llm.chain import Planner, PlannerChain
+from agent.llm.drafting import FinalAnswer
 from agent.planner.offers import ASKED_BY
 from agent.settings import Settings
 from models.stopping import stoppable
@@ -40,12 +43,6 @@ CAVEATS_TOLD = 3
 CAVEAT_MAX_CHARACTERS = 300
 """Longest piece of one caveat that the planner reads."""
 
-LIMIT_NODES = {
-    f"{ModelCallLimitMiddleware.__name__}.before_model": "planner_calls",
-    f"{ToolCallLimitMiddleware.__name__}.after_model": "tool_calls",
-}
-"""Graph nodes that write a message only when a limit was reached, and which limit that is."""
-
 
 def build_graph(
     planners: Sequence[Planner],
@@ -54,6 +51,7 @@ def build_graph(
     ledger: EvidenceLedger,
     system_prompt: Callable[[], str],
     settings: Settings,
+    approver: Callable[[], Approver | None],
     checkpointer: BaseCheckpointSaver[Any],
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """The compiled graph of one session, with its own memory; nothing in it is shared with another session."""
@@ -62,19 +60,21 @@ def build_graph(
     def told(request: ModelRequest[Any]) -> str:
         return system_prompt()
 
+    limits = Limits(settings)
     middleware: list[AgentMiddleware[Any, Any, Any]] = [
         told,
-        EvidenceMiddleware(tools, ledger, context.corrections),
+        EvidenceMiddleware(tools, ledger, context.corrections, limits),
+        limits,
         SyntheticGuard(context.films),
-        ToolCallLimitMiddleware(run_limit=settings.max_tool_calls, exit_behavior="continue"),
-        ModelCallLimitMiddleware(run_limit=settings.max_planner_calls, exit_behavior="end"),
-        PlannerChain(planners, settings),
+        Approval(settings.ask_before, tools, ledger.id_of_call, approver),
+        PlannerChain(planners, settings, context.films),
     ]
     return create_agent(
         planners[0].model,
         [as_langchain(item, context) for item in tools],
         middleware=middleware,
         checkpointer=checkpointer,
+        response_format=ToolStrategy(FinalAnswer) if settings.structured_claims else None,
     )
 
 
@@ -111,29 +111,33 @@ def told_of(evidence: Evidence) -> str:
 class EvidenceMiddleware(AgentMiddleware[AgentState[Any], Any]):
     """Numbers calls in the order they were planned, records what came of them, and tells the listener."""
 
-    def __init__(self, tools: Registry, ledger: EvidenceLedger, corrections: Corrections) -> None:
+    def __init__(self, tools: Registry, ledger: EvidenceLedger, corrections: Corrections, limits: Limits) -> None:
         super().__init__()
         self._registry = tools
         self._ledger = ledger
         self._corrections = corrections
+        self._limits = limits
 
-    def after_model(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Reserve a number for each call that can run; calls a limit blocked already have their answer."""
-        messages = state["messages"]
-        reply = next((message for message in reversed(messages) if isinstance(message, AIMessage)), None)
-        if reply is None or not reply.tool_calls:
-            return None
-        answered = {m.tool_call_id for m in messages[messages.index(reply) :] if isinstance(m, ToolMessage)}
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
+    ) -> ModelResponse[Any]:
+        """The planner's reply, with a number reserved for each of its calls that can run."""
+        response = handler(request)
+        reply = next((message for message in response.result if isinstance(message, AIMessage)), None)
+        if reply is not None and reply.tool_calls:
+            self._reserve(reply, [*request.messages, reply], request.runtime)
+        return response
+
+    def _reserve(self, reply: AIMessage, messages: list[AnyMessage], runtime: Runtime[Any]) -> None:
         planned = []
         for call in reply.tool_calls:
             args = self._checked_arguments(call["name"], call["args"])
-            if args is not None and call["id"] is not None and call["id"] not in answered:
+            if args is not None and call["id"] is not None and not self._limits.is_over(messages, call["id"]):
                 corrected = self._corrections.state(films_in(args))
                 evidence_id = self._ledger.reserve(call["id"], call["name"], args, corrected)
                 planned.append((evidence_id, run_title(self._registry.get(call["name"]), args), args))
         if planned:
             runtime.stream_writer(Planned(tuple(planned)))
-        return None
 
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]

@@ -10,6 +10,7 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from langgraph.types import Command
 
 from agent.planner.naming import names_synthetic
+from agent.planner.pasted import pasted
 from imaging.failures import BadArguments, NotApplicable
 from imaging.radiograph import DerivedKind, Radiograph
 from imaging.store import ImageStore
@@ -36,8 +37,9 @@ class SyntheticGuard(AgentMiddleware[AgentState[Any], Any]):
         return self._refusal(request) or await handler(request)
 
     def _refusal(self, request: ToolCallRequest) -> ToolMessage | None:
-        said = [message.text for message in request.state["messages"] if isinstance(message, HumanMessage)]
-        for film_id in self._synthetic(request.tool_call["args"]):
+        films = self._synthetic(request.tool_call["args"])
+        said = [_own_words(m.text) for m in request.state["messages"] if films and isinstance(m, HumanMessage)]
+        for film_id in films:
             number = int(self._films.name(film_id).removeprefix("film "))
             if any(names_synthetic(text, number, film_id) for text in said):
                 continue
@@ -67,3 +69,9 @@ class SyntheticGuard(AgentMiddleware[AgentState[Any], Any]):
             return self._films.get(named)
         except BadArguments:
             return None
+
+
+def _own_words(message: str) -> str:
+    """What the user said, without a text that they pasted: its author may be anybody."""
+    found = pasted(message)
+    return message if found is None else found.request

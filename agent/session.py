@@ -19,6 +19,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
 from agent.answer import Answer
+from agent.approval import Approver
 from agent.corrected import restored
 from agent.draft import REPORT_TOOL, Draft, draft_of
 from agent.events import Answered, Event, FilmsTaken
@@ -57,6 +58,7 @@ class Session:
     Attributes:
         id, owner: under which the agent's memory keeps it.
         films, ledger: its films and its evidence.
+        approver: asked before each call of a tool in Settings.ask_before; None: nobody can be, and it does not run.
     """
 
     def __init__(self, agent: Agent, owner: str = "", *, reopen: str | None = None) -> None:
@@ -73,6 +75,7 @@ class Session:
         self.id = reopen or uuid4().hex
         self.owner = owner
         self.films = ImageStore(kept=self._keep_made)
+        self.approver: Approver | None = None
         self._agent = agent
         self._memory = agent.memory
         self._taken: dict[str, StudyFilm] = {}
@@ -82,6 +85,7 @@ class Session:
         self._stopped = threading.Event()
         self._running: Running | None = None
         self._holder = new_holder()
+        self._whole = False
         if reopen:
             self._memory.require(reopen, owner)
             for each in self._memory.films(self.id):
@@ -106,6 +110,7 @@ class Session:
             self.ledger,
             self._system_prompt,
             agent.settings,
+            lambda: self.approver,
             self._memory.checkpointer(),
         )
 
@@ -205,6 +210,7 @@ class Session:
             added = [each.film.id for each in StudyInput(arrange(self._new.values())).to_read()]
             number = self._memory.begin_turn(self.id, question, self._agent.planner_name, added)
             messages = [*self._unanswered(), self._question(question, added)]
+            self._whole = False
             yield from self._answered(running, number, question, {"messages": messages})
 
     async def astream(self, question: str, films: Sequence[Film] = ()) -> AsyncIterator[Event]:
@@ -283,7 +289,7 @@ class Session:
         settings = self._agent.settings
         turn = Turn(question, self._agent.planner_name, self.ledger, settings)
         try:
-            for piece in running.pieces(partial(self._graph.stream, given, self._config, stream_mode=STREAM_MODES)):
+            for piece in running.pieces(partial(self._graph.stream, given, self._config, **self._streaming)):
                 yield from turn.read(piece)
                 if limit := turn.over():
                     running.stop(limit)
@@ -291,12 +297,18 @@ class Session:
             self._memory.drop_turn(self.id, number)
             self._log("failed", {"turn": number, "error": type(error).__name__})
             raise
+        self._whole = not running.why
         if running.why:
             turn.cut_short(running.why)
         answered = self._finished(turn)
         self._memory.end_turn(self.id, number, answered.answer)
         log_turn(self._memory, self.id, number, turn, answered.answer)
         yield answered
+
+    @property
+    def _streaming(self) -> dict[str, Any]:
+        """How the graph runs: what a crash could lose is written after every step, where a crash leaves anything."""
+        return {"stream_mode": STREAM_MODES, "durability": "async" if self._memory.lasting else "exit"}
 
     @property
     def _config(self) -> RunnableConfig:
@@ -336,6 +348,8 @@ class Session:
 
     def _unanswered(self) -> list[BaseMessage]:
         """What undoes a turn that was broken off: a provider refuses calls that have no results."""
+        if self._whole and not self._memory.lasting:  # another process may have left a lasting one otherwise
+            return []
         messages: list[BaseMessage] = self._graph.get_state(self._config).values.get("messages", [])
         last = messages[-1] if messages else None
         if last is None or (isinstance(last, AIMessage) and not last.tool_calls):

@@ -62,6 +62,15 @@ class Settings(BaseSettings):
         description="show a planner that sees the films: they leave this machine, text on them blacked out",
     )
     planner_timeout_s: float = Field(default=60.0, gt=0, description="longest wait for one planner reply")
+    max_context_tokens: int | None = Field(
+        default=None, ge=200, description="tokens of conversation an LLM is told; 0.7 of what it reads when left out"
+    )
+    structured_claims: bool = Field(
+        default=False, description="an LLM gives its answer as statements with evidence, not as prose with citations"
+    )
+    ask_before: tuple[str, ...] = Field(
+        default=(), description="tools that run only when the user allows each call; * for all"
+    )
     profile: Profile = Field(default=Profile.STANDARD, description="embedded, standard or full")
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N")
     runtime: Runtime = Field(default=Runtime.LOCAL, description="local, or ray: replicas of Ray Serve (docs/scale.md)")

@@ -45,7 +45,7 @@ def log_turn(memory: Memory, session_id: str, number: int, turn: Turn, answer: A
             "question": answer.question,
             "replies": turn.replies,
             "evidence": [record.id for record in answer.evidence],
-            "answer": answer.model_dump(mode="json", exclude={"evidence"}),
+            "answer": answer.model_dump(mode="json", exclude={"evidence", "notes"}),  # notes name files
         },
     )
 

@@ -11,8 +11,16 @@ from langgraph.types import StreamMode
 
 from agent.answer import Answer, EvidenceStatus, Usage
 from agent.claims import check, urgent
-from agent.events import Answered, Event, Planned, TextDelta, ToolFinished, ToolStarted
-from agent.graph import LIMIT_NODES
+from agent.events import (
+    Answered,
+    ApprovalAsked,
+    Event,
+    LimitReached,
+    Planned,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+)
 from agent.ledger import EvidenceLedger, merged
 from agent.llm.chain import PLANNED_BY
 from agent.mentions import name_of
@@ -41,6 +49,7 @@ class Turn:
         self._clock = _Clock()
         self._ran: list[str] = []
         self._last: AIMessage | None = None
+        self._at_last_reply = False
         self._usage = Usage()
         self._stopped: list[str] = []
 
@@ -50,6 +59,13 @@ class Turn:
         if mode == "custom" and isinstance(chunk, Planned | ToolStarted | ToolFinished):
             self._note(chunk)
             yield chunk
+        elif mode == "custom" and isinstance(chunk, ApprovalAsked):
+            yield chunk
+        elif mode == "custom" and isinstance(chunk, LimitReached):
+            reached = getattr(self._settings, f"max_{chunk.limit}")
+            self._stopped = _unique([*self._stopped, say(f"stopped.{chunk.limit}", limit=reached)])
+            if chunk.limit == "planner_calls":
+                self._at_last_reply, self._last = True, None
         elif mode == "messages":
             message, where = chunk
             if where.get("langgraph_node") == "model" and isinstance(message, AIMessageChunk) and message.text:
@@ -100,13 +116,8 @@ class Turn:
             self._ran.append(event.evidence.id)
 
     def _read_update(self, node: str, messages: list[BaseMessage]) -> None:
-        if node in LIMIT_NODES and messages:
-            limit = LIMIT_NODES[node]
-            reached = getattr(self._settings, f"max_{limit}")
-            self._stopped = _unique([*self._stopped, say(f"stopped.{limit}", limit=reached)])
-            if limit == "planner_calls":
-                self._last = None
-            return
+        if self._at_last_reply:
+            return  # what stands there was not written by the planner
         for message in messages:
             if node == "model" and isinstance(message, AIMessage):
                 self._last = message

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse, ModelRetryMiddleware
+from langchain.agents.structured_output import ToolStrategy
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, SystemMessage
 
+from agent.llm.condensed import condensed, limit_of
+from agent.llm.drafting import FinalAnswer, spoken
 from agent.llm.failures import passes, planner_failures
 from agent.llm.named import EMBEDDED, GIVEN, Named
 from agent.llm.providers import MAX_RETRIES, provider_of
+from agent.llm.sight import Pictures
 from agent.settings import Settings
 from imaging.failures import Unavailable
+from imaging.store import ImageStore
+from prompts import prompt
 
 PLANNED_BY = "hilum_planner"
 """Key of a reply's response_metadata: the name of the planner that wrote it."""
@@ -58,10 +64,18 @@ class Planner:
 class PlannerChain(AgentMiddleware[AgentState[Any], Any]):
     """Asks the planners in order until one replies. One that fails for a moment is asked again before the next is."""
 
-    def __init__(self, planners: Sequence[Planner], settings: Settings) -> None:
+    def __init__(self, planners: Sequence[Planner], settings: Settings, films: ImageStore) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            planners: in order; at least one.
+            settings: waits, limits, and whether films may be shown.
+            films: the session's.
+        """
         super().__init__()
         self._planners = planners
         self._settings = settings
+        self._pictures = Pictures(films)
         self._again = ModelRetryMiddleware(
             max_retries=MAX_RETRIES, retry_on=passes, on_failure="error", initial_delay=FIRST_WAIT_S
         )
@@ -76,7 +90,7 @@ class PlannerChain(AgentMiddleware[AgentState[Any], Any]):
         for planner, asked in self._requests(request):
             try:
                 with planner_failures(planner.named, self._settings):
-                    return _signed(self._asked(planner, asked, handler), planner)
+                    return _signed(spoken(self._asked(planner, asked, handler)), planner)
             except Unavailable as failure:
                 failed = failure
         assert failed is not None, "there is at least one planner"
@@ -88,7 +102,19 @@ class PlannerChain(AgentMiddleware[AgentState[Any], Any]):
 
     def _requests(self, request: ModelRequest[Any]) -> Iterator[tuple[Planner, ModelRequest[Any]]]:
         for planner in self._planners:
-            yield planner, request.override(model=planner.model)
+            asked = request.override(model=planner.model)
+            yield planner, asked if planner.is_embedded else self._told(planner, asked)
+
+    def _told(self, planner: Planner, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        """What a language model is told of the conversation: as much as it reads, and the films if it may see them."""
+        settings = self._settings
+        messages = condensed(request.messages, limit_of(planner.reads_tokens, settings.max_context_tokens))
+        format = ToolStrategy(FinalAnswer) if settings.structured_claims else None
+        request = request.override(messages=messages, response_format=format)
+        if not (planner.sees and settings.send_films):
+            return request
+        rules = f"{request.system_prompt or ''}\n\n{prompt('sight')}"
+        return request.override(messages=self._pictures.shown(messages), system_message=SystemMessage(rules))
 
     def _asked(self, planner: Planner, request: ModelRequest[Any], handler: Handler) -> ModelResponse[Any]:
         if planner.is_embedded or provider_of(planner.named.provider).own_retries:

@@ -39,7 +39,8 @@ def _made(named: Named, model: BaseChatModel | None, settings: Settings) -> Plan
     model = model or chat_model(named, settings)
     facts = model.profile or {}
     sees = settings.planner_sees if settings.planner_sees is not None else bool(facts.get("image_inputs"))
-    return Planner(named, model, sees=sees, reads_tokens=facts.get("max_input_tokens"))
+    reads = getattr(model, "num_ctx", None) or facts.get("max_input_tokens")  # what Ollama is told to read
+    return Planner(named, model, sees=sees, reads_tokens=reads)
 
 
 def _own_name(model: BaseChatModel) -> str:

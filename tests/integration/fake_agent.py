@@ -1,7 +1,7 @@
 """A small stand-in for the Agent: real films, real event types, made-up findings. The chat's test double.
 
 The word in a question steers it: "hostile" answers with markup, "unavailable" with a failure, "fault" with our own bug,
-"crash" with an exception nobody named, "slow" takes its time.
+"crash" with an exception nobody named, "slow" takes its time, "approve" asks before the first tool.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from agent.answer import Answer, Claim, Evidence, EvidenceStatus, Verdict
-from agent.events import Answered, Event, Planned, TextDelta, ToolFinished, ToolStarted
+from agent.approval import Approver
+from agent.events import Answered, ApprovalAsked, Event, Planned, TextDelta, ToolFinished, ToolStarted
 from agent.faults import AgentFault
 from agent.settings import Settings
 from imaging.failures import BadArguments, Unavailable
@@ -55,6 +56,7 @@ class FakeSession:
 
     def __init__(self, agent: FakeAgent) -> None:
         self.films = ImageStore()
+        self.approver: Approver | None = None
         self._agent = agent
         self._last = 0
 
@@ -82,13 +84,19 @@ class FakeSession:
         film = self.films.get(self.films.ids()[-1])
         records = [make(self._number(), film) for make in (_classified, _segmented, _measured, _refused)]
         yield Planned(tuple((record.id, record.title, record.args) for record in records))
+        if "approve" in question and self.approver is not None:
+            asked = ApprovalAsked(records[0].id, records[0].tool, records[0].title, records[0].args)
+            yield asked
+            records = records if self.approver(asked) else records[1:]
         for record in records:
             yield ToolStarted(record.id, record.tool, record.title, record.args)
             time.sleep(self._agent.pause_s * (8 if "slow" in question else 1))
             yield ToolFinished(record)
-        text = _text(records, question)
+        text = _text(records, question) if len(records) == 4 else "The classifier was not allowed to run."
         for start in range(0, len(text), 40):
             yield TextDelta(text[start : start + 40])
+        if len(records) < 4:
+            records = [*records, records[0]]
         yield Answered(_answer(question, text, records, [self.films.get(i) for i in self.films.ids()]))
 
     def _number(self) -> str:

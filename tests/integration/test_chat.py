@@ -263,3 +263,17 @@ def test_file_dropped_anywhere_on_the_page_is_opened(window: Window, films: list
     for kind in ("dragenter", "dragover", "drop"):
         window.page.dispatch_event("#viewer .drop", kind, {"dataTransfer": carried})
     window.page.wait_for_selector("#viewer .stage > img")
+
+
+@pytest.mark.parametrize(("button", "ran"), [("Allow this call", True), ("Refuse it", False)])
+def test_tool_that_needs_approval_waits_for_a_button(window: Window, films: list[Path], button: str, ran: bool) -> None:
+    page = window.page
+    window.open(films[0])
+    page.wait_for_selector("#viewer .stage > img")
+    window.ask("approve")
+    page.wait_for_selector("#chat >> text=It waits for you.")
+    assert page.locator("#chat >> text=E1 · Classify findings").count()
+    window.saved("approval")
+    page.locator("#chat button", has_text=button).click()
+    page.wait_for_selector("#chat >> text=left pleural effusion" if ran else "#chat >> text=was not allowed to run")
+    assert page.locator("#chat >> text=It waits for you.").count() == 0

@@ -134,6 +134,12 @@ def step_running(args: Mapping[str, Any], films: Mapping[str, str]) -> str:
     return f'<div class="step">{_arguments(args, films)}<p class="muted">Running …</p></div>'
 
 
+def approval(evidence_id: str, title: str, args: Mapping[str, Any], films: Mapping[str, str]) -> str:
+    """The question whether a call may run: what would run, with which arguments. `films` maps ids to names."""
+    lead = f"<p><strong>May {label(evidence_id)} · {label(title)} run?</strong> It waits for you.</p>"
+    return f'<div class="step">{lead}{_arguments(args, films)}</div>'
+
+
 def step_done(evidence: Evidence, films: Mapping[str, str]) -> str:
     """A tool step that ended: arguments, summary or failure, caveats, model and time. `films` maps ids to names."""
     parts = [_arguments(evidence.args, films)]

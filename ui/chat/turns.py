@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from agent.answer import Evidence
-from agent.events import Answered, Event, Planned, TextDelta, ToolFinished, ToolStarted
+from agent.events import Answered, ApprovalAsked, Event, Planned, TextDelta, ToolFinished, ToolStarted
 from agent.faults import AgentFault
 from agent.films import places
 from agent.settings import Settings
@@ -23,7 +23,7 @@ from ui.chat import markup, viewer
 from ui.chat.examples import EXAMPLES
 from ui.chat.facts import SystemState, film_names, leaves_machine, state_line
 from ui.chat.opening import open_example, open_files, said
-from ui.chat.visits import Visit, Visits
+from ui.chat.visits import ALLOW, REFUSE, Visit, Visits
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +108,9 @@ class Desk:
         yield from self.ask(example.question, request)
 
     def suggestion(self, event: gr.SelectData, request: gr.Request) -> Iterator[Outputs]:
-        """A suggested question was pressed."""
-        yield from self.ask(str(event.value), request)
+        """A suggested question, or the answer to whether a tool may run, was pressed."""
+        if not self.visits.of(request).asked.answer(str(event.value)):
+            yield from self.ask(str(event.value), request)
 
     def ask(self, question: str, request: gr.Request) -> Iterator[Outputs]:
         """Answer one question, step by step. A second one meanwhile is told to wait."""
@@ -186,6 +187,7 @@ class _Turn:
         self._titles: dict[str, str] = {}
         self._text = ""
         self._draft: gr.ChatMessage | None = None
+        self._question: gr.ChatMessage | None = None
 
     def take(self, event: Event) -> None:
         """Show one event."""
@@ -196,6 +198,8 @@ class _Turn:
             self._begin(event.evidence_id, event.title, event.args)
         elif isinstance(event, ToolFinished):
             self._end(event.evidence)
+        elif isinstance(event, ApprovalAsked):
+            self._ask(event)
         elif isinstance(event, TextDelta):
             self._text += event.text
             self._write(markup.prose(self._text, self._known()))
@@ -214,7 +218,21 @@ class _Turn:
         )
         self._visit.messages.append(self._steps[evidence_id])
 
+    def _ask(self, event: ApprovalAsked) -> None:
+        """Show what would run, with a button for yes and one for no."""
+        self._forget_question()
+        told = markup.approval(event.evidence_id, event.title, event.args, self._films)
+        options: Any = [{"value": button} for button in (ALLOW, REFUSE)]
+        self._question = gr.ChatMessage(role="assistant", content=told, options=options)
+        self._visit.messages.append(self._question)
+
+    def _forget_question(self) -> None:
+        if self._question is not None:
+            self._visit.messages.remove(self._question)
+        self._question = None
+
     def _end(self, record: Evidence) -> None:
+        self._forget_question()
         self._visit.note(record)
         self._begin(record.id, record.title, record.args)
         step = self._steps[record.id]
@@ -226,6 +244,7 @@ class _Turn:
         }
 
     def _conclude(self, event: Answered) -> None:
+        self._forget_question()
         for record in event.answer.evidence:
             self._visit.note(record)
         self._visit.models.update(event.answer.models)

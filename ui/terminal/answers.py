@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.prompt import Confirm
 from rich.table import Table
 
 from agent.answer import Answer, Evidence
-from agent.events import Answered, Event, FilmsTaken, Planned, ToolFinished
+from agent.approval import Approver
+from agent.events import Answered, ApprovalAsked, Event, FilmsTaken, Planned, ToolFinished
 from agent.films import brief, input_notes, places
 from imaging.derived import to_png as to_derived_png
 from imaging.render import render, to_png
@@ -41,6 +44,25 @@ def follow(events: Iterable[Event], console: Console) -> Answer:
         elif isinstance(event, Answered):
             return event.answer
     raise RuntimeError("the turn ended without an answer")
+
+
+def approver(allow: bool, console: Console) -> Approver | None:
+    """Who is asked whether a tool of ask_before may run: the person at the terminal; nobody where there is none.
+
+    Args:
+        allow: all of them may.
+        console: where the question stands.
+    """
+    if allow:
+        return lambda asked: True
+    if not sys.stdin.isatty():
+        return None
+
+    def ask(asked: ApprovalAsked) -> bool:
+        arguments = json.dumps(asked.args, ensure_ascii=False)
+        return Confirm.ask(f"Run {escape(asked.title)} {escape(arguments)}?", console=console, default=False)
+
+    return ask
 
 
 def taken_lines(taken: FilmsTaken) -> list[str]:

@@ -136,7 +136,10 @@ def test_killed_turn_is_gone_on_with_and_no_finished_tool_runs_again(where: Path
     last = events[-1]
     assert isinstance(last, Answered) and "Present: pleural effusion on the left" in last.answer.text
     assert sorted(name for name, _ in tools.runs) == ["classify", "ground"], "measure had ended before the kill"
-    assert [event.evidence.id for event in events if isinstance(event, ToolFinished)] == ["E1", "E3"]
+    told = {event.evidence.id for event in events if isinstance(event, ToolFinished)}
+    assert {"E1", "E3"} <= told <= {"E1", "E2", "E3"}, (
+        "E2 is told again where the kill came before the graph had noted it"
+    )
     assert session.interrupted == "" and [record.id for record in session.ledger.records()] == ["E1", "E2", "E3"]
     with pytest.raises(BadArguments, match="No question of this session was cut off"):
         list(session.resume())
