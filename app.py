@@ -241,13 +241,27 @@ def deid(
 
 @cli.command("eval")
 def evaluate(
-    task: Annotated[str, typer.Argument(help="phantom, planning, audit, or a benchmark: phantombench ...")],
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="phantombench, chestagentbench ... (docs/evals.md); phantom, planning, audit; report, compare"
+        ),
+    ],
+    runs: Annotated[list[Path] | None, typer.Argument(help="report, compare: folders of runs")] = None,
     data: Annotated[Path | None, typer.Option(help="folder of the benchmark, or of the films to audit on")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="first N questions only")] = None,
     n: Annotated[int | None, typer.Option("--n", min=1, help="phantombench: how many questions to make")] = None,
     log_dir: Annotated[Path, typer.Option(help="logs; an interrupted run resumes from them")] = Path("logs"),
     seed: Annotated[int | None, typer.Option(help="which questions --limit draws, or phantombench makes")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="how often each question is asked")] = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="questions in flight at once")] = None,
+    tools: Annotated[str | None, typer.Option(help="tools the agent gets, separated by commas")] = None,
+    baseline: Annotated[
+        str, typer.Option(help="chance, majority, text-only, shuffled-image, no-tools or single-tool")
+    ] = "",
+    budget_usd: Annotated[float | None, typer.Option(min=0, help="ask nothing more once the run cost this")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="check the data and estimate; ask nothing")] = False,
+    out: Annotated[Path | None, typer.Option(help="report: folder for report.html, table.md and table.tex")] = None,
     labels: Annotated[
         Path | None, typer.Option(help="audit: CSV of file, age, sex, view, patient and a 0/1 column per finding")
     ] = None,
@@ -258,24 +272,24 @@ def evaluate(
     planner: PlannerOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Run a benchmark or an audit; the last line of stdout is its summary as JSON."""
-    from evals import run_task
-    from evals.commands import audit, evaluate_phantom, evaluate_planning
-    from evals.summary import print_summary
+    """Run a benchmark or an audit, or show runs; the last line of stdout is its summary as JSON."""
+    from evals import commands
+    from evals.tasks import RunOptions
 
     settings = settings_of(planner=planner, profile=profile)
-    if task == "phantom":
-        raise typer.Exit(evaluate_phantom(settings, seed or 0, limit, as_json))
-    if task == "planning":
-        raise typer.Exit(evaluate_planning(settings, part, limit, as_json))
-    if task == "audit":
-        raise typer.Exit(audit(settings, data, labels, model, scores, log_dir, as_json))
-    summary = run_task(
-        task, data=data, limit=limit, n=n, settings=settings, log_dir=log_dir, seed=seed, workers=workers
-    )
-    if not as_json:
-        print_summary(summary, stderr())
-    typer.echo(summary.to_json_line())
+    options = RunOptions(
+        data=data, n=n, limit=limit, seed=seed, epochs=epochs, workers=workers, baseline=baseline,
+        tools=tuple(tools.split(",")) if tools else None, budget_usd=budget_usd, log_dir=log_dir,
+    )  # fmt: skip
+    other = {
+        "phantom": lambda: commands.evaluate_phantom(settings, seed or 0, limit, as_json),
+        "planning": lambda: commands.evaluate_planning(settings, part, limit, as_json),
+        "audit": lambda: commands.audit(settings, data, labels, model, scores, log_dir, as_json),
+        "report": lambda: commands.report(runs or [], out or log_dir),
+        "compare": lambda: commands.compare(runs or [], as_json),
+    }
+    run = other.get(task, lambda: commands.evaluate_questions(task, settings, options, dry_run, as_json))
+    raise typer.Exit(run())
 
 
 @cli.command()

@@ -9,17 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from evals.grading import grade
-from evals.journal import Fault, Journal, Record
+from evals.journal import Fault, Journal, Record, Step
 from evals.progress import Progress
 from evals.questions import Question
 from imaging.failures import HilumFailure
+from imaging.overlays import Overlay
 
 if TYPE_CHECKING:
     from agent.answer import Answer
 
 FILM_MISSING = "film_missing"
 """Fault type of a question that cannot be asked."""
+OVER_BUDGET = "over_budget"
+"""Fault type of a question that was not asked because the run had spent what it may; a later run asks it."""
 
 
 class SessionLike(Protocol):
@@ -41,10 +46,21 @@ class Asking:
 
     Attributes:
         asked, resumed: questions put to the agent now, and answered in an earlier run.
+        spent_usd: what they cost, as far as the planner tells.
     """
 
-    def __init__(self, agent: AgentLike, journal: Journal, progress: Progress) -> None:
+    def __init__(self, agent: AgentLike, journal: Journal, progress: Progress, budget_usd: float | None = None) -> None:
+        """Asks `agent` and keeps what it says.
+
+        Args:
+            agent: who answers.
+            journal: where answers are kept.
+            progress: told of each question.
+            budget_usd: once this is spent, earlier answers of the run included, nothing more is asked.
+        """
         self._agent = agent
+        self._budget_usd = budget_usd
+        self.spent_usd = sum(float(r.usage.get("cost_usd") or 0.0) for r in journal.records.values())
         self._journal = journal
         self._progress = progress
         self._lock = threading.Lock()
@@ -62,12 +78,17 @@ class Asking:
             record = kept
         elif question.unusable:
             record = Record(id=question.id, fault=Fault(type=FILM_MISSING, message=question.unusable))
+        elif self._budget_usd is not None and self.spent_usd >= self._budget_usd:
+            told = f"${self.spent_usd:.2f} of ${self._budget_usd:.2f} are spent"
+            record = Record(id=question.id, fault=Fault(type=OVER_BUDGET, message=told))
         else:
             record = ask(self._agent, question)
             self._journal.add(record)
+        fresh = kept is None and not (record.fault and record.fault.type in {FILM_MISSING, OVER_BUDGET})
         with self._lock:
+            self.spent_usd += float(record.usage.get("cost_usd") or 0.0) if fresh else 0.0
             self.resumed += kept is not None
-            self.asked += kept is None and not question.unusable
+            self.asked += fresh
             self._progress.step(grade(question, record).outcome)
         return record
 
@@ -89,7 +110,40 @@ def ask(agent: AgentLike, question: Question) -> Record:
             planner=answer.planner,
             models=answer.models,
             tools=[evidence.tool for evidence in answer.evidence],
+            steps=steps_of(answer),
             usage=answer.usage.model_dump(exclude_none=True),
             seconds=round(time.perf_counter() - begun, 4),
         )
     return Record(id=question.id, fault=fault, seconds=round(time.perf_counter() - begun, 4))
+
+
+def steps_of(answer: Answer) -> list[Step]:
+    """The tool runs of an answer, with the boxes of what each drew on the last film and whether the text cites it."""
+    last = str(answer.images[-1]["id"]) if answer.images else ""
+    cited = {number for claim in answer.claims for number in claim.evidence}
+    return [
+        Step(
+            tool=item.tool,
+            args=item.args,
+            status=str(item.status),
+            summary=item.summary if item.failure is None else item.failure.message,
+            model=item.model,
+            seconds=round(item.elapsed_ms / 1000, 4),
+            cited=item.id in cited,
+            boxes=[box for overlay in item.overlays if overlay.image_id == last and (box := _box(overlay))],
+        )
+        for item in answer.evidence
+    ]
+
+
+def _box(overlay: Overlay) -> tuple[float, float, float, float] | None:
+    """The box of a box or mask overlay; None for what has none."""
+    if overlay.kind == "box":
+        place = overlay.as_box()
+        return float(place[0]), float(place[1]), float(place[2]), float(place[3])
+    if overlay.kind != "mask":
+        return None
+    rows, columns = np.nonzero(overlay.as_mask())
+    if not len(rows):
+        return None
+    return float(rows.min()), float(columns.min()), float(rows.max() + 1), float(columns.max() + 1)

@@ -1,4 +1,4 @@
-"""What `hilum eval` runs beside the benchmarks of questions: phantom cases, and the audit of a classifier."""
+"""What `hilum eval` runs: benchmarks of questions, phantom cases, planning, audits of a classifier, pages of runs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,59 @@ from imaging.failures import BadArguments
 
 if TYPE_CHECKING:
     from agent.settings import Settings
+    from evals.tasks import RunOptions
+
+
+def evaluate_questions(task: str, settings: Settings, options: RunOptions, dry_run: bool, as_json: bool) -> int:
+    """A benchmark of questions, or with `dry_run` what it would take."""
+    from dataclasses import asdict
+
+    from evals.summary import print_summary
+    from evals.tasks import estimate, run_task
+
+    if dry_run:
+        with Terminal() as progress:
+            typer.echo(json.dumps(estimate(task, settings, options, progress)))
+        return 0
+    summary = run_task(task, settings=settings, **asdict(options))
+    if not as_json:
+        print_summary(summary, Console(stderr=True))
+    typer.echo(summary.to_json_line())
+    return 0
+
+
+def report(folders: list[Path], out: Path) -> int:
+    """A page on runs, with their tables in Markdown and LaTeX.
+
+    Raises:
+        BadArguments: no run was given, or a folder holds none.
+    """
+    from evals.pages import write_pages
+    from evals.records import read_run
+
+    if not folders:
+        raise BadArguments("There is no run to report.", "Give the folders of runs: hilum eval report RUN...")
+    written = write_pages([read_run(folder) for folder in folders], out)
+    typer.echo(json.dumps({"task": "report", **{name: str(path) for name, path in written.items()}}))
+    return 0
+
+
+def compare(folders: list[Path], as_json: bool) -> int:
+    """Run B against run A on the questions that both were asked.
+
+    Raises:
+        BadArguments: not two runs, or none of their questions are the same.
+    """
+    from evals.comparing import compare_runs, show_comparison
+    from evals.records import read_run
+
+    if len(folders) != 2:
+        raise BadArguments(f"{len(folders)} runs were given.", "Give two: hilum eval compare A B.")
+    compared = compare_runs(read_run(folders[0]), read_run(folders[1]))
+    if not as_json:
+        show_comparison(compared, Console(stderr=True))
+    typer.echo(json.dumps(compared))
+    return 0
 
 
 def evaluate_phantom(settings: Settings, seed: int, limit: int | None, as_json: bool) -> int:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from evals.journal import Record
 from evals.letters import Reason, parse_choice
+from evals.open_answers import judge_open
 from evals.questions import Question
 
 
@@ -20,7 +21,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Grade:
-    """One graded question: `letter` is None unless answered; `reason` says why it was read so."""
+    """One graded question: `letter` is None unless a letter was answered; `reason` says why it was read so."""
 
     outcome: Outcome
     letter: str | None
@@ -29,9 +30,12 @@ class Grade:
 
 
 def grade(question: Question, record: Record) -> Grade:
-    """The agent's own choice if it made one, else the letter its text clearly gives; compared with the truth."""
+    """The agent's own choice if it made one, else the letter its text clearly gives; an open answer by its words."""
     if record.fault is not None:
         return Grade(Outcome.ERRORED, None, False, f"{record.fault.type}: {record.fault.message}")
+    if not question.letters:
+        opened = judge_open(record.text, question.target)
+        return Grade(Outcome.ANSWERED if opened.read else Outcome.UNPARSED, None, opened.right, str(opened.reason))
     if record.choice is not None:
         letter = record.choice.strip().upper()
         if len(letter) != 1 or letter not in question.letters:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ANSWERING_ROOMS = ("agent", "tools", "prompts", "models", "imaging")
 """Packages whose files can change an answer. evals is not among them: grading is done anew each time."""
 ANSWERING_SUFFIXES = {".py", ".toml", ".md", ".safetensors"}
+WEIGHTS = "weights"
 RUN_FILE = "run.json"
 
 
@@ -34,22 +33,13 @@ class RunIdentity(BaseModel):
     tools: list[str]
     models: dict[str, str]
     code_sha256: str
+    baseline: str = ""
 
     @property
     def key(self) -> str:
         """Hash of all fields; names the folder of the run."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
-
-    def write(self, folder: Path) -> None:
-        """FOLDER/run.json: the identity in full, with the versions it ran on."""
-        ran_on = {
-            "python": platform.python_version(),
-            "inspect_ai": version("inspect-ai"),
-            "machine": platform.platform(),
-        }
-        text = json.dumps({"key": self.key, **self.model_dump(mode="json"), "ran_on": ran_on}, indent=2)
-        (folder / RUN_FILE).write_text(text + "\n", encoding="utf-8")
 
     def differs_from(self, folder: Path) -> list[str]:
         """Fields in which the run kept in `folder` is another one; none if it cannot be read."""
@@ -60,7 +50,7 @@ class RunIdentity(BaseModel):
         return [name for name in RunIdentity.model_fields if getattr(self, name) != getattr(other, name)]
 
 
-def identify(task: str, dataset_sha256: str, settings: Settings, agent: object) -> RunIdentity:
+def identify(task: str, dataset_sha256: str, settings: Settings, agent: object, baseline: str = "") -> RunIdentity:
     """The identity of asking `agent` a data set.
 
     Args:
@@ -68,6 +58,7 @@ def identify(task: str, dataset_sha256: str, settings: Settings, agent: object) 
         dataset_sha256: hash of its questions and films.
         settings: the settings in force.
         agent: an Agent, or any object with its session(); only an Agent tells its tools and models.
+        baseline: the stand-in and its seed; empty for the agent as it is.
     """
     return RunIdentity(
         task=task,
@@ -78,6 +69,7 @@ def identify(task: str, dataset_sha256: str, settings: Settings, agent: object) 
         tools=sorted(tool.name for tool in getattr(agent, "tools", ())),
         models=_models(agent),
         code_sha256=code_digest(),
+        baseline=baseline,
     )
 
 
@@ -88,14 +80,20 @@ def planner_of(agent: object, settings: Settings) -> str:
 
 def code_digest() -> str:
     """Hash of every file that can change an answer, shipped weights included (about 15 MB: some 30 ms)."""
-    digest = hashlib.sha256()
+    return hashlib.sha256(json.dumps(digests(), sort_keys=True).encode()).hexdigest()
+
+
+def digests() -> dict[str, str]:
+    """Hash of each room's files that can change an answer, and of the shipped weights."""
+    made = {room: hashlib.sha256() for room in (*ANSWERING_ROOMS, WEIGHTS)}
     for room in ANSWERING_ROOMS:
         for path in sorted((ROOT / room).rglob("*")):
             relative = path.relative_to(ROOT)
             if path.suffix in ANSWERING_SUFFIXES and "recipes" not in relative.parts and path.is_file():
+                digest = made[WEIGHTS if path.suffix == ".safetensors" else room]
                 digest.update(f"{relative}\n".encode())
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return {name: digest.hexdigest() for name, digest in made.items()}
 
 
 def _models(agent: object) -> dict[str, str]:

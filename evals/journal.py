@@ -30,6 +30,21 @@ class Fault(BaseModel):
     trace: str = ""
 
 
+class Step(BaseModel):
+    """One tool run of an answer: what was called with what, what came of it, and the boxes it drew."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tool: str
+    args: dict[str, Any] = Field(default_factory=dict)
+    status: str = ""
+    summary: str = ""
+    model: str = ""
+    seconds: float = 0.0
+    cited: bool = False
+    boxes: list[tuple[float, float, float, float]] = Field(default_factory=list)
+
+
 class Record(BaseModel):
     """What the agent said to one question, ungraded: a better grader needs no new answers."""
 
@@ -42,6 +57,7 @@ class Record(BaseModel):
     planner: str = ""
     models: dict[str, str] = Field(default_factory=dict)
     tools: list[str] = Field(default_factory=list)
+    steps: list[Step] = Field(default_factory=list)
     usage: dict[str, Any] = Field(default_factory=dict)
     seconds: float = 0.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +22,8 @@ class Question:
         id: unique in its benchmark; answers are kept under it.
         case_id: questions of one case are not independent; intervals are clustered by it.
         text: the question with its options, as the agent reads it.
-        letters: option letters, e.g. "ABCDEF".
-        target: the true letter.
+        letters: option letters, e.g. "ABCDEF"; empty for an open question.
+        target: the true letter, or the true answer to an open question.
         films: files to ask about, in order.
         categories: the categories that count it, as published; at least one.
         unusable: why it cannot be asked (a film is missing), or empty. It counts as errored, never left out.
@@ -66,6 +67,27 @@ class Questions:
         if seed is not None:
             random.Random(seed).shuffle(items)
         return replace(self, items=tuple(items[:limit]))
+
+    def repeated(self, epochs: int) -> Questions:
+        """Every question `epochs` times, one round after the other; round k of a question has the id "ID~k"."""
+        if epochs < 1:
+            raise BadArguments(f"--epochs is {epochs}.", "Give at least 1.")
+        later = [replace(item, id=f"{item.id}~{k}") for k in range(2, epochs + 1) for item in self.items]
+        return replace(self, items=(*self.items, *later))
+
+
+_OPTION_LINE = re.compile(r"^\(?(?P<letter>[A-H])[).:]\s+(?P<words>.+)$", re.MULTILINE)
+
+
+def options_of(question: Question) -> dict[str, str]:
+    """The words of each option that stands on a line of its own; none where the text has them otherwise."""
+    return {match["letter"]: match["words"].strip() for match in _OPTION_LINE.finditer(question.text)}
+
+
+def stem_of(question: Question) -> str:
+    """The text without its options."""
+    first = _OPTION_LINE.search(question.text)
+    return question.text[: first.start()].strip() if first and question.letters else question.text
 
 
 def refuse_rows(source: str, problems: Sequence[str], rows: int) -> None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 Z_95 = 1.959963984540054
 """Two-sided 95 % quantile of the standard normal."""
 
@@ -51,9 +53,7 @@ def design_effect(right: Sequence[bool], clusters: Sequence[str]) -> float:
     Where all answers agree the variance says nothing, so the worst case counts: one independent answer per cluster.
     """
     n, share = len(right), sum(right) / len(right)
-    residuals: dict[str, float] = {}
-    for hit, cluster in zip(right, clusters, strict=True):
-        residuals[cluster] = residuals.get(cluster, 0.0) + hit - share
+    residuals = cluster_sums([hit - share for hit in right], clusters)
     groups = len(residuals)
     most = n / groups
     if groups == 1 or share in (0.0, 1.0):
@@ -67,3 +67,44 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     centre = (share + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
     half = Z_95 / (1 + Z_95**2 / n) * math.sqrt(share * (1 - share) / n + Z_95**2 / (4 * n**2))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def clustered_error(right: Sequence[float], clusters: Sequence[str]) -> float | None:
+    """Standard error of the mean with answers of one cluster correlated in any way; None for fewer than two clusters.
+
+    The cluster-robust sandwich of Miller, Adding error bars to evals (2024), with the factor G / (G - 1).
+    """
+    n = len(right)
+    sums = cluster_sums([value - sum(right) / n for value in right], clusters) if n else {}
+    groups = len(sums)
+    if groups < 2:
+        return None
+    return math.sqrt(groups / (groups - 1) * sum(value**2 for value in sums.values())) / n
+
+
+def bootstrap_interval(
+    values: Sequence[float], clusters: Sequence[str], resamples: int = 2000, seed: int = 0
+) -> tuple[float, float] | None:
+    """95 % percentile interval of the mean over resampled clusters (Davison and Hinkley 1997, 3.8); None for under two.
+
+    Args:
+        values: one per answer.
+        clusters: one per answer.
+        resamples: how many.
+        seed: of the resampling.
+    """
+    sums, sizes = cluster_sums(values, clusters), cluster_sums([1.0] * len(values), clusters)
+    if len(sums) < 2:
+        return None
+    total, size = np.array(list(sums.values())), np.array(list(sizes.values()))
+    drawn = np.random.default_rng(seed).integers(len(total), size=(resamples, len(total)))
+    low, high = np.percentile(total[drawn].sum(1) / size[drawn].sum(1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def cluster_sums(values: Sequence[float], clusters: Sequence[str]) -> dict[str, float]:
+    """Sum of the values of each cluster, in order of first appearance."""
+    sums: dict[str, float] = {}
+    for value, cluster in zip(values, clusters, strict=True):
+        sums[cluster] = sums.get(cluster, 0.0) + value
+    return sums

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from evals.grading import Grade, Outcome
-from evals.questions import Question
-from evals.stats import INTERVAL, Proportion, accuracy
+from evals.grading import Outcome
+from evals.scores import Scores
+from evals.stats import INTERVAL, Proportion
 
 NO_DATA = "no data"
 DIGITS = 4
@@ -25,37 +25,42 @@ class Summary:
     """One run in numbers.
 
     Attributes:
-        overall: right answers over ALL questions; unparsed and errored ones count as not right.
-        categories: the same per category; a question with several categories counts in each.
-        counts: questions by outcome.
+        baseline: the stand-in that answered, or empty.
+        scores: right answers over ALL questions, and in parts.
         asked, resumed: questions put to the agent now, and taken from an interrupted run.
         seconds: wall time of this invocation.
         folder: journal, run.json and inspect log.
         models: id -> revisions of the models that answered.
+        usage: tokens and cost of all questions, and mean seconds of one.
         notes: what the loader had to say.
     """
 
     task: str
     planner: str
-    overall: Proportion
-    categories: Mapping[str, Proportion]
-    counts: Mapping[Outcome, int]
+    scores: Scores
     asked: int
     resumed: int
     seconds: float
     folder: Path
+    baseline: str = ""
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    usage: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def overall(self) -> Proportion:
+        """Right answers over all questions."""
+        return self.scores.overall
 
     def to_json(self) -> dict[str, Any]:
         """The fields of the JSON line; a share of no questions is null."""
         return {
             "task": self.task,
-            **_shares(self.overall),
-            "categories": {name: _shares(share) for name, share in self.categories.items()},
-            **{str(outcome): self.counts.get(outcome, 0) for outcome in Outcome},
+            **scores_json(self.scores),
             "planner": self.planner,
+            "baseline": self.baseline,
             "seconds": round(self.seconds, 2),
+            "usage": dict(self.usage),
             "asked": self.asked,
             "resumed": self.resumed,
             "interval_method": INTERVAL,
@@ -69,15 +74,28 @@ class Summary:
         return json.dumps(self.to_json(), allow_nan=False)
 
 
-def by_category(
-    graded: Iterable[tuple[Question, Grade]],
-) -> tuple[Proportion, dict[str, Proportion], dict[Outcome, int]]:
-    """Overall share, shares by category in alphabetical order, and counts by outcome."""
-    pairs = list(graded)
-    names = sorted({name for question, _ in pairs for name in question.categories})
-    categories = {name: _share([pair for pair in pairs if name in pair[0].categories]) for name in names}
-    counts = {outcome: sum(grade.outcome is outcome for _, grade in pairs) for outcome in Outcome}
-    return _share(pairs), categories, counts
+def scores_json(scores: Scores) -> dict[str, Any]:
+    """The scores as JSON: shares with n, accuracy and interval."""
+    pairs, worst = scores.pairs, scores.worst
+    return {
+        **_shares(scores.overall),
+        "standard_error": _rounded(scores.standard_error),
+        "bootstrap_interval": [_rounded(end) for end in scores.bootstrap] if scores.bootstrap else None,
+        "chance": _rounded(scores.chance),
+        "categories": {name: _shares(share) for name, share in scores.categories.items()},
+        **{str(outcome): scores.counts.get(outcome, 0) for outcome in Outcome},
+        "groups": {name: {v: _shares(share) for v, share in values.items()} for name, values in scores.groups.items()},
+        "worst_group": {"attribute": worst[0], "value": worst[1], **_shares(scores.groups[worst[0]][worst[1]])}
+        if worst
+        else None,
+        "pairs": {**_shares(pairs.both), "confused": _rounded(pairs.confused)} if pairs else None,
+        "evidence_in_region": _shares(scores.regions) if scores.regions else None,
+        "stable": _rounded(scores.stable),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -87,25 +105,33 @@ def print_summary(summary: Summary, console: Console) -> None:
         summary: the run.
         console: where to write.
     """
-    table = Table(title=f"{summary.task} · planner {summary.planner}", title_justify="left")
+    who = f"baseline {summary.baseline}" if summary.baseline else f"planner {summary.planner}"
+    table = Table(title=f"{summary.task} · {who}", title_justify="left")
     for name, justify in (("", "left"), ("questions", "right"), ("accuracy", "right"), ("95% interval", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     table.add_row("all questions", *_cells(summary.overall), style="bold", end_section=True)
-    for name, share in summary.categories.items():
+    for name, share in summary.scores.categories.items():
         table.add_row(name, *_cells(share))
     console.print(table)
-    counts = ", ".join(f"{outcome} {summary.counts.get(outcome, 0)}" for outcome in Outcome)
+    counts = ", ".join(f"{outcome} {summary.scores.counts.get(outcome, 0)}" for outcome in Outcome)
+    scores = summary.scores
+    told = []
+    if scores.chance is not None:
+        told.append(f"guessing a letter would be right {scores.chance:.1%} of the time")
+    if scores.pairs is not None:
+        both = scores.pairs.both
+        told.append(f"both of a pair right in {both.value:.1%} of {both.n} pairs")
+    if scores.worst is not None:
+        share = scores.groups[scores.worst[0]][scores.worst[1]]
+        told.append(f"worst subgroup {scores.worst[0]} {scores.worst[1]}: {share.value:.1%} of {share.n}")
     lines = [
+        *([f"{'; '.join(told)}."] if told else []),
         f"{counts}; {summary.asked} asked now, {summary.resumed} from an earlier run; {summary.seconds:.1f} s",
         f"Accuracy is over all questions: unparsed and errored ones count as not right. Interval: {INTERVAL}.",
         f"Answers and logs: {summary.folder}",
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _share(pairs: list[tuple[Question, Grade]]) -> Proportion:
-    return accuracy([grade.right for _, grade in pairs], [question.case_id for question, _ in pairs])
 
 
 def _shares(share: Proportion) -> dict[str, Any]:

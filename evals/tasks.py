@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from evals import baselines
 from evals.asking import AgentLike, Asking
 from evals.benchmarks import Wanted, benchmark_named
 from evals.grading import grade
-from evals.identity import RUN_FILE, RunIdentity, identify, planner_of
-from evals.journal import Journal, Record
+from evals.identity import RUN_FILE, RunIdentity, identify
+from evals.journal import FILE, Journal, Record
 from evals.progress import Progress, Terminal
 from evals.questions import Questions
-from evals.summary import Summary, by_category
+from evals.records import write_record
+from evals.scores import Graded, score
+from evals.summary import Summary
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -26,99 +31,175 @@ REMOTE_WORKERS = 4
 """Questions in flight at once where the planner is a server; the embedded planner computes here and gets 1."""
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """What may be chosen of a run.
+
+    Attributes:
+        data: the benchmark's folder, of one that is read.
+        n: questions to make, of one that makes them.
+        limit: ask only so many.
+        seed: a published benchmark's order (and with `limit` the sample) is drawn from it, file order when left out; a
+            benchmark that makes its questions draws patients and words from it; so do the baselines.
+        epochs: how often each question is asked.
+        workers: questions in flight at once.
+        baseline: a stand-in of evals.baselines.BASELINES, or empty.
+        tools: names of the tools the agent gets; all when left out.
+        budget_usd: nothing more is asked once the run has cost this.
+        log_dir: where runs are kept.
+    """
+
+    data: Path | None = None
+    n: int | None = None
+    limit: int | None = None
+    seed: int | None = None
+    epochs: int = 1
+    workers: int | None = None
+    baseline: str = ""
+    tools: tuple[str, ...] | None = None
+    budget_usd: float | None = None
+    log_dir: Path = Path("logs")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run before its first question."""
+
+    name: str
+    options: RunOptions
+    questions: Questions
+    agent: AgentLike
+    identity: RunIdentity
+    folder: Path
+
+
 def run_task(
     name: str,
     *,
-    data: Path | None = None,
-    limit: int | None = None,
-    n: int | None = None,
     settings: Settings | None = None,
-    log_dir: Path = Path("logs"),
     agent: AgentLike | None = None,
     progress: Progress | None = None,
-    seed: int | None = None,
-    workers: int | None = None,
+    **options: Any,
 ) -> Summary:
     """Run a benchmark, or go on with it where an earlier run of the same was cut off.
 
-    Everything about the data is checked first; nothing is asked of a faulty set. The same arguments on the same data,
+    Everything about the data is checked first; nothing is asked of a faulty set. The same options on the same data,
     settings, tools, models and code name the same folder under `log_dir`, and what was answered there is not asked
     again. A question that errored was not answered: it is.
 
     Args:
         name: the benchmark.
-        data: its folder.
-        limit: ask only so many.
-        n: questions to make, of a benchmark that makes them.
         settings: as read from hilum.toml and the environment when left out.
-        log_dir: where runs are kept.
         agent: made from the settings when left out; any object whose session() can ask().
         progress: told of notes and steps; a bar on stderr when left out.
-        seed: a published benchmark's order (and with `limit` the sample) is drawn from it, file order when left out; a
-            benchmark that makes its questions draws patients and words from it.
-        workers: questions in flight at once.
+        options: fields of RunOptions.
     """
     begun = time.perf_counter()
     with ExitStack() as stack:
         progress = progress or stack.enter_context(Terminal())
-        benchmark = benchmark_named(name)
-        wanted = Wanted(data=data, n=n, seed=seed, log_dir=log_dir, progress=progress)
-        questions = benchmark.load(wanted).limited(limit, None if benchmark.makes else seed)
-        for note in questions.notes:
-            progress.note(note)
-        settings = settings or _default_settings()
-        agent = agent or _agent(settings)
-        identity = identify(name, questions.sha256, settings, agent)
-        folder = log_dir / f"{name}-{identity.key[:KEY_CHARACTERS]}"
-        with Journal(folder) as journal:
-            identity.write(folder)
-            asking = Asking(agent, journal, progress)
-            records = _settled(questions, asking, identity, folder, workers, progress)
-    return _summed(questions, records, asking, planner_of(agent, settings), time.perf_counter() - begun, folder, name)
-
-
-def _summed(
-    questions: Questions,
-    records: Mapping[str, Record],
-    asking: Asking,
-    planner: str,
-    seconds: float,
-    folder: Path,
-    name: str,
-) -> Summary:
-    graded = [(question, grade(question, records[question.id])) for question in questions.items]
-    overall, categories, counts = by_category(graded)
+        ready = prepare(name, RunOptions(**options), settings, agent, progress)
+        with Journal(ready.folder) as journal:
+            write_record(ready.folder, ready.identity, ready.options, ready.questions)
+            asking = Asking(ready.agent, journal, progress, ready.options.budget_usd)
+            records = _settled(ready, asking, progress)
+    graded = [Graded(question, r := records[question.id], grade(question, r)) for question in ready.questions.items]
     return Summary(
         task=name,
-        planner=planner,
-        overall=overall,
-        categories=categories,
-        counts=counts,
+        planner=ready.identity.planner,
+        baseline=ready.options.baseline,
+        scores=score(graded),
         asked=asking.asked,
         resumed=asking.resumed,
-        seconds=seconds,
-        folder=folder,
+        seconds=time.perf_counter() - begun,
+        folder=ready.folder,
         models=_revisions(records),
-        notes=questions.notes,
+        usage=_usage(records),
+        notes=ready.questions.notes,
     )
 
 
-def _settled(
-    questions: Questions, asking: Asking, identity: RunIdentity, folder: Path, workers: int | None, progress: Progress
-) -> Mapping[str, Record]:
+def prepare(
+    name: str, options: RunOptions, settings: Settings | None, agent: AgentLike | None, progress: Progress
+) -> Prepared:
+    """Load and check the data, make the agent, and say which folder the run is kept in; asks nothing.
+
+    Args:
+        name: the benchmark.
+        options: what was chosen.
+        settings: None for those in force.
+        agent: None for one made from the settings.
+        progress: told of the data's notes.
+    """
+    if options.baseline:
+        baselines.check(options.baseline)
+    benchmark, seed = benchmark_named(name), options.seed or 0
+    wanted = Wanted(data=options.data, n=options.n, seed=options.seed, log_dir=options.log_dir, progress=progress)
+    questions = benchmark.load(wanted).limited(options.limit, None if benchmark.makes else options.seed)
+    for note in questions.notes:
+        progress.note(note)
+    questions = baselines.altered(options.baseline, questions, seed).repeated(options.epochs)
+    settings = settings or _default_settings()
+    agent = agent or baselines.scripted(options.baseline, questions, seed) or _agent(settings, options)
+    identity = identify(
+        name, questions.sha256, settings, agent, f"{options.baseline} {seed}" if options.baseline else ""
+    )
+    folder = options.log_dir / f"{name}-{identity.key[:KEY_CHARACTERS]}"
+    return Prepared(name, options, questions, agent, identity, folder)
+
+
+def estimate(name: str, settings: Settings, options: RunOptions, progress: Progress) -> dict[str, Any]:
+    """What a run would ask, and what it would take by the answers of earlier runs of the same benchmark and planner.
+
+    Nothing is asked. Without an earlier run the estimates are None: not known.
+
+    Args:
+        name: the benchmark.
+        settings: those in force.
+        options: what was chosen.
+        progress: told of the data's notes.
+    """
+    ready = prepare(name, options, settings, None, progress)
+    kept, earlier = set(), []
+    for path in options.log_dir.glob(f"{name}-*/{FILE}"):
+        records = [Record.model_validate_json(line) for line in path.read_bytes().splitlines() if line.endswith(b"}")]
+        answered = [record for record in records if record.fault is None]
+        earlier += [record for record in answered if record.planner == ready.identity.planner]
+        kept |= {record.id for record in answered} if path.parent == ready.folder else set()
+    left = [question for question in ready.questions.items if question.id not in kept and not question.unusable]
+    workers = options.workers or _workers(ready.identity.planner)
+    seconds = statistics.fmean(record.seconds for record in earlier) if earlier else None
+    usd = statistics.fmean(float(r.usage.get("cost_usd") or 0.0) for r in earlier) if earlier else None
+    return {
+        "task": name,
+        "dry_run": True,
+        "n": len(ready.questions.items),
+        "to_ask": len(left),
+        "films": len({film for question in ready.questions.items for film in question.films}),
+        "planner": ready.identity.planner,
+        "workers": workers,
+        "estimated_seconds": None if seconds is None else round(seconds * len(left) / workers, 1),
+        "estimated_usd": None if usd is None else round(usd * len(left), 4),
+        "estimated_from": len(earlier),
+        "log_dir": str(ready.folder),
+    }
+
+
+def _settled(ready: Prepared, asking: Asking, progress: Progress) -> Mapping[str, Record]:
     """The record of every question; an interruption says how to go on."""
     # inspect_ai takes seconds to import; a faulty data set or a missing planner is told before that.
     from evals.runner import run
 
+    questions, folder = ready.questions, ready.folder
     kept = sum(asking.kept(question.id) for question in questions.items)
     if kept:
         progress.note(f"{kept} of {len(questions.items)} questions were answered before ({folder}); not asked again")
     elif other := _newest_other_run(folder):
-        changed = ", ".join(identity.differs_from(other))
+        changed = ", ".join(ready.identity.differs_from(other))
         progress.note(f"A new run: it differs from {other} in {changed}; answers of that one are not reused.")
     progress.start(len(questions.items))
+    workers = ready.options.workers or _workers(ready.identity.planner)
     try:
-        return run(questions, asking, identity, folder, workers or _workers(identity.planner)).records
+        return run(questions, asking, ready.identity, folder, workers).records
     except KeyboardInterrupt:
         progress.note(
             f"Interrupted; {asking.asked} answered now are kept in {folder}. The same command goes on from there."
@@ -142,10 +223,10 @@ def _default_settings() -> Settings:
     return Settings()
 
 
-def _agent(settings: Settings) -> AgentLike:
+def _agent(settings: Settings, options: RunOptions) -> AgentLike:
     from agent import Agent
 
-    return Agent(settings)
+    return Agent(settings, tools=baselines.tools_of(options.baseline, options.tools))
 
 
 def _revisions(records: Mapping[str, Record]) -> dict[str, tuple[str, ...]]:
@@ -155,3 +236,14 @@ def _revisions(records: Mapping[str, Record]) -> dict[str, tuple[str, ...]]:
         for model, revision in record.models.items():
             found.setdefault(model, set()).add(revision)
     return {model: tuple(sorted(revisions)) for model, revisions in sorted(found.items())}
+
+
+def _usage(records: Mapping[str, Record]) -> dict[str, float]:
+    """Tokens and cost over all questions, as far as the planner tells, and the mean seconds of a question."""
+    names = {name for record in records.values() for name in record.usage}
+    total = {name: round(sum(float(r.usage.get(name) or 0) for r in records.values()), 6) for name in sorted(names)}
+    answered = [record.seconds for record in records.values() if record.seconds]
+    return total | ({"seconds_per_question": round(statistics.fmean(answered), 4)} if answered else {})
+
+
+__all__ = ["Prepared", "RunOptions", "estimate", "prepare", "run_task"]
