@@ -123,8 +123,8 @@ class _Prior:
         if not question.letters:
             return others.most_common(1)[0][0] if others else "yes"
         options = options_of(question)
-        best = max(question.letters, key=lambda letter: others[options.get(letter, letter)])
-        if others[options.get(best, best)]:
+        best = max(question.letters, key=lambda letter: others[str(options.get(letter, letter))])
+        if others[str(options.get(best, best))]:
             return best
         return max(question.letters, key=lambda letter: self._letters[letter])
 

@@ -173,4 +173,4 @@ def _thumb(path: Path) -> tuple[str, tuple[int, int]]:
     picture.thumbnail((THUMB_PIXELS, THUMB_PIXELS))
     held = io.BytesIO()
     picture.save(held, format="JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(held.getvalue()).decode()}", film.pixels.shape  # type: ignore[return-value]
+    return f"data:image/jpeg;base64,{base64.b64encode(held.getvalue()).decode()}", film.pixels.shape
