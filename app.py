@@ -22,6 +22,7 @@ from ui.terminal.index_commands import commands as index_commands
 from ui.terminal.model_commands import commands as model_commands
 from ui.terminal.options import JsonOption, PlannerOption, ProfileName, ProfileOption, stderr, stdout
 from ui.terminal.options import settings as settings_of
+from ui.terminal.pacs_commands import commands as pacs_commands
 from ui.terminal.serving_commands import commands as serving_commands
 from ui.terminal.session_commands import commands as session_commands
 
@@ -39,6 +40,7 @@ cli = typer.Typer(
 cli.add_typer(model_commands, name="models")
 cli.add_typer(session_commands, name="sessions")
 cli.add_typer(index_commands, name="index")
+cli.add_typer(pacs_commands, name="pacs")
 # Without a name: their commands stand beside those below.
 cli.add_typer(serving_commands)
 cli.add_typer(export_commands)
@@ -315,7 +317,12 @@ def _help_texts() -> dict[str, str]:
     names = [command.name or command.callback.__name__ for command in own if command.callback]
     names += [
         f"{group} {command.name or command.callback.__name__}"
-        for group, commands in (("models", model_commands), ("sessions", session_commands), ("index", index_commands))
+        for group, commands in (
+            ("models", model_commands),
+            ("sessions", session_commands),
+            ("index", index_commands),
+            ("pacs", pacs_commands),
+        )
         for command in commands.registered_commands
         if command.callback
     ]

@@ -1,4 +1,4 @@
-"""`hilum chat`, `serve` and `mcp`: the commands that wait for somebody. Only parses; every import is lazy."""
+"""`hilum chat`, `serve`, `mcp` and `watch`: the commands that wait for somebody. Only parses; every import is lazy."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from ui.terminal.options import PlannerOption, ProfileOption
 from ui.terminal.options import settings as settings_of
+from ui.terminal.pacs_commands import AddressOption, LoginOption, TitleOption
 
 commands = typer.Typer()
 
@@ -79,3 +80,38 @@ def mcp(
     from ui.server.mcp import run_stdio
 
     anyio.run(run_stdio, Agent(settings_of(planner=planner, profile=profile)), films or [])
+
+
+@commands.command()
+def watch(
+    pacs: AddressOption,
+    listen: Annotated[str, typer.Option(help="host:port to receive films on by C-STORE, e.g. 127.0.0.1:11112")] = "",
+    callers: Annotated[
+        list[str] | None, typer.Option("--from", help="AE title that may send; repeatable; else anybody")
+    ] = None,
+    poll: Annotated[float | None, typer.Option(min=1, help="ask the PACS for new films every so many seconds")] = None,
+    back_days: Annotated[int, typer.Option(min=0, help="days that the first poll looks back")] = 1,
+    question: Annotated[str, typer.Option("--ask", help="the plan: what is asked of every film; else a report")] = "",
+    write: Annotated[str, typer.Option(help="what is sent back, with commas: sr, seg, ko, sc")] = "sr,seg",
+    keep: Annotated[bool, typer.Option("--keep", help="keep each reading as a session, for a reader to sign")] = False,
+    queue: Annotated[Path | None, typer.Option(help="folder of the queue; else in the state folder")] = None,
+    once: Annotated[bool, typer.Option("--once", help="do what is waiting, then end")] = False,
+    again: Annotated[bool, typer.Option("--again", help="try films again that were given up")] = False,
+    status: Annotated[bool, typer.Option("--status", help="print the queue as JSON and do nothing")] = False,
+    login: LoginOption = "",
+    title: TitleOption = "HILUM",
+    planner: PlannerOption = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Read every chest film that arrives and send the results to the PACS; see docs/pacs.md."""
+    from imaging.pacs import connect
+    from ui.terminal.pacs import Inlet, show_queue, watch_pacs
+    from ui.watch.work import QUESTION, Plan
+
+    if status:
+        show_queue(queue)
+        return
+    plan = Plan.of(question or QUESTION, [name for name in write.replace(" ", "").split(",") if name], keep)
+    inlet = Inlet(listen, tuple(callers or ()), poll, back_days)
+    settings = settings_of(planner=planner, profile=profile)
+    watch_pacs(settings, connect(pacs, login, title), inlet, plan, queue, once, again)
