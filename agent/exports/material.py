@@ -75,12 +75,14 @@ class Material:
     Attributes:
         draft, answer: of one turn of a session.
         films: the session's films by id.
+        records: every tool run of the session; masks drawn in another turn belong to the films as well.
         made_at: when the export was made (UTC).
     """
 
     draft: Draft
     answer: Answer
     films: dict[str, Radiograph]
+    records: list[Evidence] = field(default_factory=list)
     made_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC).replace(microsecond=0))
 
     @classmethod
@@ -92,7 +94,8 @@ class Material:
         """
         draft = session.draft(turn)
         answer = next(each.answer for each in session.turns if each.number == draft.turn and each.answer is not None)
-        return cls(draft, answer, {film_id: session.films.get(film_id) for film_id in session.films.ids()})
+        films = {film_id: session.films.get(film_id) for film_id in session.films.ids()}
+        return cls(draft, answer, films, session.ledger.records())
 
     @property
     def signed(self) -> bool:

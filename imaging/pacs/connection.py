@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from pydicom import config
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
@@ -151,6 +152,6 @@ def endpoint(address: str) -> tuple[str, int]:
 
 def check_uid(uid: str) -> str:
     """The UID. BadArguments if it is none; an empty one passes."""
-    if uid and not UID(uid).is_valid:
+    if uid and not UID(uid, validation_mode=config.IGNORE).is_valid:
         raise BadArguments(f"{uid!r} is no UID.", "UIDs are numbers with dots, as `hilum pacs query` shows them.")
     return uid

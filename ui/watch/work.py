@@ -20,7 +20,7 @@ from ui.watch.queue import Item, Queue, State
 
 log = logging.getLogger("hilum.watch")
 
-QUESTION = "Write a report. Outline the lungs and the heart. Measure the cardiothoracic ratio."
+QUESTION = "Write a report. What is the cardiothoracic ratio? Outline the lungs and heart."
 WRITTEN = (Format.SR, Format.SEG)
 MOST_TRIES = 3
 """Times that reading a film may fail by a fault before it is given up until `--again`."""

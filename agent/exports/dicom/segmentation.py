@@ -57,7 +57,7 @@ def segmentations(material: Material, sources: dict[str, Dataset]) -> dict[str, 
 def _masks(material: Material, film_id: str) -> list[tuple[Evidence, Overlay]]:
     """The masks on a film, the latest of each label, in the order they were first drawn."""
     found: dict[str, tuple[Evidence, Overlay]] = {}
-    for record in material.answer.evidence:
+    for record in material.records or material.answer.evidence:
         for overlay in record.overlays:
             if overlay.kind == "mask" and overlay.image_id == film_id and overlay.as_mask().any():
                 found[overlay.label] = (record, overlay)
