@@ -21,6 +21,7 @@ class Task(StrEnum):
     COVID_SEVERITY = "covid_severity"
     QUALITY = "quality"
     ATTRIBUTES = "attributes"
+    ANOMALY = "anomaly"
     EMBED = "embed"
     RECONSTRUCT = "reconstruct"
     ZERO_SHOT = "zero_shot"
@@ -41,6 +42,7 @@ class Task(StrEnum):
 _ASKING = frozenset(
     {
         Task.EXPLAIN,
+        Task.ANOMALY,
         Task.ZERO_SHOT,
         Task.PROMPTED,
         Task.PHRASE,
@@ -225,7 +227,26 @@ class Picture:
     score: float | None = None
 
 
-Output = Scores | Masks | Heatmaps | Attributes | Quality | Embedding | Text | Picture
+@dataclass(frozen=True)
+class Unusual:
+    """How far a film is from normal ones.
 
-KINDS: tuple[type[Output], ...] = (Scores, Masks, Heatmaps, Attributes, Quality, Embedding, Text, Picture)
+    Attributes:
+        score: a distance; what it means is the card's `score_meaning`.
+        percentile: share of normal films of `population` with a lower score, in (0, 1).
+        population: the normal films it was ranked among.
+        ratio: float32 [h, w]: distance at each cell over that of these films there, 1 = as they are.
+        extent: (row_min, col_min, row_max, col_max) in the film's pixels that the cells cover.
+    """
+
+    score: float
+    percentile: float
+    population: str
+    ratio: npt.NDArray[np.float32]
+    extent: tuple[float, float, float, float]
+
+
+Output = Scores | Masks | Heatmaps | Attributes | Quality | Embedding | Text | Picture | Unusual
+
+KINDS: tuple[type[Output], ...] = (Scores, Masks, Heatmaps, Attributes, Quality, Embedding, Text, Picture, Unusual)
 """Every output class, for those who write and read them (models.wire)."""

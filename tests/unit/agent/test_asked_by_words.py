@@ -48,6 +48,8 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
      {"finding": "heart_failure", "also": ["Kerley lines"]}),
     ("Is there a unicorn?", "zero_shot", {"phrase": "unicorn"}),
     ("Screen for TB", "tb_screen", {}),
+    ("Is anything unusual on this film?", "anomaly", {}),
+    ("How far from normal is this chest?", "anomaly", {}),
     ("Could this be tuberculosis?", "tb_screen", {}),
     ("How severe is the COVID pneumonia?", "covid_severity", {}),
     ("Has the model been audited?", "audit", {}),

@@ -15,7 +15,7 @@ from imaging.radiograph import Radiograph, View
 from imaging.store import ImageStore
 from models.card import FindingCard, Interval, ModelCard
 from models.locator import CLASSES, OBJECTS
-from models.outputs import Attributes, Heatmaps, Masks, Output, Picture, Quality, ScoreKind, Scores, Task
+from models.outputs import Attributes, Heatmaps, Masks, Output, Picture, Quality, ScoreKind, Scores, Task, Unusual
 from models.pool import ModelPool
 from models.predictions import Prediction
 from models.request import Question
@@ -150,6 +150,10 @@ def context_of(
     outputs[Task.COVID_SEVERITY] = Attributes(
         "covid_severity", ("geographic_extent", "opacity"), np.array([5.98, 4.17], dtype=np.float32)
     )
+    ratio = np.ones((16, 16), dtype=np.float32)
+    ratio[12:15, 11:14] = 2.0
+    extent = (0.0, 0.0, float(FILM_SIZE), float(FILM_SIZE))
+    outputs[Task.ANOMALY] = Unusual(1.4, 0.95, "stub films", ratio, extent)
     outputs[Task.EXPLAIN] = outputs[Task.GROUND]
     outputs[Task.ENHANCE] = Picture(film.bone_free, "bone suppressed")
     made = {task: locator_card() if task is Task.DETECT else card(task) for task in Task}

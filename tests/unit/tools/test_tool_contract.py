@@ -21,6 +21,7 @@ OURS = {
     "compare",
     "explain",
     "zero_shot",
+    "anomaly",
     "tb_screen",
     "covid_severity",
 }  # fmt: skip
