@@ -208,7 +208,7 @@ def anomaly(context: ToolContext, arguments: AnomalyArguments) -> Result:
 
 def _worth(prediction: Prediction) -> list[str]:
     """How many normal and other films were called unusual, by the card's figures, in a sentence; none without."""
-    figures = (prediction.card.model_extra or {}).get("figures", [])
+    figures = (prediction.card.model_extra or {}).get("separation", [])
     told = [
         f"{item['called_unusual_normal']:.0%} and {item['called_unusual_abnormal']:.0%} on {item['dataset']}"
         for item in figures

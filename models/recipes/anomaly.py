@@ -204,7 +204,7 @@ def build(data: Path, cache: Path, out: Path) -> None:
     card = write_weights(stored, out, NAME) | words(figures)
     card["trunk"] = trunk_mark(load_file(EMBEDDED_DIR / "embedded-classifier.safetensors"))
     card["populations"] = [{"name": one.name, "normal_films": int(one.normal.sum())} for one in shaping]
-    card["figures"] = figures
+    card["separation"] = figures
     write_card(card, out)
 
 
