@@ -70,7 +70,10 @@ MEASURED_ON = (
     "Phantoms of seeds never trained on, against their exact bone-free twins, and JSRT films (folds 0 and 1; Shiraishi "
     "et al. 2000), which have no such twin: there only what changed can be given. 95% intervals by bootstrap over "
     "films or nodules. The state before the last leg was measured on the same films (nodule contrast kept 0.79 on "
-    "phantoms and 0.67 on JSRT, ribs' shadow left 0.20), so the choice between the two was made on them."
+    "phantoms and 0.67 on JSRT, ribs' shadow left 0.20), so the choice between the two was made on them. The phantoms "
+    "are of the generator of 2026-11-28, changed since the training. Held-out phantoms of the generator trained on had "
+    "given: PSNR 29.1 dB untouched and 34.8 suppressed, SSIM 0.939 and 0.963, ribs' shadow left 0.18, change off bone "
+    "0.009, nodule contrast kept 0.81, contrast-to-noise ratio of nodules 1.30 untouched, 1.44 suppressed."
 )
 
 LIMITS = (

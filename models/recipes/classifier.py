@@ -8,6 +8,7 @@ findings of synthetic films, so that it calls them right at the real films' thre
 
 import argparse
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -18,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from rich.progress import track
+from safetensors.torch import load_file
 
-from models.networks import CLASSIFIER_SIDE, FINDINGS, Classifier
+from models.networks import CLASSIFIER_SIDE, FINDINGS, Classifier, load_classifier
 from models.preprocess import INPUT_MEAN, INPUT_SCALE, TONE_PERCENTILES, FloatImage, prepare
 from models.recipes.cards import halved, write_card, write_weights
 from models.recipes.classifier_words import (
@@ -56,6 +58,7 @@ from models.recipes.statistics import (
     youden,
 )
 
+NAME = "embedded-classifier"
 BATCH = 16
 
 LABEL_RIDGE = 40.0
@@ -288,10 +291,9 @@ def describe(identity: dict[str, Any], findings: list[dict[str, Any]], films: La
         "intended_use": "Research and teaching on frontal chest radiographs of adults; not a medical device.",
         "score_kind": "calibrated_probability",
         "score_meaning": SCORE_MEANING,
-        "limits": list(LIMITS),
         "references": list(REFERENCES),
         "reproduce": "python -m models.recipes.classifier",
-        "measured_on": MEASURED_ON.format(films=len(films.labels), patients=len(np.unique(films.patients))),
+        **told(films),
         "localisation": dict(LOCALISATION),
         "mean_auroc_usable": mean("auroc"),
         "mean_auroc_usable_on_reference_films": mean("auroc_on_reference_films"),
@@ -311,7 +313,32 @@ def store(network: Classifier, head: Head, out: Path) -> dict[str, Any]:
     """Store the network with its head and return the card's fields that identify the file."""
     network.head.weight.data.copy_(torch.from_numpy(head.weight))
     network.head.bias.data.copy_(torch.from_numpy(head.bias))
-    return write_weights(halved(network, whole=("head.",)), out, "embedded-classifier")
+    return write_weights(halved(network, whole=("head.",)), out, NAME)
+
+
+def measured_again(films: LabelledFilms, out: Path, cache: Path | None) -> None:
+    """Measure the stored weights on synthetic films made anew, and write what the card says of those."""
+    card = tomllib.loads((out / f"{NAME}.toml").read_text(encoding="utf-8"))
+    network = load_classifier(load_file(out / f"{NAME}.safetensors")).to(memory_format=torch.channels_last)
+    head = Head(network.head.weight.double().numpy(), network.head.bias.double().numpy())
+    held_out = held_out_films(network, cache)
+    logits = head(held_out.features)
+    card["findings"] = [
+        {**row, **phantom_card(index, row, logits[:, index], held_out)} for index, row in enumerate(card["findings"])
+    ]
+    write_card({**card, **told(films)}, out)
+
+
+def held_out_films(network: Classifier, cache: Path | None) -> Drawn:
+    """The synthetic films that nothing was learnt from, as the head sees them."""
+    simple = make_phantoms(HELD_OUT_SEED, HELD_OUT_PHANTOMS, cache)
+    return drawn_films(network, simple, make_sets(HELD_OUT_SETS, cache))
+
+
+def told(films: LabelledFilms) -> dict[str, Any]:
+    """What the card says in words of how it was measured and where it fails."""
+    patients = len(np.unique(films.patients))
+    return {"measured_on": MEASURED_ON.format(films=len(films.labels), patients=patients), "limits": list(LIMITS)}
 
 
 def main() -> None:
@@ -320,19 +347,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("models/embedded"))
     parser.add_argument("--cache", type=Path, help="folder that keeps phantoms and pretrained stages between runs")
+    parser.add_argument("--phantoms-only", action="store_true", help="measure the stored weights on phantoms again")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     started = time.monotonic()
     films = nih_films(arguments.data)
+    if arguments.phantoms_only:
+        measured_again(films, arguments.out, arguments.cache)
+        return
     network = chest_network(arguments.data, arguments.cache).to(memory_format=torch.channels_last)
     features = film_features(network, (read_grey(arguments.data / name) for name in films.files), len(films.files))
-    drawn, held_out = (
-        drawn_films(network, make_phantoms(first, count, arguments.cache), make_sets(sets, arguments.cache))
-        for first, count, sets in (
-            (TRAINING_SEED, TRAINING_PHANTOMS, (*PHANTOM_SETS, *CORRECTION_SETS)),
-            (HELD_OUT_SEED, HELD_OUT_PHANTOMS, HELD_OUT_SETS),
-        )
-    )
+    learnt = make_phantoms(TRAINING_SEED, TRAINING_PHANTOMS, arguments.cache)
+    drawn = drawn_films(network, learnt, make_sets((*PHANTOM_SETS, *CORRECTION_SETS), arguments.cache))
+    held_out = held_out_films(network, arguments.cache)
     logits = cross_validated(features, films, drawn.features, drawn.labels)
     weights = patient_weights(films.patients)
     findings = [
