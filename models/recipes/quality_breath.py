@@ -86,9 +86,9 @@ MEASURED_BREATH = (
     "served the choice among three heads, 20 only the check. Outlines: of the phantoms' true ribs the same ratio has a "
     "rank correlation of 0.65 (156 PA films), so 1 cannot be reached. On 37 further phantoms, made after the "
     "generator's hearts became 7 % smaller: correlation 0.96, error 0.21 ribs. Intervals: bootstrap over films. "
-    "Before (a ridge regression, revision e20a65c8ee71, never told to users): correlation 0.66 within PA and 0.68 within AP on "
-    "phantoms of a state whose breath spanned fewer ribs; on real films JSRT, taken at full inspiration, came out "
-    "shallowest and NIH AP deeper than PA."
+    "Before (a ridge regression, revision e20a65c8ee71, never told to users): correlation 0.66 within PA and 0.68 "
+    "within AP on phantoms of a state whose breath spanned fewer ribs; on real films JSRT, "
+    "taken at full inspiration, came out shallowest and NIH AP deeper than PA."
 )
 
 BREATH_LIMITS = (
