@@ -9,6 +9,7 @@ from pathlib import Path
 from rapidfuzz import process
 
 from evals import chestagentbench, phantombench
+from evals.formats import vqa
 from evals.progress import Progress
 from evals.questions import Questions
 from imaging.failures import BadArguments
@@ -56,6 +57,10 @@ def _phantombench(track: str) -> Benchmark:
     return Benchmark(name, f"PhantomBench, {track} track: synthetic films with exact truth", load, makes=True)
 
 
+def _published(name: str) -> Benchmark:
+    return Benchmark(name, vqa.LAYOUTS[name].title, lambda wanted: vqa.load(name, wanted.data))
+
+
 BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
@@ -65,6 +70,7 @@ BENCHMARKS = {
             lambda wanted: chestagentbench.load(wanted.data),
         ),
         *(_phantombench(track) for track in phantombench.TRACKS),
+        *(_published(name) for name in vqa.LAYOUTS),
     )
 }
 
