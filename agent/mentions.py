@@ -5,6 +5,7 @@ Reports are read in full by tools.reading; this is its eye for the planner and t
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -101,4 +102,26 @@ def name_of(code: str) -> str:
     return structures()[code].name if code in structures() else code.replace("_", " ")
 
 
-__all__ = ["Mention", "has_any", "language", "longest", "mentions", "name_of", "side_of", "tokens"]
+def codes_of(named: Sequence[Mention], kind: str) -> tuple[str, ...]:
+    """Codes of the findings or structures named, in order, each once."""
+    return tuple(dict.fromkeys(mention.code for mention in named if mention.kind == kind))
+
+
+def structures_of(named: Sequence[Mention]) -> tuple[str, ...]:
+    """Codes of the structures named, by name or by a word for several of them."""
+    codes = list(codes_of(named, "structure"))
+    for mention in named:
+        if mention.kind == "group":
+            codes += [
+                code
+                for code, concept in structures().items()
+                if concept.group.removesuffix("s") == mention.code.removesuffix("s")
+                and mention.side in (None, "bilateral", concept.side)
+            ]
+    return tuple(dict.fromkeys(codes))
+
+
+__all__ = [
+    "Mention", "codes_of", "has_any", "language", "longest", "mentions", "name_of", "side_of", "structures_of",
+    "tokens",
+]  # fmt: skip

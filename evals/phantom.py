@@ -21,11 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 from agent import Agent
+from evals.phantom_cases.archives import Archives
 from evals.phantom_cases.case import Case, Outcome
 from evals.phantom_cases.drawn import drawn
 from evals.progress import Progress
 from imaging.failures import HilumFailure
-from imaging.phantom import make_phantom
 
 NAME = "phantom"
 DIGITS = 3
@@ -114,15 +114,16 @@ def run_phantom(agent: Agent, seed: int, limit: int | None, progress: Progress) 
     cases = drawn(seed, limit)
     progress.start(len(cases))
     with tempfile.TemporaryDirectory(prefix="hilum-phantom-") as folder:
-        scored = [_run(case, agent, Path(folder), progress) for case in cases]
+        archives = Archives(agent, Path(folder))
+        scored = [_run(case, archives, Path(folder), progress) for case in cases]
     return PhantomSummary(seed, agent.planner_name, scored, time.perf_counter() - begun)
 
 
-def _run(case: Case, agent: Agent, folder: Path, progress: Progress) -> Scored:
+def _run(case: Case, archives: Archives, folder: Path, progress: Progress) -> Scored:
     begun = time.perf_counter()
     fault, score = "", 0.0
     try:
-        score = case.judge(_ask(case, agent, folder))
+        score = case.judge(_ask(case, archives.agent_of(case), folder))
     except HilumFailure as failure:
         fault = f"{failure.kind}: {failure.message}"
     except Exception:  # noqa: BLE001 - one case's crash must not end the others; it is counted and shown
@@ -132,7 +133,7 @@ def _run(case: Case, agent: Agent, folder: Path, progress: Progress) -> Scored:
 
 
 def _ask(case: Case, agent: Agent, folder: Path) -> Outcome:
-    films = [make_phantom(spec) for spec in case.films]
+    films = case.make()
     files = [folder / f"{case.id}-{number}.dcm" for number in range(len(films))]
     for film, file in zip(films, files, strict=True):
         film.write_dicom(file)

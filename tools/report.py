@@ -1,9 +1,11 @@
 """report: a draft of Findings and Impression for one frontal film, made of what the other tools found.
 
 Deterministic: the same film and the same models give the same text. No sentence says more than the tool it rests on:
-each carries the names of those tools, and what was not assessed is listed. It calls classify, measure and ground itself
-(their models' answers are cached), so that it agrees with them. It is no normal report: where nothing was found it says
-what was looked for and by what.
+each carries the names of those tools and the places they found, and what was not assessed is listed. It calls classify,
+measure, ground and, where the session holds an earlier film of the patient, compare itself (their models' answers are
+cached), so that it agrees with them. It is no normal report: where nothing was found it says what was looked for and by
+what. A model that writes reports can be asked for its own draft beside it: each of its statements is held against the
+classifier's, and none of them enters this draft.
 """
 
 from __future__ import annotations
@@ -12,59 +14,74 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from imaging.radiograph import Radiograph, View
-from models.outputs import Task
-from tools.classify import ClassifyArguments, ClassifyData, classify, display_name
+from models.outputs import Task, Text
+from models.request import Question
 from tools.contract import Finding, Result, Status, ToolArguments, ToolContext, tool
 from tools.contract.films import film_caveats, frontal_film
-from tools.contract.wording import listed, sentence_case, summarise
-from tools.ground import GroundArguments, GroundData, ground
-from tools.knowledge import Region, findings
-from tools.measure import HEART, MeasureArguments, MeasureData, measure
-from tools.measurements import Measurement
+from tools.contract.wording import summarise
+from tools.ground import GroundedBox
+from tools.knowledge import Language
+from tools.reporting import Evidence, Section, Sentence, Wording, drafted, gather
+from tools.reporting.evidence import Given
+from tools.writing import Written, held_against
 
-INDICATION_MAX = 300
-"""Characters of the indication that are quoted; a report's draft is bounded in length."""
+LONGEST = 4000
+"""Characters of a draft; a film on which everything is found in English needs about 2,500."""
 
-GROUNDED_MAX = 6
-"""Findings that are localised for one report, the highest scores first."""
+SHORTEST = 600
 
-Basis = Literal["classify", "measure", "ground", "segment", "film", "user"]
-"""What a sentence rests on: a tool, the film's own record, or what the user said."""
+FOR_A_READER = "A draft made from tool results, for a qualified reader to check on the film."
 
-GROUPS: dict[str, tuple[Region, ...]] = {
-    "lungs": (Region.LUNG,),
-    "pleura": (Region.PLEURA, Region.PLEURA_BASE),
-    "heart and mediastinum": (Region.HEART, Region.MEDIASTINUM),
-    "bones, devices and the rest": (Region.WHOLE,),
-}
-"""The order in which a chest film is reported."""
+TRANSLATED = "Names of findings are the ontology's; the words around them were not checked by a native radiologist."
 
 
 class ReportArguments(ToolArguments):
-    """Which film to report, and why it was taken."""
+    """Which film to report, what goes with it, and how to write it."""
 
     image_id: str = Field(description="Id of one frontal film of this session.")
     indication: str | None = Field(
         default=None,
         description="Why the film was taken, in the user's own words; quoted in the draft, not used to find anything.",
     )
+    technique: str | None = Field(
+        default=None, description="How it was taken, in the user's own words, e.g. 'portable, supine'; quoted."
+    )
+    lateral_id: str | None = Field(
+        default=None, description="Lateral film of the same study; left out, the session's own."
+    )
+    prior_id: str | None = Field(
+        default=None, description="Earlier frontal film to compare with; left out, the session's prior by its dates."
+    )
+    prior_report: str | None = Field(
+        default=None,
+        description="The earlier report's text as the user gave it; what it names is told beside the draft.",
+    )
+    style: Literal["template", "prose"] = Field(
+        default="template",
+        description="template: label and value, line by line; prose: whole sentences (English only).",
+    )
+    language: Language = Field(default="en", description="en, es, fr, de or da.")
+    longest: int = Field(
+        default=LONGEST,
+        ge=SHORTEST,
+        le=LONGEST,
+        description="Most characters; what was found is never left out for it.",
+    )
+    writer: str | None = Field(
+        default=None,
+        description="Catalog id of a model that writes reports, or 'best': its own draft is added, held against the "
+        "classifier.",
+    )
 
 
-class Sentence(BaseModel):
-    """One sentence, what it rests on, and the finding it is about (None where about none or several)."""
+class WrittenDraft(BaseModel):
+    """What a report-writing model wrote, statement by statement."""
 
+    model: str
+    title: str
     text: str
-    basis: list[Basis]
-    finding: str | None = None
-    status: Status | None = None
-
-
-class Section(BaseModel):
-    """One heading of the draft."""
-
-    title: Literal["Indication", "Technique", "Findings", "Impression", "Not assessed"]
-    sentences: list[Sentence]
+    truncated: bool
+    statements: list[Written]
 
 
 class ReportData(BaseModel):
@@ -72,204 +89,18 @@ class ReportData(BaseModel):
 
     sections: list[Section]
     text: str
-    used: list[str] = Field(description="Tools the draft rests on.")
+    style: str
+    language: Language
+    used: list[str] = Field(description="Tools, films and words of the user that the draft rests on.")
     missing: list[str] = Field(description="What could not be used, with the reason.")
+    lateral_id: str | None = None
+    prior_id: str | None = None
+    left_out: int = Field(default=0, description="sentences left out to keep the draft within its length")
+    written: WrittenDraft | None = None
 
     def section(self, title: str) -> list[Sentence]:
         """Sentences of one heading; none when the draft has no such heading."""
         return [sentence for section in self.sections if section.title == title for sentence in section.sentences]
-
-
-class _Evidence:
-    """What the other tools said of one film."""
-
-    def __init__(self, context: ToolContext, film: Radiograph) -> None:
-        self.film = film
-        self.classified = classify.run(context, ClassifyArguments(image_id=film.id))
-        self.measured = measure.run(context, MeasureArguments(image_id=film.id, tasks=[HEART]))
-        self.word = self.classified.data.score_word if isinstance(self.classified.data, ClassifyData) else "score"
-        positive = [f for f in self.classified.findings if f.status is Status.PRESENT and f.code in findings()]
-        positive.sort(key=lambda f: (-(f.score or 0.0), f.code))
-        self.grounded: dict[str, Result] = {
-            f.code: ground.run(context, GroundArguments(image_id=film.id, finding=f.code))
-            for f in positive[:GROUNDED_MAX]
-        }
-
-    def with_status(self, status: Status, regions: tuple[Region, ...] | None = None) -> list[Finding]:
-        """The classifier's findings of one status, in its own order; of some regions only when given."""
-        return [
-            item for item in self.classified.findings
-            if item.status is status and (regions is None or _region(item.code) in regions)
-        ]  # fmt: skip
-
-    def place(self, code: str) -> GroundData | None:
-        """Where a finding was localised, or None."""
-        result = self.grounded.get(code)
-        data = result.data if result is not None else None
-        return data if isinstance(data, GroundData) and data.localised else None
-
-    @property
-    def ratio(self) -> Measurement | None:
-        """The measured heart, or None where it was refused."""
-        return self.measured.data.get(HEART) if isinstance(self.measured.data, MeasureData) else None
-
-
-def _region(code: str) -> Region:
-    return findings()[code].region if code in findings() else Region.WHOLE
-
-
-def _name(code: str) -> str:
-    return display_name(code)
-
-
-def _scored(item: Finding, word: str) -> str:
-    return f"{word} {item.score:.2f}, threshold {item.threshold:.2f}"
-
-
-def _present(item: Finding, evidence: _Evidence) -> Sentence:
-    place = evidence.place(item.code)
-    name = sentence_case(_name(item.code))
-    basis: list[Basis] = ["classify"]
-    where = ""
-    if place is not None:
-        basis.append("ground")
-        where = f" Localised: {listed([box.place for box in place.boxes])}."
-    elif item.code in evidence.grounded and evidence.grounded[item.code].ok:
-        basis.append("ground")
-        where = " Not localised."
-    text = f"{name} is identified by the classifier ({_scored(item, evidence.word)}).{where}"
-    return Sentence(text=text, basis=basis, finding=item.code, status=item.status)
-
-
-def _uncertain(item: Finding, evidence: _Evidence) -> Sentence:
-    text = f"{sentence_case(_name(item.code))} is uncertain ({_scored(item, evidence.word)})."
-    return Sentence(text=text, basis=["classify"], finding=item.code, status=item.status)
-
-
-def _heart_size(evidence: _Evidence) -> list[Sentence]:
-    """The measured ratio, and whether it agrees with the classifier."""
-    data = evidence.ratio
-    if data is None:
-        return []
-    conclusion = data.chain[-1].text
-    view = "view not recorded" if evidence.film.view is View.UNKNOWN else f"{evidence.film.view.value} view"
-    sentences = [
-        Sentence(
-            text=f"Cardiothoracic ratio {data.index:.2f} ({view}): {conclusion}",
-            basis=["measure"], finding="cardiomegaly", status=data.status,
-        )
-    ]  # fmt: skip
-    seen = next((f.status for f in evidence.classified.findings if f.code == "cardiomegaly"), None)
-    if {seen, data.status} == {Status.PRESENT, Status.ABSENT}:
-        sentences.append(
-            Sentence(
-                text="The classifier and the measured ratio disagree on whether the heart is enlarged.",
-                basis=["classify", "measure"], finding="cardiomegaly", status=Status.UNCERTAIN,
-            )
-        )  # fmt: skip
-    return sentences
-
-
-def _findings(evidence: _Evidence) -> list[Sentence]:
-    """Every assessed finding, region by region: present, uncertain, then one sentence for those not identified."""
-    sentences: list[Sentence] = []
-    for title, regions in GROUPS.items():
-        sentences += [_present(item, evidence) for item in evidence.with_status(Status.PRESENT, regions)]
-        sentences += [_uncertain(item, evidence) for item in evidence.with_status(Status.UNCERTAIN, regions)]
-        absent = evidence.with_status(Status.ABSENT, regions)
-        if absent:
-            names = listed([_name(item.code) for item in absent], "or")
-            only = absent[0] if len(absent) == 1 else None
-            sentences.append(
-                Sentence(
-                    text=f"{sentence_case(title)}: no {names} is identified by the classifier.",
-                    basis=["classify"], finding=only.code if only else None, status=Status.ABSENT,
-                )
-            )  # fmt: skip
-        if Region.HEART in regions:
-            sentences += _heart_size(evidence)
-    return sentences
-
-
-def _impression(evidence: _Evidence) -> list[Sentence]:
-    """What matters, first things first; never "normal"."""
-    sentences = []
-    ratio = evidence.ratio
-    for item in sorted(evidence.with_status(Status.PRESENT), key=lambda f: (-(f.score or 0.0), f.code)):
-        place = evidence.place(item.code)
-        at = f" ({listed([box.place for box in place.boxes])})" if place and item.code != "cardiomegaly" else ""
-        basis: list[Basis] = ["classify", "ground"] if at else ["classify"]
-        against = item.code == "cardiomegaly" and ratio is not None and ratio.status is Status.ABSENT
-        but = ", not confirmed by the measured cardiothoracic ratio" if against else ""
-        if against:
-            basis.append("measure")
-        text = f"{sentence_case(_name(item.code))}{at}{but}."
-        status = Status.UNCERTAIN if against else item.status
-        sentences.append(Sentence(text=text, basis=basis, finding=item.code, status=status))
-    named = {sentence.finding for sentence in sentences}
-    if ratio is not None and ratio.status is Status.PRESENT and "cardiomegaly" not in named:
-        against = any(item.code == "cardiomegaly" for item in evidence.with_status(Status.ABSENT))
-        but = ", not identified by the classifier" if against else ""
-        text = f"Enlarged heart by its cardiothoracic ratio of {ratio.index:.2f}{but}."
-        by: list[Basis] = ["measure", "classify"] if against else ["measure"]
-        sentences.append(Sentence(text=text, basis=by, finding="cardiomegaly", status=Status.PRESENT))
-    if uncertain := evidence.with_status(Status.UNCERTAIN):
-        only = uncertain[0].code if len(uncertain) == 1 else None
-        text = f"Uncertain, for the reader to decide: {listed([_name(item.code) for item in uncertain])}."
-        sentences.append(Sentence(text=text, basis=["classify"], finding=only, status=Status.UNCERTAIN))
-    if not sentences:
-        sentences.append(_nothing(evidence))
-    return sentences
-
-
-def _nothing(evidence: _Evidence) -> Sentence:
-    count = len(evidence.with_status(Status.ABSENT))
-    if not count:
-        text = "No finding could be assessed on this film."
-        return Sentence(text=text, basis=["classify"], status=Status.NOT_ASSESSED)
-    basis: list[Basis] = ["classify", "measure"] if evidence.ratio else ["classify"]
-    text = f"None of the {count} findings that were assessed is identified. This does not exclude other disease."
-    return Sentence(text=text, basis=basis, status=Status.ABSENT)
-
-
-def _not_assessed(evidence: _Evidence) -> list[Sentence]:
-    sentences = []
-    skipped = evidence.with_status(Status.NOT_ASSESSED)
-    if skipped:
-        text = f"By the classifier: {listed([_name(item.code) for item in skipped])}."
-        sentences.append(Sentence(text=text, basis=["classify"], status=Status.NOT_ASSESSED))
-    if evidence.measured.failure is not None:
-        text = f"Cardiothoracic ratio: {evidence.measured.failure.message}"
-        sentences.append(Sentence(text=text, basis=["measure"], finding="cardiomegaly", status=Status.NOT_ASSESSED))
-    general = "Lateral view, earlier films and everything that no tool looked for."
-    sentences.append(Sentence(text=general, basis=["film"], status=Status.NOT_ASSESSED))
-    return sentences
-
-
-def _technique(film: Radiograph) -> Sentence:
-    if film.view is View.UNKNOWN:
-        text = "One chest film, taken as frontal; the view is not recorded. No earlier film was used."
-    else:
-        text = f"One frontal chest film, {film.view.value} view. No earlier film was used."
-    return Sentence(text=text, basis=["film"])
-
-
-def _draft(evidence: _Evidence, indication: str) -> list[Section]:
-    quoted = indication if len(indication) <= INDICATION_MAX else f"{indication[:INDICATION_MAX]}…"
-    sections = [
-        Section(title="Indication", sentences=[Sentence(text=quoted, basis=["user"])] if quoted else []),
-        Section(title="Technique", sentences=[_technique(evidence.film)]),
-        Section(title="Findings", sentences=_findings(evidence)),
-        Section(title="Impression", sentences=_impression(evidence)),
-        Section(title="Not assessed", sentences=_not_assessed(evidence)),
-    ]
-    return [section for section in sections if section.sentences]
-
-
-def _text(sections: list[Section]) -> str:
-    return "\n\n".join(
-        f"{section.title}\n{' '.join(sentence.text for sentence in section.sentences)}" for section in sections
-    )
 
 
 @tool(
@@ -278,39 +109,118 @@ def _text(sections: list[Section]) -> str:
     arguments=ReportArguments,
     result=ReportData,
     needs=(Task.CLASSIFY,),
-    answers="A draft of Findings and Impression of one frontal film (PA or AP), each sentence with what it rests on.",
+    answers="A draft of Findings and Impression of one frontal film (PA or AP) with indication, technique and "
+    "comparison, each sentence with what it rests on; as a template in five languages or as English prose.",
 )
 def report(context: ToolContext, arguments: ReportArguments) -> Result:
     """Deterministic draft from the other tools; see the module."""
+    wording = Wording(arguments.language, arguments.style)
     film = frontal_film(context, arguments.image_id, "a report")
-    evidence = _Evidence(context, film)
-    sections = _draft(evidence, " ".join((arguments.indication or "").split()))
-    bases = {basis for section in sections for sentence in section.sentences for basis in sentence.basis}
-    runs = {"classify": evidence.classified, "measure": evidence.measured}
-    data = ReportData(
-        sections=sections,
-        text=_text(sections),
-        used=[name for name in ("classify", "measure", "ground") if name in bases],
-        missing=[f"{name}: {run.failure.message}" for name, run in runs.items() if run.failure is not None],
+    given = Given(
+        indication=arguments.indication or "",
+        technique=arguments.technique or "",
+        prior_report=arguments.prior_report or "",
+        lateral_id=arguments.lateral_id,
+        prior_id=arguments.prior_id,
     )
-    impression = [sentence.text for sentence in data.section("Impression")]
+    evidence = gather(context, film, given)
+    draft = drafted(evidence, wording, arguments.longest)
+    data = ReportData(
+        sections=draft.sections,
+        text=draft.text,
+        style=arguments.style,
+        language=arguments.language,
+        used=_used(evidence, draft.sections),
+        missing=_missing(evidence),
+        lateral_id=evidence.lateral.id if evidence.lateral else None,
+        prior_id=evidence.prior.id if evidence.prior else None,
+        left_out=draft.left_out,
+        written=_written(context, evidence, arguments.writer) if arguments.writer else None,
+    )
     seen = [*evidence.classified.findings, *(evidence.measured.findings if evidence.ratio else [])]
     return Result(
         image_ids=[film.id],
-        summary=summarise(["Draft. Impression:", *impression, *(item.text for item in data.section("Findings"))]),
+        summary=summarise(_sentences(data)),
         findings=[_placed(item, evidence) for item in seen],
         data=data,
-        caveats=[*film_caveats(film), "A draft made from tool results, for a qualified reader to check on the film."],
+        overlays=[
+            overlay for run in [*evidence.grounded.values(), evidence.compared] if run is not None
+            for overlay in run.overlays if overlay.image_id == film.id and overlay.kind != "heatmap"
+        ],
+        caveats=[
+            *film_caveats(film),
+            *(evidence.compared.caveats[:1] if evidence.interval and evidence.compared else []),
+            *([TRANSLATED] if arguments.language != "en" else []),
+            FOR_A_READER,
+        ],
         model=evidence.classified.model,
         revision=evidence.classified.revision,
         card=evidence.classified.card,
+    )  # fmt: skip
+
+
+def _used(evidence: Evidence, sections: list[Section]) -> list[str]:
+    """The tools that sentences rest on, and what came with the film."""
+    bases = {basis for section in sections for sentence in section.sentences for basis in sentence.basis}
+    tools = [name for name in ("classify", "measure", "ground", "compare") if name in bases]
+    given = {
+        "indication": evidence.given.indication,
+        "technique": evidence.given.technique,
+        "prior report": evidence.given.prior_report,
+        "prior film": evidence.interval,
+    }
+    return [*tools, *(name for name, there in given.items() if there)]
+
+
+def _missing(evidence: Evidence) -> list[str]:
+    """What was asked for or is usual in a report, and is not there."""
+    missing = [f"{name}: {run.failure.message}" for name, run in evidence.runs.items() if run.failure is not None]
+    missing += [] if evidence.prior is not None else ["prior film: the session has no earlier film of this patient."]
+    missing += [] if evidence.given.prior_report else ["prior report: none was given."]
+    missing += [] if evidence.given.indication else ["indication: none was given."]
+    unread = "no tool here reads it." if evidence.lateral is not None else "the session has none of this study."
+    return [*missing, f"lateral film: {unread}"]
+
+
+def _written(context: ToolContext, evidence: Evidence, writer: str) -> WrittenDraft:
+    """What a model writes of the film with all that goes with it."""
+    question = Question(indication=evidence.given.indication, lateral=evidence.lateral, prior=evidence.prior)
+    [made] = context.models.predict(
+        Task.REPORT, [evidence.film], model_id=None if writer == "best" else writer, question=question
+    )
+    if not isinstance(made.output, Text):
+        raise TypeError(f"{made.model_id} serves report but returned {type(made.output).__name__}")
+    return WrittenDraft(
+        model=made.model_id,
+        title=made.card.title,
+        text=made.output.text,
+        truncated=made.output.truncated,
+        statements=held_against(made.output.text, evidence.classified.findings),
     )
 
 
-def _placed(item: Finding, evidence: _Evidence) -> Finding:
+def _sentences(data: ReportData) -> list[str]:
+    impression = [sentence.text for sentence in data.section("Impression")]
+    lines = ["Draft. Impression:", *impression, *(item.text for item in data.section("Findings"))]
+    if data.written is None:
+        return lines
+    against = [each for each in data.written.statements if each.verdict == "contradicts"]
+    return [
+        *lines[: 1 + len(impression)],
+        f"{data.written.title} wrote a draft of its own, with {len(data.written.statements)} statements on findings, "
+        f"{len(against)} of which the classifier contradicts.",
+        *lines[1 + len(impression) :],
+    ]
+
+
+def _placed(item: Finding, evidence: Evidence) -> Finding:
     """The finding with the place that ground gave it."""
+    boxes: list[GroundedBox] = evidence.places(item.code)
     grounded = evidence.grounded.get(item.code)
-    if item.status is not Status.PRESENT or grounded is None or not grounded.findings:
+    if item.status is not Status.PRESENT or grounded is None or not boxes or not grounded.findings:
         return item
     where = grounded.findings[0]
     return item.model_copy(update={"laterality": where.laterality, "region": where.region or item.region})
+
+
+__all__ = ["ReportData", "report"]

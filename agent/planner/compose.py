@@ -209,12 +209,23 @@ def _report(question: Question, teller: Teller, film: str) -> list[str]:
         return _by_tool(teller, "report", film)
     lines = [say("report.status")]
     for section in sections:
-        lines += ["", f"{section['title']}:"]
+        lines += ["", f"{section.get('heading') or section['title']}:"]
         for sentence in section["sentences"]:
             ids = teller.facts.basis(sentence["basis"], sentence["finding"], film)
             drafted = [] if len(ids) == len(sentence["basis"]) else [draft.id]
             lines.append(f"- {str(sentence['text']).rstrip().rstrip('.')} {cite([*ids, *drafted])}.")
-    return ["\n".join(lines)]
+    return ["\n".join([*lines, *_written_beside(draft)])]
+
+
+def _written_beside(draft: Evidence) -> list[str]:
+    """A model's own draft, uncited, and what the classifier contradicts in it."""
+    written = draft.data.get("written")
+    if not written:
+        return []
+    against = [each for each in written["statements"] if each["verdict"] == "contradicts"]
+    told = say("report.contradicted", names=listed(each["name"] for each in against), cite=cite([draft.id]))
+    lead = say("report.written", title=written["title"], cite=cite([draft.id]))
+    return ["", lead, *(f"> {line}" for line in written["text"].splitlines()), *([told] if against else [])]
 
 
 def _by_tool(teller: Teller, tool: str, film: str) -> list[str]:

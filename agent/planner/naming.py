@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from agent.mentions import has_any, tokens
+from agent.mentions import has_any, longest, tokens
 from imaging.radiograph import DerivedKind, View
 
 Films = list[dict[str, Any]]
@@ -24,6 +24,11 @@ def vocabulary() -> dict[str, Any]:
 def words_of(text: str) -> list[str]:
     """Words and numbers of a text as phrases are matched in them, without punctuation."""
     return [word for word in tokens(text) if word[0].isalnum()]
+
+
+def longest_intent(words: list[str]) -> int:
+    """Length in words of the longest phrase of any intent that stands in the words."""
+    return max(longest(words, intent["phrases"]) for intent in vocabulary()["intent"])
 
 
 def _roles() -> dict[str, list[str]]:

@@ -13,6 +13,9 @@ from agent.mentions import longest
 ASKED_BY = "hilum_asked_by"
 """Key of a LangChain tool's metadata, and of what is bound to the planner, that holds Tool.asked_by."""
 
+ASK = "ask"
+"""First word of a phrase by which a tool is addressed."""
+
 FILM_ARGUMENTS = {"image_id", "image_ids"}
 """Arguments that make a tool one that reads films."""
 
@@ -75,4 +78,11 @@ def asked_for(words: list[str], tools: Offers) -> tuple[str, int]:
     return (name, length) if length else ("", 0)
 
 
-__all__ = ["ASKED_BY", "Offer", "Offers", "asked_for", "bound", "offers"]
+def addressed(words: list[str], tools: Offers) -> str:
+    """The tool that a message tells us to ask ("ask the vision model ..."), whatever it is to be asked; "" for none."""
+    orders = [(phrase.split(), name) for name, offer in tools.items() for phrase in offer.asked_by]
+    found = [(len(order), name) for order, name in orders if order[0] == ASK and words[: len(order)] == order]
+    return max(found, default=(0, ""))[1]
+
+
+__all__ = ["ASKED_BY", "Offer", "Offers", "addressed", "asked_for", "bound", "offers"]

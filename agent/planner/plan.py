@@ -178,7 +178,7 @@ def _for_film(question: Question, film: str, tools: Offers) -> list[Call]:
     if question.kind is Kind.HEART_SIZE:
         return [measure, Call("classify", everything.args | {"findings": ["cardiomegaly"]})]
     if question.kind is Kind.REPORT:
-        return [everything, measure, Call("report", {"image_id": film})]
+        return [everything, measure, Call("report", {"image_id": film, **_written_as(question, tools)})]
     if question.kind in LOOKS_AT_ALL:
         return [everything, measure]
     return [look, measure] if not codes or "cardiomegaly" in codes else [look]
@@ -188,6 +188,12 @@ def _point(question: Question, tools: Offers) -> dict[str, Any]:
     """Where the question wants the classifier's thresholds, as far as the classifier offered can move them."""
     taken = tools["classify"].arguments if "classify" in tools else frozenset()
     return {name: value for name, value in question.point if name in taken}
+
+
+def _written_as(question: Question, tools: Offers) -> dict[str, Any]:
+    """What the question gives for a report, as far as the tool offered takes it."""
+    taken = tools["report"].arguments if "report" in tools else frozenset()
+    return {name: value for name, value in question.given if name in taken}
 
 
 def _outlined(question: Question, tools: Offers) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from agent.mentions import Mention, has_any, longest, mentions, side_of, tokens
+from agent.mentions import codes_of, has_any, mentions, side_of, structures_of, tokens
 from agent.planner.knowing import KNOWLEDGE, asks_knowledge
 from agent.planner.marks import marks_in
 from agent.planner.naming import (
@@ -16,17 +17,19 @@ from agent.planner.naming import (
     comparable,
     compares_processed,
     film_numbers,
+    longest_intent,
     role_named,
     vocabulary,
     with_originals,
     with_role,
     words_of,
 )
-from agent.planner.offers import Offers, asked_for
+from agent.planner.offers import Offers, addressed, asked_for
 from agent.planner.operating import point_in
 from agent.planner.options import Option, options_in
 from agent.planner.particulars import edits
 from agent.planner.pasted import TextAsked, asked_of_text
+from agent.planner.reporting import manner, told_with
 from agent.planner.timing import days_told, same_patient, told_of
 from imaging.radiograph import DerivedKind
 from tools.knowledge import structures
@@ -147,14 +150,18 @@ def read(
         tools: those that may be called; a question that uses a tool's own words is of kind TOOL.
     """
     offered = tools or {}
+    with_report, rest = told_with(text)
+    if with_report and _kind(words_of(rest), (), offered)[0] is Kind.REPORT:
+        told = read(rest, films, added, previous, offered)
+        return [_with(question, with_report) if question.kind is Kind.REPORT else question for question in told]
     stem, options = options_in(text)
-    asked = None if options else asked_of_text(text, offered, _longest_intent(words_of(text)))
+    asked = None if options else asked_of_text(text, offered, longest_intent(words_of(text)))
     if asked is not None:
         return [_of_text(asked, text, films, added, previous, offered)]
     if options:
         question = _read_one(stem or text, films, added, previous, {})
         about = tuple(m for option in options for m in option.mentions)
-        findings = _codes([*mentions(stem), *about], "finding")
+        findings = codes_of([*mentions(stem), *about], "finding")
         return [replace(question, kind=Kind.CHOICE, options=options, findings=findings)]
     questions: list[Question] = []
     for part in _parts(text):
@@ -162,8 +169,14 @@ def read(
         questions.append(previous)
     if len(questions) > 1:
         questions = [q for q in questions if q.kind is not Kind.UNCLEAR] or questions[:1]
+    questions = [_with(each, manner(text)) if each.kind is Kind.REPORT else each for each in questions]
     point = tuple(point_in(text).items())
     return [replace(question, point=point) for question in questions] or [Question(Kind.UNCLEAR, text)]
+
+
+def _with(question: Question, given: Mapping[str, str]) -> Question:
+    """A question with more that the user gave."""
+    return replace(question, given=(*question.given, *given.items()))
 
 
 def _parts(text: str) -> list[str]:
@@ -182,26 +195,21 @@ def _of_text(
     return _about_films(question, words_of(message), films, added, previous) if takes_films else question
 
 
-def _longest_intent(words: list[str]) -> int:
-    """Length in words of the longest phrase of any intent that stands in the words."""
-    return max(longest(words, intent["phrases"]) for intent in vocabulary()["intent"])
-
-
 def _read_one(text: str, films: Films, added: list[str], previous: Question | None, tools: Offers) -> Question:
     role, text = _role(text, films)
     words = words_of(text)
     named = mentions(text)
-    findings = _codes(named, "finding")
+    findings = codes_of(named, "finding")
     kind, tool = _kind(words, findings, tools)
     if tool and "without" in tools[tool].arguments:
         named = mentions(edits(text)[0])
-        findings = _codes(named, "finding")
+        findings = codes_of(named, "finding")
     question = Question(
         kind=kind,
         tool=tool,
         text=text,
         findings=findings,
-        structures=_structures(named),
+        structures=structures_of(named),
         side=side_of(text),
         denied=bool(findings)
         and all(m.denied for m in named if m.kind == "finding")
@@ -256,8 +264,10 @@ def _kind(words: list[str], findings: tuple[str, ...], tools: Offers) -> tuple[K
     """What is asked, and the tool whose words were used if those say more than the words of every other intent."""
     if asks_knowledge(words, len(findings), tools):
         return Kind.TOOL, KNOWLEDGE
+    if told := addressed(words, tools):
+        return Kind.TOOL, told
     tool, length = asked_for(words, tools)
-    if length > _longest_intent(words):
+    if length > longest_intent(words):
         return Kind.TOOL, tool
     found = next((Kind(i["kind"]) for i in vocabulary()["intent"] if has_any(words, i["phrases"])), None)
     if findings and found in {None, *BESIDE_A_FINDING}:
@@ -375,20 +385,3 @@ def _topic(question: Question, words: list[str]) -> str:
         return ""
     phrases = next(i["phrases"] for i in vocabulary()["intent"] if i["kind"] == Kind.OTHER_BODY)
     return next((phrase for phrase in phrases if has_any(words, [phrase])), "")
-
-
-def _codes(named: list[Mention], kind: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(mention.code for mention in named if mention.kind == kind))
-
-
-def _structures(named: list[Mention]) -> tuple[str, ...]:
-    codes = list(_codes(named, "structure"))
-    for mention in named:
-        if mention.kind == "group":
-            codes += [
-                code
-                for code, concept in structures().items()
-                if concept.group.removesuffix("s") == mention.code.removesuffix("s")
-                and mention.side in (None, "bilateral", concept.side)
-            ]
-    return tuple(dict.fromkeys(codes))

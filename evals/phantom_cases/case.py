@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from imaging.phantom import FindingSpec, PhantomFilm, PhantomSpec, parse_finding
+from imaging.phantom import FindingSpec, PhantomFilm, PhantomSpec, make_phantom, parse_finding, progression
 from imaging.radiograph import View
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 FILM_PIXELS = 512
 """Rows and columns of a case's films: what the embedded models see, and half a second to make."""
+
+FIRST_VISIT = dt.date(2025, 3, 3)
+WEEKS = 5
+"""Between two visits of a patient."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,9 @@ class Case:
         films: what to show, in order; none for a question about text alone.
         turns: what the user says; the films come with the first of them.
         judge: compares the answers with the truth.
+        visits: where there are any, the one film is a patient who is filmed so often, WEEKS apart, each visit with the
+            findings it names (imaging.phantom.progression).
+        archive: films that are in the agent's index of past cases before it is asked.
     """
 
     id: str
@@ -68,6 +76,15 @@ class Case:
     films: tuple[PhantomSpec, ...]
     turns: tuple[str, ...]
     judge: Judge = field(repr=False)
+    visits: tuple[tuple[str, ...], ...] = ()
+    archive: tuple[PhantomSpec, ...] = ()
+
+    def make(self) -> list[PhantomFilm]:
+        """The films with their truth, in order."""
+        if not self.visits:
+            return [make_phantom(spec) for spec in self.films]
+        dates = [FIRST_VISIT + dt.timedelta(weeks=WEEKS * number) for number in range(len(self.visits))]
+        return list(progression(self.films[0], dates, self.visits))
 
 
 class Draw:

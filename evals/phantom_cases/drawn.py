@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from itertools import chain, zip_longest
 
-from evals.phantom_cases import checked, located, measured, objects, planned, reported, seen, talked
+from evals.phantom_cases import (
+    checked,
+    compared,
+    generated,
+    located,
+    measured,
+    objects,
+    planned,
+    processed,
+    reported,
+    retrieved,
+    seen,
+    talked,
+    written,
+)
 from evals.phantom_cases.case import Case, Draw
 
-THEMES = (planned, seen, measured, located, reported, talked, checked, objects)
+THEMES = (
+    planned, seen, measured, located, reported, written, compared, talked, retrieved, processed, generated, checked,
+    objects,
+)  # fmt: skip
 """Modules with a `cases(draw)` each, in the order of their capabilities."""
 
 

@@ -102,7 +102,11 @@ def test_case_runs_through_an_agent_and_a_fault_scores_nothing(monkeypatch: pyte
     assert "a judge's bug" in line["faults"]["bad"]
 
 
-@pytest.mark.parametrize("theme", ["seen", "measured", "located", "reported", "talked", "checked", "planned"])
+THEMES = ["seen", "measured", "located", "reported", "talked", "checked", "planned"]
+MORE_THEMES = ["compared", "written", "processed", "generated", "retrieved"]
+
+
+@pytest.mark.parametrize("theme", [*THEMES, *MORE_THEMES])
 def test_judge_gives_nothing_to_an_answer_that_says_nothing(theme: str, tmp_path: Path) -> None:
     module = __import__(f"evals.phantom_cases.{theme}", fromlist=["cases"])
     seen_capability: set[str] = set()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import MakeFilm
 from PIL import Image, ImageDraw, ImageFont
+from vision_service import Service, serving
 
 from imaging.failures import BadArguments, Unavailable
 from models.adapters.remote_vision import Endpoint, outgoing
@@ -28,37 +27,10 @@ REMOTE = "remote-vision"
 KEY = "HILUM_TEST_VISION_KEY"
 
 
-class Service:
-    """What the server answers, and what it got."""
-
-    def __init__(self) -> None:
-        self.status, self.reply = 200, {"choices": [{"message": {"content": " No. "}, "finish_reason": "stop"}]}
-        self.got: list[tuple[str, dict[str, str], dict[str, Any]]] = []
-        self.url = ""
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    held = Service()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            held.got.append((self.path, dict(self.headers), body))
-            sent = json.dumps(held.reply).encode()
-            self.send_response(held.status)
-            self.end_headers()
-            self.wfile.write(sent)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    held.url = f"http://127.0.0.1:{server.server_port}/v1"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield held
-    server.shutdown()
-    server.server_close()
+@pytest.fixture(name="service")
+def running_service() -> Iterator[Service]:
+    with serving() as service:
+        yield service
 
 
 def pool_of(folder: Path, **told: object) -> ModelPool:

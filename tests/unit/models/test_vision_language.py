@@ -27,12 +27,15 @@ from transformers import (
 )  # fmt: skip
 
 from imaging.failures import BadArguments, Unavailable
+from imaging.store import ImageStore
 from models.adapters.vision_language import load, messages
 from models.catalog import Catalog
 from models.numerics import Numerics
 from models.outputs import ScoreKind, Task, Text
 from models.request import Question
 from prompts import prompt
+from tools.contract import ToolContext
+from tools.vqa import VqaData, vqa
 
 GEMMA, LLAVA = "medgemma-4b-it", "radvlm"
 IMAGE_MARKS = ("<image>", "<boi>", "<eoi>")
@@ -156,3 +159,18 @@ def test_a_repository_with_code_of_its_own_is_not_run(root: Path, tmp_path: Path
 
 def test_the_card_gives_no_score(root: Path) -> None:
     assert pool_of(root, GEMMA).card(GEMMA).score_kind is ScoreKind.NONE
+
+
+def test_vqa_tool_gives_the_models_words_with_its_card(root: Path, make_film: MakeFilm) -> None:
+    """Two films of one question: the tool tells what the model wrote of each."""
+    films = ImageStore()
+    seen = [films.add(make_film(seed, (70, 50))) for seed in (1, 2)]
+    context = ToolContext(films=films, models=pool_of(root, GEMMA))
+    question = "is there a pleural effusion"
+    for film in seen:
+        result = vqa.run(context, {"image_id": film.id, "question": question, "max_new_tokens": 8})
+        assert isinstance(result.data, VqaData), result.failure
+        words, cut = by_hand(root / GEMMA, film, question, 8)
+        assert (result.data.answer, result.data.truncated) == (words, cut)
+        assert result.model == GEMMA and result.card["id"] == GEMMA and not result.overlays
+        assert all(row.score is None for row in result.findings)

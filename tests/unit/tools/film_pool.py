@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
-from stub_pool import FILM_SIZE, card, masks_of, quality_of_picture
+from stub_pool import FILM_SIZE, card, heat_of, masks_of, quality_of_picture
 
 from imaging.phantom import PhantomFilm, PhantomSpec, progression
 from imaging.radiograph import Radiograph, View
@@ -52,6 +52,9 @@ class FilmPool:
         if task is Task.CLASSIFY:
             told = self.scores[film.id]
             return Scores(tuple(told), np.array(list(told.values()), dtype=np.float32))
+        if task is Task.GROUND:
+            phantom = self.films[film.id]
+            return heat_of(phantom, "effusion", phantom.masks.get("effusion_left", phantom.masks["left_lung"]))
         return self.quality
 
     @property

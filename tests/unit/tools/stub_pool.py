@@ -15,7 +15,19 @@ from imaging.radiograph import Radiograph, View
 from imaging.store import ImageStore
 from models.card import FindingCard, Interval, ModelCard
 from models.locator import CLASSES, OBJECTS
-from models.outputs import Attributes, Heatmaps, Masks, Output, Picture, Quality, ScoreKind, Scores, Task, Unusual
+from models.outputs import (
+    Attributes,
+    Heatmaps,
+    Masks,
+    Output,
+    Picture,
+    Quality,
+    ScoreKind,
+    Scores,
+    Task,
+    Text,
+    Unusual,
+)
 from models.pool import ModelPool
 from models.predictions import Prediction
 from models.request import Question
@@ -68,7 +80,7 @@ class StubPool:
     @property
     def catalog(self) -> Any:
         tasks = (Task.CLASSIFY, Task.GROUND, *([Task.EXPLAIN] if self.gives_gradients else []))
-        entry = SimpleNamespace(id="stub-classify", tasks=tasks, members=())
+        entry = SimpleNamespace(id="stub-classify", tasks=tasks, members=(), on_request=False)
         return SimpleNamespace(get=lambda _: entry, serving=lambda task: [entry] if self.serves(task) else [])
 
     def resolve(self, task: Task, model_id: str | None = None) -> Any:
@@ -158,6 +170,8 @@ def context_of(
     outputs[Task.ENHANCE] = Picture(film.bone_free, "bone suppressed")
     made = {task: locator_card() if task is Task.DETECT else card(task) for task in Task}
     pool = StubPool(outputs, made | dict(cards or {}), [])
+    outputs[Task.ANSWER] = Text("There is a left pleural effusion. No pneumothorax.")
+    pool = StubPool(outputs, {task: (cards or {}).get(task, card(task)) for task in Task}, [])
     films = ImageStore()
     shown = films.add(radiograph or film.radiograph)
     return ToolContext(films=films, models=cast(ModelPool, pool)), shown.id, pool

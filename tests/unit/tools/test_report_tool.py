@@ -6,7 +6,8 @@ import numpy as np
 from stub_pool import SCORES, context_of, masks_of, phantom
 
 from tools.contract import Result, Status
-from tools.report import INDICATION_MAX, ReportData, report
+from tools.report import ReportData, report
+from tools.reporting.draft import QUOTED_MAX
 
 LOW = {"effusion": 0.1, "pneumothorax": 0.1, "cardiomegaly": 0.1}
 
@@ -20,7 +21,7 @@ def test_every_sentence_rests_on_something() -> None:
     context, image_id, _ = context_of(phantom(3, "effusion:left:800ml"))
     data = data_of(report.run(context, {"image_id": image_id, "indication": "dyspnoea"}))
     assert [section.title for section in data.sections] == [
-        "Indication", "Technique", "Findings", "Impression", "Not assessed"
+        "Indication", "Technique", "Comparison", "Findings", "Impression", "Not assessed"
     ]  # fmt: skip
     for section in data.sections:
         for sentence in section.sentences:
@@ -31,9 +32,9 @@ def test_positive_finding_is_localised_and_leads_the_impression() -> None:
     context, image_id, _ = context_of(phantom(3, "effusion:left:800ml"))
     data = data_of(report.run(context, {"image_id": image_id}))
     lead = data.section("Impression")[0]
-    assert lead.text == "Pleural effusion (left lower zone)."
+    assert lead.text == "Pleural effusion, left lower zone."
     assert lead.basis == ["classify", "ground"] and lead.finding == "effusion" and lead.status is Status.PRESENT
-    assert any("Localised: left lower zone" in sentence.text for sentence in data.section("Findings"))
+    assert any("left lower zone" in sentence.text for sentence in data.section("Findings"))
     assert any("nodule" in sentence.text for sentence in data.section("Impression"))
 
 
@@ -41,7 +42,7 @@ def test_film_without_findings_is_not_called_normal() -> None:
     context, image_id, _ = context_of(phantom(3), scores=LOW)
     data = data_of(report.run(context, {"image_id": image_id}))
     assert "normal" not in data.text.lower()
-    assert "no pleural effusion or pneumothorax is identified by the classifier" in data.text
+    assert "No pleural effusion or pneumothorax (classifier)." in data.text
     assert "does not exclude" in data.section("Impression")[0].text
 
 
@@ -69,5 +70,5 @@ def test_indication_is_quoted_and_bounded() -> None:
     context, image_id, _ = context_of(phantom(3))
     data = data_of(report.run(context, {"image_id": image_id, "indication": "cough " * 400}))
     [sentence] = data.section("Indication")
-    assert len(sentence.text) <= INDICATION_MAX + 1 and sentence.basis == ["user"]
+    assert len(sentence.text) <= QUOTED_MAX + 1 and sentence.basis == ["user"]
     assert len(data.text) < 4000

@@ -24,12 +24,16 @@ OURS = {
     "anomaly",
     "tb_screen",
     "covid_severity",
+    "vqa",
 }  # fmt: skip
-MORE = {"ground": {"finding": "effusion"}, "zero_shot": {"finding": "effusion"}}
+MORE = {
+    "ground": {"finding": "effusion"}, "zero_shot": {"finding": "effusion"},
+    "vqa": {"question": "Is there an effusion?"},
+}  # fmt: skip
 EFFUSION = "effusion:left:800ml"
 
-ANY_PICTURE = {"quality", "enhance", "dicom_header"}
-"""Tools that take any picture, so refuse none."""
+ANY_PICTURE = {"quality", "enhance", "dicom_header", "vqa"}
+"""Tools that take any picture, or any view, so refuse no lateral one."""
 
 NEED_MORE = {"retrieve_cases"}
 """Tools that need more than a film and the models, such as an index; test_cases.py holds it to the same."""

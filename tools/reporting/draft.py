@@ -1,0 +1,330 @@
+"""What is said in which section of a report, and what is left out of one that would grow too long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from imaging.radiograph import View
+from tools.comparison.verdicts import CHANGED, FindingChange, Verdict
+from tools.contract import Finding, Status
+from tools.contract.wording import sentence_case
+from tools.knowledge import Region, findings
+from tools.reporting.evidence import Evidence, only_flagged
+from tools.reporting.wording import Wording
+
+QUOTED_MAX = 300
+"""Characters of the user's words that are quoted; a draft is bounded in length."""
+
+Basis = Literal["classify", "measure", "ground", "compare", "film", "user"]
+"""What a sentence rests on: a tool, the film's own record, or what the user said."""
+
+Title = Literal["Indication", "Technique", "Comparison", "Findings", "Impression", "Not assessed"]
+
+GROUPS: dict[str, tuple[Region, ...]] = {
+    "lungs": (Region.LUNG,),
+    "pleura": (Region.PLEURA, Region.PLEURA_BASE),
+    "heart": (Region.HEART, Region.MEDIASTINUM),
+    "rest": (Region.WHOLE,),
+}
+"""The order in which a chest film is reported."""
+
+HEART = "cardiomegaly"
+
+DROPPED_FIRST = (
+    "skipped", "lateral_unread", "no_ratio", "unchanged", "absent", "prior_report", "not_compared", "given",
+    "indication",
+)  # fmt: skip
+"""Keys of sentences that a draft which is too long goes without, in this order; what was found stays."""
+
+
+class SentencePlace(BaseModel):
+    """Where a sentence's finding lies: `box` is (row_min, col_min, row_max, col_max) in the film's pixels."""
+
+    box: tuple[int, int, int, int]
+    place: str
+
+
+class Sentence(BaseModel):
+    """One sentence, what it rests on, and the finding it is about (None where about none or several)."""
+
+    text: str
+    basis: list[Basis]
+    finding: str | None = None
+    status: Status | None = None
+    change: Verdict | None = None
+    score: float | None = Field(default=None, description="the classifier's, with its threshold")
+    threshold: float | None = None
+    places: list[SentencePlace] = Field(default_factory=list)
+    group: str = Field(default="", description="of the findings: lungs, pleura, heart, rest")
+    key: str = Field(default="", description="what it says, whatever the language")
+
+
+class Section(BaseModel):
+    """One heading of the draft; `heading` is its title in the draft's language."""
+
+    title: Title
+    heading: str
+    sentences: list[Sentence]
+
+
+@dataclass
+class Draft:
+    """The sections, and how many sentences were left out for the sake of length."""
+
+    sections: list[Section]
+    wording: Wording
+    left_out: int = 0
+
+    @property
+    def text(self) -> str:
+        """The draft as one string."""
+        return "\n\n".join(f"{section.heading}\n{self._body(section)}" for section in self.sections)
+
+    def _body(self, section: Section) -> str:
+        if self.wording.style == "prose":
+            return " ".join(sentence.text for sentence in section.sentences)
+        if section.title == "Findings":
+            return "\n".join(
+                f"{self.wording.word('groups', group)}{self.wording.word('common', 'colon')}"
+                + " ".join(each.text for each in section.sentences if each.group == group)
+                for group in GROUPS
+                if any(each.group == group for each in section.sentences)
+            )
+        if section.title == "Impression":
+            return "\n".join(f"{number}. {each.text}" for number, each in enumerate(section.sentences, start=1))
+        return "\n".join(sentence.text for sentence in section.sentences)
+
+
+def drafted(evidence: Evidence, wording: Wording, longest: int) -> Draft:
+    """The whole draft, no longer than `longest` characters as far as leaving out all but what was found allows."""
+    writer = _Writer(evidence, wording)
+    told: dict[Title, list[Sentence]] = {
+        "Indication": writer.indication(),
+        "Technique": writer.technique(),
+        "Comparison": writer.comparison(),
+        "Findings": writer.findings(),
+        "Impression": writer.impression(),
+        "Not assessed": writer.not_assessed(),
+    }
+    draft = Draft(_sections(told, wording), wording)
+    for key in DROPPED_FIRST:
+        if len(draft.text) <= longest:
+            break
+        dropped = sum(each.key == key for sentences in told.values() for each in sentences)
+        told = {title: [each for each in sentences if each.key != key] for title, sentences in told.items()}
+        draft = Draft(_sections(told, wording), wording, draft.left_out + dropped)
+    if draft.left_out:
+        note = wording.say("left_out", count=draft.left_out, most=longest)
+        told["Not assessed"].append(Sentence(text=note, basis=["user"], key="left_out"))
+        draft = Draft(_sections(told, wording), wording, draft.left_out)
+    return draft
+
+
+def _sections(told: dict[Title, list[Sentence]], wording: Wording) -> list[Section]:
+    return [
+        Section(title=title, heading=wording.word("headings", title), sentences=sentences)
+        for title, sentences in told.items()
+        if sentences
+    ]
+
+
+class _Writer:
+    """Turns evidence into sentences, section by section."""
+
+    def __init__(self, evidence: Evidence, wording: Wording) -> None:
+        self._evidence, self._wording = evidence, wording
+
+    def indication(self) -> list[Sentence]:
+        """The user's reason for the film, word for word."""
+        text = _quoted(self._evidence.given.indication)
+        return [Sentence(text=text, basis=["user"], key="indication")] if text else []
+
+    def technique(self) -> list[Sentence]:
+        """The view, a lateral film, and what the user said of it."""
+        view, given = self._evidence.film.view, _quoted(self._evidence.given.technique)
+        sentences = [self._say("view_unknown" if view is View.UNKNOWN else "view", ["film"], view=view.value)]
+        sentences += [self._say("lateral", ["film"])] if self._evidence.lateral is not None else []
+        return [*sentences, *([self._say("given", ["user"], text=given)] if given else [])]
+
+    def comparison(self) -> list[Sentence]:
+        """Which earlier film and report were used, or that there is none."""
+        evidence, wording = self._evidence, self._wording
+        sentences = []
+        pair = evidence.interval
+        if pair is not None:
+            date = f" ({pair.prior_date})" if pair.prior_date else ""
+            film = wording.film(pair.prior_name)
+            film = film if wording.style == "prose" else sentence_case(film)
+            sentences.append(self._say("prior", ["film"], film=film, date=date, days=wording.days(pair.days)))
+        elif evidence.compared is not None and evidence.compared.failure is not None:
+            reason = evidence.compared.failure.message
+            film = wording.film(evidence.prior_name)
+            sentences.append(self._say("not_compared", ["compare"], film=film, reason=reason))
+        else:
+            sentences.append(self._say("no_prior", ["film"]))
+        if evidence.given.prior_report.strip():
+            key = "prior_report" if evidence.earlier else "prior_report_none"
+            told = self._say(key, ["user"], names=wording.names(evidence.earlier))
+            sentences.append(told.model_copy(update={"key": "prior_report"}))
+        return sentences
+
+    def findings(self) -> list[Sentence]:
+        """Every assessed finding region by region: present, uncertain, then those not identified; then what changed."""
+        sentences: list[Sentence] = []
+        for group, regions in GROUPS.items():
+            here = [self._present(item) for item in self._evidence.with_status(Status.PRESENT, regions)]
+            here += [
+                self._of(item, "uncertain", ["classify"])
+                for item in self._evidence.with_status(Status.UNCERTAIN, regions)
+            ]
+            if absent := self._evidence.with_status(Status.ABSENT, regions):
+                here.append(self._several("absent", absent, Status.ABSENT))
+            here += self._heart() if group == "heart" else []
+            here += [self._changed(row) for row in self._changes() if _region(row.finding) in regions]
+            sentences += [each.model_copy(update={"group": group}) for each in here]
+        if steady := self._steady():
+            names = self._wording.names(row.finding for row in steady)
+            sentences.append(self._say("unchanged", ["compare"], names=names, film=self._prior()))
+            sentences[-1].group = "rest"
+        return sentences
+
+    def impression(self) -> list[Sentence]:
+        """What matters, first things first; never "normal"."""
+        evidence = self._evidence
+        present = sorted(evidence.with_status(Status.PRESENT), key=_matters)
+        sentences = [self._told(item) for item in present]
+        ratio = evidence.ratio
+        if ratio is not None and ratio.status is Status.PRESENT and HEART not in {item.code for item in present}:
+            against = any(item.code == HEART for item in evidence.with_status(Status.ABSENT))
+            key, basis = ("told_ratio_alone", _by("measure", "classify")) if against else ("told_ratio", _by("measure"))
+            told = self._say(key, basis, ratio=self._wording.number(ratio.index or 0.0))
+            sentences.append(told.model_copy(update={"finding": HEART, "status": Status.PRESENT}))
+        if uncertain := evidence.with_status(Status.UNCERTAIN):
+            sentences.append(self._several("told_uncertain", uncertain, Status.UNCERTAIN))
+        if not sentences:
+            sentences.append(self._nothing())
+        return [*sentences, *(self._changed(row) for row in self._changes())]
+
+    def not_assessed(self) -> list[Sentence]:
+        """What nobody looked for, could not be measured, or could not be used."""
+        evidence = self._evidence
+        sentences = []
+        if skipped := evidence.with_status(Status.NOT_ASSESSED):
+            sentences.append(self._several("skipped", skipped, Status.NOT_ASSESSED))
+        if evidence.measured.failure is not None:
+            told = self._say("no_ratio", ["measure"], reason=evidence.measured.failure.message)
+            sentences.append(told.model_copy(update={"finding": HEART, "status": Status.NOT_ASSESSED}))
+        if evidence.lateral is not None:
+            sentences.append(self._say("lateral_unread", ["film"]))
+        general = self._say("general", ["film"])
+        return [*sentences, general.model_copy(update={"status": Status.NOT_ASSESSED})]
+
+    def _present(self, item: Finding) -> Sentence:
+        sentence = self._of(item, "flagged" if only_flagged(item) else "present", ["classify"])
+        places = self._places(item.code)
+        if places or self._evidence.looked_for(item.code):
+            sentence.basis.append("ground")
+        return sentence.model_copy(update={"places": places})
+
+    def _told(self, item: Finding) -> Sentence:
+        """One present finding in the impression."""
+        ratio = self._evidence.ratio
+        against = item.code == HEART and ratio is not None and ratio.status is Status.ABSENT
+        key = "told_unconfirmed" if against else "told_flagged" if only_flagged(item) else "told_present"
+        basis = _by("classify", "measure") if against else _by("classify")
+        sentence = self._of(item, key, basis, with_place=item.code != HEART)
+        sentence.places = self._places(item.code)
+        sentence.basis += _by("ground") if sentence.places and item.code != HEART else []
+        sentence.status = Status.UNCERTAIN if against else item.status
+        return sentence
+
+    def _places(self, code: str) -> list[SentencePlace]:
+        return [SentencePlace(box=box.box, place=self._wording.place(box)) for box in self._evidence.places(code)]
+
+    def _heart(self) -> list[Sentence]:
+        """The measured ratio, and whether it agrees with the classifier."""
+        data, film = self._evidence.ratio, self._evidence.film
+        if data is None or data.index is None:
+            return []
+        view = "?" if film.view is View.UNKNOWN else film.view.value
+        told = self._say(f"ratio_{data.status.value}", ["measure"], ratio=self._wording.number(data.index), view=view)
+        sentences = [told.model_copy(update={"finding": HEART, "status": data.status})]
+        seen = next((item.status for item in self._evidence.classified.findings if item.code == HEART), None)
+        if {seen, data.status} == {Status.PRESENT, Status.ABSENT}:
+            both = self._say("disagree", ["classify", "measure"])
+            sentences.append(both.model_copy(update={"finding": HEART, "status": Status.UNCERTAIN}))
+        return sentences
+
+    def _nothing(self) -> Sentence:
+        count = len(self._evidence.with_status(Status.ABSENT))
+        if not count:
+            told = self._say("nothing_assessed", ["classify"])
+            return told.model_copy(update={"status": Status.NOT_ASSESSED})
+        basis = _by("classify", "measure") if self._evidence.ratio else _by("classify")
+        return self._say("nothing", basis, count=count).model_copy(update={"status": Status.ABSENT})
+
+    def _changes(self) -> list[FindingChange]:
+        pair = self._evidence.interval
+        return [row for row in pair.changes if row.verdict in CHANGED] if pair is not None else []
+
+    def _steady(self) -> list[FindingChange]:
+        """What is on a film and did not change."""
+        pair = self._evidence.interval
+        return [row for row in pair.changes if row.verdict is Verdict.UNCHANGED] if pair is not None else []
+
+    def _changed(self, row: FindingChange) -> Sentence:
+        wording = self._wording
+        place = (row.region or row.side or "") if wording.language == "en" else wording.side(row.side)
+        place = "" if row.finding == HEART else place
+        verdict = wording.word("verdicts", row.verdict.value)
+        values = {"verdict": verdict, "film": self._prior(), "place": wording.at([place])}
+        told = self._say("changed", ["compare"], **wording.named(row.finding), **values)
+        return told.model_copy(update={"finding": row.finding, "status": row.current_status, "change": row.verdict})
+
+    def _prior(self) -> str:
+        return self._wording.film(self._evidence.prior_name)
+
+    def _of(self, item: Finding, key: str, basis: list[Basis], *, with_place: bool = True) -> Sentence:
+        """A sentence on one finding of the classifier's."""
+        places = [place.place for place in self._places(item.code)] if with_place else []
+        told = self._say(key, basis, **self._wording.named(item.code), place=self._wording.at(places))
+        return told.model_copy(
+            update={"finding": item.code, "status": item.status, "score": item.score, "threshold": item.threshold}
+        )
+
+    def _several(self, key: str, items: Sequence[Finding], status: Status) -> Sentence:
+        """A sentence on all findings of one status."""
+        codes = [item.code for item in items]
+        names = {"names": self._wording.names(codes), "names_or": self._wording.names(codes, "or")}
+        told = self._say(key, ["classify"], **names)
+        return told.model_copy(update={"finding": codes[0] if len(codes) == 1 else None, "status": status})
+
+    def _say(self, key: str, basis: list[Basis], **values: object) -> Sentence:
+        return Sentence(text=self._wording.say(key, **values), basis=basis, key=key)
+
+
+def _by(*basis: Basis) -> list[Basis]:
+    return list(basis)
+
+
+def _matters(item: Finding) -> tuple[bool, bool, float, str]:
+    """What cannot wait first, then what is more than flagged, then by score."""
+    urgent = item.code in findings() and findings()[item.code].urgent
+    return not urgent, only_flagged(item), -(item.score or 0.0), item.code
+
+
+def _quoted(text: str) -> str:
+    """The user's words on one line, cut where they are long."""
+    plain = " ".join(text.split())
+    return plain if len(plain) <= QUOTED_MAX else f"{plain[:QUOTED_MAX]}…"
+
+
+def _region(code: str) -> Region:
+    return findings()[code].region if code in findings() else Region.WHOLE
+
+
+__all__ = ["QUOTED_MAX", "Draft", "Section", "Sentence", "drafted"]
