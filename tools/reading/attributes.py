@@ -42,6 +42,8 @@ def graded(
 ) -> Graded | None:
     """The degree or change said of a finding: the nearest that no other finding stands between.
 
+    A word that ends the finding's own is what is found and no degree of it ("the heart is slightly large").
+
     Args:
         words: of the sentence, folded.
         span: the finding's words.
@@ -51,7 +53,7 @@ def graded(
     """
     hits = Phrases(table).hits(words)
     taken = {n for start, end in others for n in range(start, end)} - set(range(*span))
-    hits = [hit for hit in hits if not taken & set(range(hit.start, hit.end))]
+    hits = [hit for hit in hits if not taken & set(range(hit.start, hit.end)) and hit.end != span[1]]
     barred = _barred(cues) | {":", "and"}
 
     def clear(start: int, end: int, reach: int) -> bool:

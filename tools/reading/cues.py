@@ -44,6 +44,8 @@ class Cues(BaseModel):
         joiners: what parts the items of a list.
         normal: words that deny the abnormality of what they are said of.
         sides, severity, change: "left" ..., "mild" ..., "new" ... -> phrases.
+        answers_no, answers_yes: what denies or states, after a colon, what stands before it ("Effusion: none").
+        fillers: words of such an answer that add nothing to it.
         suggests: words between what is seen and what it suggests.
         sections: section -> its headings.
         frames: see Frame.
@@ -64,6 +66,9 @@ class Cues(BaseModel):
     sides: dict[str, str]
     severity: dict[str, str]
     change: dict[str, str]
+    answers_no: frozenset[str]
+    answers_yes: frozenset[str]
+    fillers: frozenset[str]
     suggests: Phrases
     sections: dict[str, str]
     frames: tuple[Frame, ...]
@@ -102,6 +107,9 @@ def cues(language: Language) -> Cues:
         sides=_turned(told["sides"]),
         severity=_turned(told["severity"]),
         change=_turned(told["change"]),
+        answers_no=frozenset(map(spoken, told["answers"]["no"])),
+        answers_yes=frozenset(map(spoken, told["answers"]["yes"])),
+        fillers=frozenset(map(spoken, told["answers"]["fillers"])),
         suggests=Phrases(map(spoken, told["links"]["suggests"])),
         sections=_turned(told["sections"]),
         frames=tuple(

@@ -13,6 +13,7 @@ from tools.reading.frames import Framed, framed
 from tools.reading.lexicon import Named, corrected, lexicon
 from tools.reading.scope import Hedge, Judged, Sentence, Span, Stated
 from tools.reading.sections import SectionSpan, sections
+from tools.reading.topics import topic
 from tools.reading.words import Phrases, Word, sentences, spoken, tokens, words_of
 
 READINGS_KEPT = 256
@@ -20,6 +21,8 @@ READINGS_KEPT = 256
 
 MEASURE_REACH = 4
 """Words between a measure and the finding after it ("12 mm right upper lobe nodule")."""
+SIDELESS = frozenset({"cardiomegaly", "enlarged_cardiomediastinum", "heart_failure", "pericardial_effusion"})
+"""What has no side: one named near it is another finding's."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ class _Parsed:
         others = [item for item in named if item.kind != "finding"]
         self._named = sorted([*self.findings, *others], key=lambda item: item.start)
         self._sentence = Sentence(self._words, self.spans, self._cues)
+        self._topic = topic(self._words, self.spans, self._cues)
         self._measures = sizes_mm(text[piece[0].start : piece[-1].end])
 
     def statements(self, section: str, number: int, before: int) -> list[Statement]:
@@ -169,7 +173,7 @@ class _Parsed:
             stated=judged.stated,
             cue=judged.cue,
             hedge=judged.hedge,
-            side=side(item, self._words, self._named, self._cues),
+            side=side(item, self._words, self._named, self._cues) if item.code not in SIDELESS else None,
             places=tuple(self._places(item)),
             severity=severity.name if severity else None,
             change=change.name if change else None,
@@ -182,6 +186,8 @@ class _Parsed:
 
     def _judged(self, n: int) -> Judged:
         """What is said of a finding: a question states nothing, and "?pneumonia" asks for it."""
+        if self._topic is not None and self.spans[n][1] <= self._topic.end and self._topic.answer is not None:
+            return self._topic.answer
         if self._normal[n]:
             return Judged(Stated.ABSENT, "normal")
         if self._words[-1] == "?":
