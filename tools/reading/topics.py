@@ -19,7 +19,7 @@ TOPIC_MAX_WORDS = 8
 
 @dataclass(frozen=True)
 class Topic:
-    """What stands before the colon at word `end`, and what is thereby said of it; None where it is stated as it reads."""
+    """What stands before the colon at word `end`, and what is said of it; None where it is stated as it reads."""
 
     end: int
     answer: Judged | None
