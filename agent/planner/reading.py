@@ -30,6 +30,7 @@ from agent.planner.options import Option, options_in
 from agent.planner.particulars import edits
 from agent.planner.pasted import TextAsked, asked_of_text
 from agent.planner.reporting import manner, told_with
+from agent.planner.telling import tells_more
 from agent.planner.timing import days_told, same_patient, told_of
 from imaging.radiograph import DerivedKind
 from tools.knowledge import structures
@@ -155,6 +156,8 @@ def read(
         told = read(rest, films, added, previous, offered)
         return [_with(question, with_report) if question.kind is Kind.REPORT else question for question in told]
     stem, options = options_in(text)
+    if not options and previous is not None and tells_more(text, previous.tool, offered):
+        return [replace(previous, text=f"{text}\n{previous.text}", given=())]
     asked = None if options else asked_of_text(text, offered, longest_intent(words_of(text)))
     if asked is not None:
         return [_of_text(asked, text, films, added, previous, offered)]

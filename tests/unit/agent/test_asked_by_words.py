@@ -53,6 +53,9 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     ("Could this be tuberculosis?", "tb_screen", {}),
     ("How severe is the COVID pneumonia?", "covid_severity", {}),
     ("Has the model been audited?", "audit", {}),
+    ("65-year-old man, fever, CRP 180. What is the differential?", "fuse",
+     {"question": "65-year-old man, fever, CRP 180. What is the differential?"}),
+    ("Give me a differential diagnosis", "fuse", {"question": "Give me a differential diagnosis"}),
     ("Which subgroup is it worst for?", "audit", {}),
     ("Show a synthetic lateral view", "generate", {"prompt": "Show a synthetic lateral view", "view": "LATERAL"}),
 ]  # fmt: skip

@@ -59,3 +59,14 @@ def test_a_source_is_asked_for_what_was_asked_before() -> None:
     expected: dict[str, Any] = {"question": "Give a source.", "findings": ["effusion"]}
     assert (call.tool, call.args) == (KNOWLEDGE, expected)
     assert not second.by_default
+
+
+def test_more_of_the_patient_is_weighed_with_what_was_told_before() -> None:
+    tools = offered()
+    [first] = read("65-year-old man, fever. Differential diagnosis?", FILMS, [FILM], tools=tools)
+    [second] = read("CRP 180, no cough", FILMS, [], first, tools)
+    [call] = wanted(second, Facts([]), tools)
+    assert call.tool == "fuse"
+    assert call.args["question"] == "CRP 180, no cough\n65-year-old man, fever. Differential diagnosis?"
+    [other] = read("Is there an effusion?", FILMS, [], second, tools)
+    assert other.tool != "fuse"

@@ -17,6 +17,7 @@ from tools.library.passages import SECTIONS, parsed
 from tools.library.query import read_query
 from tools.library.search import SHIPPED_VECTORS, _key
 from tools.retrieve_knowledge import RetrieveKnowledgeData, retrieve_knowledge
+from tools.weighing.weights import every_move
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,8 @@ def test_every_finding_has_every_section_and_every_source_is_used() -> None:
         about = {passage.heading for passage in shipped() if code in passage.findings}
         assert set(SECTIONS) <= about, code
     cited = {source for passage in shipped() for source in passage.sources}
-    assert {source.cited() for source in sources().values()} <= cited
+    weighed = {sources()[move.source].cited() for move in every_move()}
+    assert {source.cited() for source in sources().values()} <= cited | weighed
     assert len({passage.id for passage in shipped()}) == len(shipped())
 
 

@@ -17,7 +17,7 @@ TOOLS = list(installed())
 OURS = {
     "classify", "segment", "measure", "ground", "report", "quality", "enhance", "suppress_bone", "generate",
     "read_report", "score_report", "retrieve_cases", "retrieve_knowledge", "audit", "deidentify", "dicom_header",
-    "detect_objects",
+    "detect_objects", "fuse",
     "compare",
     "explain",
     "zero_shot",
