@@ -144,7 +144,8 @@ def every_move() -> list[Move]:
     told = weights()
     groups = [each for fact in told.facts.values() for each in (fact.moves, fact.absent)]
     groups += [each for finding in told.film.values() for each in (finding.moves, finding.absent)]
-    groups += [band.moves for bands in (*told.measures.values(), told.age) for band in bands.bands]
+    bands = [*(band for measure in told.measures.values() for band in measure.bands), *told.age.bands]
+    groups += [band.moves for band in bands]
     return [move for group in (*groups, *told.sex.values()) for move in group]
 
 
