@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ToolCallRequest
@@ -21,6 +21,53 @@ Approver = Callable[[ApprovalAsked], bool]
 
 EVERY_TOOL = "*"
 """In Settings.ask_before: all of them."""
+
+
+ANSWER_WITHIN_S = 600.0
+"""How long a question waits for a person."""
+
+
+class Waiting:
+    """An approver whose answer comes from another thread, as `session.approver = waiting.wait`.
+
+    What is not answered in time is refused.
+    """
+
+    def __init__(self, seconds: float = ANSWER_WITHIN_S) -> None:
+        self._seconds = seconds
+        self._answered = threading.Event()
+        self._asked: ApprovalAsked | None = None
+        self._allowed = False
+
+    def wait(self, asked: ApprovalAsked) -> bool:
+        """Whether the user allows it."""
+        self._answered.clear()
+        self._allowed, self._asked = False, asked
+        self._answered.wait(self._seconds)
+        self._asked = None
+        return self._allowed
+
+    def answer(self, allow: bool, evidence_id: str = "") -> bool:
+        """Say yes or no.
+
+        Args:
+            allow: whether the call that waits may run.
+            evidence_id: which call is meant, where the answer may come late; any that waits when left out.
+
+        Returns:
+            False: no such call waits.
+        """
+        asked = self._asked
+        if asked is None or evidence_id not in ("", asked.evidence_id):
+            return False
+        self._allowed = allow
+        self._answered.set()
+        return True
+
+
+def is_asked_before(tool: str, names: Collection[str]) -> bool:
+    """Whether a tool needs approval under Settings.ask_before (`names`)."""
+    return tool in names or EVERY_TOOL in names
 
 
 class Approval(AgentMiddleware[AgentState[Any], Any]):
@@ -63,7 +110,7 @@ class Approval(AgentMiddleware[AgentState[Any], Any]):
 
     def _refusal(self, request: ToolCallRequest) -> ToolMessage | None:
         name, args = request.tool_call["name"], request.tool_call["args"]
-        if not {name, EVERY_TOOL} & set(self._names) or name not in self._registry:
+        if not is_asked_before(name, self._names) or name not in self._registry:
             return None
         title = run_title(self._registry.get(name), args)
         asked = ApprovalAsked(self._ids(request.tool_call["id"] or "") or "", name, title, args)
@@ -85,4 +132,4 @@ class Approval(AgentMiddleware[AgentState[Any], Any]):
             return approver(asked), "the user did not allow it."
 
 
-__all__ = ["EVERY_TOOL", "Approval", "Approver"]
+__all__ = ["EVERY_TOOL", "Approval", "Approver", "Waiting", "is_asked_before"]

@@ -273,6 +273,7 @@ def test_tool_that_needs_approval_waits_for_a_button(window: Window, films: list
     window.ask("approve")
     page.wait_for_selector("#chat >> text=It waits for you.")
     assert page.locator("#chat >> text=E1 · Classify findings").count()
+    page.locator("#chat button", has_text=button).scroll_into_view_if_needed()
     window.saved("approval")
     page.locator("#chat button", has_text=button).click()
     page.wait_for_selector("#chat >> text=left pleural effusion" if ran else "#chat >> text=was not allowed to run")

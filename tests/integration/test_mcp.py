@@ -148,3 +148,9 @@ def test_http_needs_a_token_and_keeps_callers_apart(address: str) -> None:
     [hers] = over_http(address, "anna-secret-token-1", ("list_films", {}))
     [his] = over_http(address, "ben-secret-token-22", ("list_films", {}))
     assert film(1).id in text(hers) and "No film yet" in text(his)
+
+
+def test_tool_that_needs_approval_is_not_offered_to_a_program() -> None:
+    conversing = Conversing(stub_agent(StubTools(TRUTH), ask_before=("classify",)))
+    assert [tool.name for tool in conversing.tools()] == ["segment", "measure", "ground", "report"]
+    assert list(Conversing(stub_agent(StubTools(TRUTH), ask_before=("*",))).tools()) == []

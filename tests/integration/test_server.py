@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,10 @@ BEN = {"Authorization": "Bearer ben-secret-token-22"}
 TRUTH = Truth(scores={"effusion": 0.81, "pneumothorax": 0.1}, sides={"effusion": "left"})
 
 
-def made(tmp_path: Path, tokens: str = "", tools: StubTools | None = None, **more: Any) -> TestClient:
-    agent = stub_agent(tools or StubTools(TRUTH))
+def made(
+    tmp_path: Path, tokens: str = "", tools: StubTools | None = None, ask_before: tuple[str, ...] = (), **more: Any
+) -> TestClient:
+    agent = stub_agent(tools or StubTools(TRUTH), ask_before=ask_before)
     agent.memory = Memory(tmp_path / "sessions.db")
     agent.models.device = "cpu"  # type: ignore[misc]
     agent.models.metrics = type("Counts", (), {"text": lambda self: "hilum_loads_total 0\n"})()
@@ -229,3 +232,37 @@ def test_hanging_up_stops_the_turn(address: str) -> None:
             next(stream.iter_lines())
         answer = http.post(f"/v1/sessions/{session}/ask", json={"question": "How big is the heart?"})
         assert answer.status_code == 200 and "Cardiothoracic ratio" in answer.json()["text"]
+
+
+@pytest.mark.parametrize("allow", [True, False])
+def test_tool_that_needs_approval_waits_for_the_callers_word(tmp_path: Path, allow: bool) -> None:
+    tools = StubTools(TRUTH)
+    client = made(tmp_path, tools=tools, ask_before=("classify",))
+    session = client.post("/v1/sessions").json()["id"]
+    upload(client, session)
+    answers: list[int] = []
+
+    def approve() -> None:
+        for _ in range(200):
+            given = {"evidence": "E1", "allow": allow}
+            answers.append(client.post(f"/v1/sessions/{session}/approve", json=given).status_code)
+            if answers[-1] == 204:
+                return
+            time.sleep(0.05)
+
+    person = threading.Thread(target=approve)
+    person.start()
+    told = client.post(f"/v1/sessions/{session}/ask/stream", json={"question": "Is there an effusion?"}).text
+    person.join()
+    assert "event: approval" in told and answers[-1] == 204 and set(answers[:-1]) <= {422}
+    assert ("classify" in [name for name, _ in tools.runs]) is allow
+
+
+def test_nobody_can_be_asked_where_the_answer_comes_whole(tmp_path: Path) -> None:
+    tools = StubTools(TRUTH)
+    client = made(tmp_path, tools=tools, ask_before=("classify",))
+    session = client.post("/v1/sessions").json()["id"]
+    upload(client, session)
+    answer = client.post(f"/v1/sessions/{session}/ask", json={"question": "Is there an effusion?"}).json()
+    assert tools.runs == [] and "nobody can be asked" in json.dumps(answer["not_assessed"])
+    assert client.post(f"/v1/sessions/{session}/approve", json={"evidence": "E1", "allow": True}).status_code == 422

@@ -109,7 +109,7 @@ class Desk:
 
     def suggestion(self, event: gr.SelectData, request: gr.Request) -> Iterator[Outputs]:
         """A suggested question, or the answer to whether a tool may run, was pressed."""
-        if not self.visits.of(request).asked.answer(str(event.value)):
+        if not self.visits.of(request).pressed(str(event.value)):
             yield from self.ask(str(event.value), request)
 
     def ask(self, question: str, request: gr.Request) -> Iterator[Outputs]:

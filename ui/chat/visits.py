@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from agent.answer import Evidence
-from agent.events import ApprovalAsked
+from agent.approval import Waiting
 from imaging.radiograph import Radiograph
 
 if TYPE_CHECKING:
@@ -27,36 +27,8 @@ IDLE_LIMIT_S = 3600.0
 
 ALLOW, REFUSE = "Allow this call", "Refuse it"
 """Buttons under a question whether a tool may run."""
-APPROVAL_LIMIT_S = 600.0
-"""A question whether a tool may run waits this long, then it is refused."""
-
 CLOSED_GRACE_S = 60.0
 """A closed window's visit is kept this long, because a broken connection looks like a closed window."""
-
-
-class Asked:
-    """A question whether a tool may run, that waits for a button; what is not answered in time is refused."""
-
-    def __init__(self) -> None:
-        self._answered = threading.Event()
-        self._waiting = False
-        self._allowed = False
-
-    def wait(self, asked: ApprovalAsked) -> bool:
-        """Whether the user allows it."""
-        self._answered.clear()
-        self._allowed, self._waiting = False, True
-        self._answered.wait(APPROVAL_LIMIT_S)
-        self._waiting = False
-        return self._allowed
-
-    def answer(self, button: str) -> bool:
-        """A button was pressed; False if it answers no question that waits."""
-        if not self._waiting or button not in (ALLOW, REFUSE):
-            return False
-        self._allowed = button == ALLOW
-        self._answered.set()
-        return True
 
 
 @dataclass(eq=False)
@@ -83,11 +55,15 @@ class Visit:
     evidence_id: str | None = None
     turn: threading.Lock = field(default_factory=threading.Lock)
     thumbnails: dict[str, str] = field(default_factory=dict)
-    asked: Asked = field(default_factory=lambda: Asked())
+    asked: Waiting = field(default_factory=Waiting)
 
     def __post_init__(self) -> None:
         """The window's user is asked before the tools of Settings.ask_before run."""
         self.session.approver = self.asked.wait
+
+    def pressed(self, button: str) -> bool:
+        """A button was pressed: whether it answered a question whether a tool may run."""
+        return button in (ALLOW, REFUSE) and self.asked.answer(button == ALLOW)
 
     def add(self, film: Radiograph) -> bool:
         """Put an opened film on the stage; False if it was open already."""

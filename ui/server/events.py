@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agent.events import Answered, Event, FilmsTaken, Planned, TextDelta, ToolFinished, ToolStarted
+from agent.events import Answered, ApprovalAsked, Event, FilmsTaken, Planned, TextDelta, ToolFinished, ToolStarted
 
 
 def as_sse(event: Event) -> dict[str, str]:
@@ -24,6 +24,8 @@ def _told(event: Event) -> tuple[str, Any]:
         return "films", event.names
     if isinstance(event, Planned):
         return "plan", [{"evidence": number, "title": title, "args": args} for number, title, args in event.calls]
+    if isinstance(event, ApprovalAsked):
+        return "approval", {"evidence": event.evidence_id, "tool": event.tool, "args": event.args}
     if isinstance(event, ToolStarted):
         return "tool_started", {"evidence": event.evidence_id, "tool": event.tool, "args": event.args}
     if isinstance(event, ToolFinished):

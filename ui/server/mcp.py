@@ -22,10 +22,11 @@ from mcp.server.stdio import stdio_server
 from pydantic import BaseModel, Field, ValidationError
 
 from agent import Agent, Session
+from agent.approval import is_asked_before
 from imaging.failures import BadArguments, HilumFailure
 from imaging.limits import check_bytes
 from imaging.render import render, to_png
-from tools.contract import ToolContext
+from tools.contract import Registry, ToolContext
 from ui.server.callers import LOCAL_USER
 
 PICTURE_SIDE = 1024
@@ -80,6 +81,11 @@ class Conversing:
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}
 
+    def tools(self) -> Registry:
+        """Those that may be called: a program behind MCP is nobody whose approval counts."""
+        asked = self.agent.settings.ask_before
+        return Registry(tool for tool in self.agent.tools if not is_asked_before(tool.name, asked))
+
     def of(self, owner: str, *, new: bool = False) -> Session:
         """The caller's conversation; a new one if asked for, or if there is none."""
         with self._lock:
@@ -108,7 +114,7 @@ def make_server(conversing: Conversing, owner_of: Callable[[Any], str] = lambda 
 
     async def list_tools(context: ServerRequestContext[Any], params: Any) -> types.ListToolsResult:
         listed = [_told(name, text, arguments) for name, (arguments, text, _) in own.items()]
-        listed += [_told(item.name, item.description, item.arguments) for item in conversing.agent.tools]
+        listed += [_told(item.name, item.description, item.arguments) for item in conversing.tools()]
         return types.ListToolsResult(tools=listed)
 
     async def call_tool(
@@ -196,7 +202,7 @@ def _show(conversing: Conversing, owner: str, given: EvidenceId) -> types.CallTo
 
 
 def _run_tool(conversing: Conversing, owner: str, name: str, given: dict[str, Any]) -> types.CallToolResult:
-    tool = conversing.agent.tools.get(name)
+    tool = conversing.tools().get(name)
     context = ToolContext(films=conversing.of(owner).films, models=conversing.agent.models)
     result = tool.run(context, given)
     if result.failure is not None:

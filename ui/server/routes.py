@@ -5,6 +5,7 @@
 import dataclasses
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
+from weakref import WeakKeyDictionary
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, File, Query, Response, UploadFile
@@ -13,6 +14,7 @@ from sse_starlette.sse import EventSourceResponse
 
 from agent import Agent, Session
 from agent.answer import Answer, Evidence
+from agent.approval import Waiting
 from imaging.derived import to_png as film_png
 from imaging.failures import BadArguments, HilumFailure
 from imaging.limits import MAX_FILE_BYTES
@@ -40,6 +42,13 @@ class Asked(BaseModel):
     """One question about the session's films."""
 
     question: str = Field(min_length=1, max_length=QUESTION_MOST)
+
+
+class Allowed(BaseModel):
+    """The answer to an `approval` event."""
+
+    evidence: str = Field(pattern=r"^E\d+$", description="the call that waits")
+    allow: bool
 
 
 class Arguments(BaseModel):
@@ -114,26 +123,43 @@ def _add_films(router: APIRouter, Opened: Any) -> None:
 
 
 def _add_asking(router: APIRouter, Opened: Any) -> None:
+    waiting: WeakKeyDictionary[Session, Waiting] = WeakKeyDictionary()  # of the sessions whose turn is streamed now
+
     @router.post("/sessions/{session_id}/ask", tags=["questions"])
     def ask(session: Opened, asked: Asked) -> Answer:
-        """The answer to a question, when it is whole."""
+        """The answer to a question, when it is whole. A tool that needs approval does not run: nobody can be asked."""
         return session.ask(asked.question)
 
     @router.post("/sessions/{session_id}/ask/stream", tags=["questions"], response_class=EventSourceResponse)
     async def stream(session: Opened, asked: Asked) -> EventSourceResponse:
         """The same as server-sent events: plan, tool_started, tool_finished, text, and last answer or failed.
 
-        Hanging up stops the turn.
+        An event approval waits for POST .../approve. Hanging up stops the turn.
         """
 
         async def told() -> AsyncIterator[dict[str, str]]:
+            first = session not in waiting  # a second one at the same time is Busy
+            if first:
+                waiting[session] = Waiting()
+                session.approver = waiting[session].wait
             try:
                 async for event in session.astream(asked.question):
                     yield as_sse(event)
             except HilumFailure as refused:
                 yield failure(refused.kind, refused.message, refused.hint)
+            finally:
+                if first:
+                    session.approver = None
+                    del waiting[session]
 
         return EventSourceResponse(told())
+
+    @router.post("/sessions/{session_id}/approve", status_code=204, tags=["questions"])
+    def approve(session: Opened, given: Allowed) -> None:
+        """Say whether the call of an approval event may run."""
+        asked = waiting.get(session)
+        if asked is None or not asked.answer(given.allow, given.evidence):
+            raise BadArguments(f"No call {given.evidence} waits for approval.", "Answer an approval event.")
 
     @router.post("/sessions/{session_id}/stop", status_code=204, tags=["questions"])
     def stop(session: Opened) -> None:

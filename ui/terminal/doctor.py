@@ -57,11 +57,12 @@ def examine(settings: Settings, models: ModelPool) -> dict[str, Any]:
 
 def _planner(settings: Settings) -> dict[str, Any]:
     """Whether the planner can be made: its package and key are here. Its server is not asked."""
+    name = settings.told()["planner"]
     try:
         resolve(settings.planner, settings)
     except HilumFailure as failure:
-        return {"name": settings.planner, "ready": False, "reason": failure.message, "remedy": failure.hint}
-    return {"name": settings.planner, "ready": True, "reason": "", "remedy": ""}
+        return {"name": name, "ready": False, "reason": failure.message, "remedy": failure.hint}
+    return {"name": name, "ready": True, "reason": "", "remedy": ""}
 
 
 def _tool_status(name: str, tools: Registry, models: ModelPool) -> dict[str, Any]:
