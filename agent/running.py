@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from langsmith import tracing_context
+
 LOOK_S = 0.05
 """How often a waiting turn looks whether it was stopped; nothing a person could notice."""
 ALIVE_S = 5.0
@@ -82,12 +84,16 @@ class Running:
                 return
             yield value
 
+    def _put_pieces(self, stream: Iterator[Any]) -> None:
+        for piece in stream:
+            if self.stopped.is_set():
+                break
+            self._pieces.put(("piece", piece))
+
     def _run(self, stream: Callable[[], Iterator[Any]]) -> None:
         try:
-            for piece in stream():
-                if self.stopped.is_set():
-                    break
-                self._pieces.put(("piece", piece))
+            with tracing_context(enabled=False):  # else an environment variable sends every run to LangSmith
+                self._put_pieces(stream())
             self._pieces.put(("ended", None))
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for the turn, which raises it
             self._pieces.put(("failed", error))

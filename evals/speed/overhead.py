@@ -168,12 +168,16 @@ def _sequential(film: Radiograph) -> Any:
 def _tools(waits: dict[str, float]) -> list[Tool]:
     def waiting(name: str) -> Tool:
         def run(context: ToolContext, given: ToolArguments) -> Result:
-            time.sleep(waits[name])
+            _wait(waits[name])
             return Result(summary=f"{name} has run.")
 
         return Tool(name, name, OneFilm, Nothing, (), "stub", run, prompt="A stub.")
 
     return [waiting(name) for name in waits]
+
+
+def _wait(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def _film() -> Radiograph:

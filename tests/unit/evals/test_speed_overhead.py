@@ -11,31 +11,24 @@ from evals.speed import overhead
 from evals.speed.overhead import INSTANT, QUESTION, WAITS_S
 
 
-@pytest.fixture
-def most_at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows by how many tools run whenever one begins to wait."""
-    running, seen, lock = [0], [], threading.Lock()
+def test_published_loop_runs_one_tool_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, seen = threading.Semaphore(0), []
 
     def wait(seconds: float) -> None:
-        with lock:
-            running[0] += 1
-            seen.append(running[0])
-        threading.Event().wait(0.3)
-        with lock:
-            running[0] -= 1
+        running.release()
+        seen.append(running._value)
+        running.acquire()
 
-    monkeypatch.setattr(overhead.time, "sleep", wait)
-    return seen
+    monkeypatch.setattr(overhead, "_wait", wait)
+    answered = overhead._sequential(overhead._film())()
+    assert len(answered["messages"]) == 7 and seen == [1] * len(WAITS_S)
 
 
-def test_published_loop_runs_one_tool_at_a_time_and_ours_all(most_at_once: list[int]) -> None:
-    film = overhead._film()
-    answered = overhead._sequential(film)()
-    assert len(answered["messages"]) == 7 and max(most_at_once) == 1
-    most_at_once.clear()
-    answer = overhead._session(film, WAITS_S, overhead.Memory()).ask(QUESTION)
-    assert [record.tool for record in answer.evidence] == list(WAITS_S)
-    assert max(most_at_once) == len(WAITS_S)
+def test_ours_runs_all_tools_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(len(WAITS_S))
+    monkeypatch.setattr(overhead, "_wait", lambda seconds: together.wait(100))
+    answer = overhead._session(overhead._film(), WAITS_S, overhead.Memory()).ask(QUESTION)
+    assert [record.tool for record in answer.evidence] == list(WAITS_S), "each waited until all were there"
 
 
 def test_every_turn_of_a_session_is_a_new_request() -> None:
