@@ -46,7 +46,7 @@ class DetectObjectsArguments(ToolArguments):
     """Which film, and what was asked."""
 
     image_id: str = Field(description="Id of one frontal film of this session.")
-    text: str | None = Field(
+    question: str | None = Field(
         default=None, description="The user's question in their words; the devices it names are answered first."
     )
 
@@ -165,9 +165,9 @@ def _lines(seen: list[DeviceSeen], places: dict[str, list[str]], tip: Measuremen
     return told
 
 
-def _asked(text: str | None) -> set[str]:
+def _asked(question: str | None) -> set[str]:
     """Classes that the question names."""
-    said = f" {re.sub(r'[^a-z0-9 ]', ' ', normalise(text or ''))} "
+    said = f" {re.sub(r'[^a-z0-9 ]', ' ', normalise(question or ''))} "
     return {code for code, concept in objects().items() if any(f" {word} " in said for word in concept.asked_by)}
 
 
@@ -256,7 +256,7 @@ def detect_objects(context: ToolContext, arguments: DetectObjectsArguments) -> R
     places = {one.concept.code: [_place(anatomy, piece, film.shape) for piece in one.traced] for one in seen}
     tip = _measured_tip(film, found, seen)
     alerts = _alerts(seen, places, tip)
-    asked = _asked(arguments.text)
+    asked = _asked(arguments.question)
     answered = [one for one in seen if one.concept.code in asked]
     others = [one for one in seen if one.concept.code not in asked]
     by = seen_all.prediction

@@ -19,10 +19,11 @@ from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
 from models.outputs import Heatmaps, Task
 from models.predictions import Prediction
-from tools.anatomy import Anatomy, Outlines, Place, outline
+from tools.anatomy import Anatomy, Outlines, outline
 from tools.anatomy.heat import SPOTS_MAX, HeatGrid, glow, on_grid
 from tools.anatomy.outlines import BoolMask, extent
 from tools.anatomy.plausibility import QUALITY_MIN
+from tools.anatomy.regions import Zone
 from tools.anatomy.sightings import Sighting, Sightings, pieces, sightings
 from tools.classify import Assessment, assess
 from tools.contract import Finding, Result, Status, ToolArguments, ToolContext, tool
@@ -30,6 +31,7 @@ from tools.contract.cards import card_facts
 from tools.contract.films import film_caveats, frontal_film
 from tools.contract.wording import listed, sentence_case, summarise
 from tools.knowledge import FindingConcept, Region, Side, finding
+from tools.knowledge.objects import objects
 from tools.measure import HEART, MeasureArguments, measure
 
 LOCALISED_FROM = 0.4
@@ -48,7 +50,7 @@ BOX_CAVEAT = (
 )
 
 OUTLINE_CAVEAT = (
-    "The outline is coarse (cells of about 2.5 mm) and a program's guess at the finding's extent: check it on the film."
+    "The outline is coarse (about 1 cm; 3 mm for devices) and a program's guess at the extent: check it on the film."
 )
 
 SYNTHETIC_CAVEAT = (
@@ -64,6 +66,9 @@ class GroundArguments(ToolArguments):
     side: Literal["left", "right"] | None = Field(
         default=None, description="The patient's side to look on; leave out for both sides."
     )
+    zone: Zone | None = Field(
+        default=None, description="The third of the lungs to look in, upper, middle or lower; leave out for all."
+    )
 
 
 class GroundedBox(BaseModel):
@@ -71,7 +76,7 @@ class GroundedBox(BaseModel):
 
     box: tuple[int, int, int, int]
     side: Side | None
-    zone: Literal["upper", "middle", "lower"] | None
+    zone: Zone | None
     place: str
 
 
@@ -88,6 +93,7 @@ class GroundData(BaseModel):
     localised: bool
     reason: str
     side_asked: Side | None
+    zone_asked: Zone | None = None
     confidence: float | None
     confidence_needed: float
     boxes: list[GroundedBox] = Field(default_factory=list)
@@ -95,6 +101,26 @@ class GroundData(BaseModel):
     locator_status: Status | None = None
     outlined_as: str = ""
     grounded_by: str = ""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Where the user wants it looked for: a side of the patient and a third of the lungs, or anywhere."""
+
+    side: Side | None
+    zone: Zone | None
+
+    @property
+    def given(self) -> dict[str, str | None]:
+        """As GroundData takes it."""
+        return {"side_asked": self.side, "zone_asked": self.zone}
+
+    @property
+    def words(self) -> str:
+        """ " in the left lower zone", " on the left", or nothing."""
+        if self.zone is not None:
+            return f" in the {' '.join(part for part in (self.side, self.zone) if part)} zone"
+        return f" on the {self.side}" if self.side else ""
 
 
 @dataclass(frozen=True)
@@ -111,12 +137,12 @@ def _refused(
     status: Status,
     reason: str,
     concept: FindingConcept,
-    side: Side | None,
+    asked: _Asked,
     confidence: float | None = None,
     needed: float = LOCALISED_FROM,
 ) -> GroundData:
     return GroundData(
-        finding=concept.code, name=concept.name, localised=False, reason=reason, side_asked=side,
+        finding=concept.code, name=concept.name, localised=False, reason=reason, **asked.given,
         confidence=confidence, confidence_needed=needed, classifier_status=status,
     )  # fmt: skip
 
@@ -130,15 +156,15 @@ def _why_not(seen: Finding, concept: FindingConcept) -> str:
     return ""
 
 
-def _heart(film: Radiograph, concept: FindingConcept, seen: Finding, found: Outlines, side: Side | None) -> _Answer:
+def _heart(film: Radiograph, concept: FindingConcept, seen: Finding, found: Outlines, asked: _Asked) -> _Answer:
     """The heart's outline as the place of an enlarged heart."""
     quality = found.quality("heart") if found.has("heart") else 0.0
     if quality < QUALITY_MIN:
         reason = "the heart was not outlined" if not found.has("heart") else "the heart's outline is uncertain"
-        return _Answer(_refused(seen.status, reason, concept, side, round(quality, 3), QUALITY_MIN), [], found)
+        return _Answer(_refused(seen.status, reason, concept, asked, round(quality, 3), QUALITY_MIN), [], found)
     box = extent(found.mask("heart"))
     data = GroundData(
-        finding=concept.code, name=concept.name, localised=True, reason="the heart's outline", side_asked=side,
+        finding=concept.code, name=concept.name, localised=True, reason="the heart's outline", **asked.given,
         confidence=round(quality, 3), confidence_needed=QUALITY_MIN, classifier_status=seen.status,
         boxes=[GroundedBox(box=box, side=None, zone=None, place="heart")], grounded_by=found.card.title,
     )  # fmt: skip
@@ -150,7 +176,7 @@ def _by_outline(
     concept: FindingConcept,
     seen: Finding,
     found: Outlines,
-    side: Side | None,
+    asked: _Asked,
     all_seen: Sightings,
     sighting: Sighting,
 ) -> _Answer:
@@ -160,33 +186,32 @@ def _by_outline(
             "outlined_as": "" if sighting.code == concept.code else sighting.code}  # fmt: skip
 
     def refused(reason: str) -> _Answer:
-        data = _refused(seen.status, reason, concept, side, round(sighting.score, 3), needed)
+        data = _refused(seen.status, reason, concept, asked, round(sighting.score, 3), needed)
         return _Answer(data.model_copy(update=told), [], by, sighting)
 
     if not _told_present(seen, sighting):
-        return refused(
-            f"{by.card.title} outlines none that it is sure of (score {sighting.score:.2f}, {needed:.2f} is needed)"
-        )
+        return refused(f"{by.card.title} is sure of none (score {sighting.score:.2f}, {needed:.2f} is needed)")
     try:
         anatomy = Anatomy(found)
     except ValueError:
         return refused("the lungs were not outlined on this film")
     values = all_seen.on(sighting, anatomy.grid_shape, anatomy.step)
-    within = anatomy.region(concept.region, side)
-    if concept.region is Region.PLEURA_BASE:
-        within |= anatomy.region(Region.PLEURA, side)
+    region = Region.WHOLE if sighting.code in objects() else concept.region
+    within = anatomy.region(region, asked.side, asked.zone)
+    if region is Region.PLEURA_BASE:
+        within |= anatomy.region(Region.PLEURA, asked.side, asked.zone)
     spots = pieces(values, sighting.outlined_from, within)
-    drawn = values >= sighting.outlined_from
-    agreement = float(values[drawn & within].sum() / values[drawn].sum()) if drawn.any() else 0.0
+    hot = np.where(values >= sighting.outlined_from, values, 0)
+    agreement = float(hot[within].sum() / hot.sum()) if hot.any() else 0.0
+    if not hot.any():
+        return refused(f"it is scored (score {sighting.score:.2f}) but outlined nowhere")
     if not spots or agreement < LOCALISED_FROM:
-        where = f" on the {side}" if side else ""
-        return refused(f"only {agreement:.0%} of what is outlined lies where {concept.name} can lie{where}")
-    boxes = _boxes(anatomy, concept.region, tuple(spots))
-    mask = np.any(spots, axis=0)
-    overlays = [Overlay.mask(film.id, anatomy.on_film(mask), concept.name)]
+        return refused(f"only {agreement:.0%} of what is outlined lies where {concept.name} can lie{asked.words}")
+    boxes = _boxes(anatomy, region, tuple(spots))
+    overlays = [Overlay.mask(film.id, anatomy.on_film(np.any(spots, axis=0)), concept.name)]
     overlays += [Overlay.box(film.id, item.box, concept.name, text=item.place) for item in boxes]
     data = GroundData(
-        finding=concept.code, name=concept.name, localised=True, side_asked=side, confidence=round(sighting.score, 3),
+        finding=concept.code, name=concept.name, localised=True, **asked.given, confidence=round(sighting.score, 3),
         reason=f"{by.card.title} outlines it (score {sighting.score:.2f}, threshold {needed:.2f})",
         confidence_needed=needed, boxes=boxes, grounded_by=by.card.title, **told,
     )  # fmt: skip
@@ -217,38 +242,39 @@ def _by_heat(
     concept: FindingConcept,
     seen: Finding,
     found: Outlines,
-    side: Side | None,
+    asked: _Asked,
     model: str,
 ) -> _Answer:
     """The hottest places of the model's map within the anatomy where the finding can lie."""
     try:
         anatomy = Anatomy(found)
     except ValueError:
-        return _Answer(_refused(seen.status, "the lungs were not outlined on this film", concept, side), [], found)
+        return _Answer(_refused(seen.status, "the lungs were not outlined on this film", concept, asked), [], found)
     grounder = model if _grounds(context, model) else None
     [prediction] = context.models.predict(Task.GROUND, [film], model_id=grounder)
     heat = _heat(prediction, concept.code, anatomy)
     if heat is None:
         reason = f"{prediction.card.title} makes no heat map for {concept.name}"
-        return _Answer(_refused(seen.status, reason, concept, side), [], prediction)
-    glowing = glow(heat, anatomy.region(concept.region, side))
+        return _Answer(_refused(seen.status, reason, concept, asked), [], prediction)
+    glowing = glow(heat, anatomy.region(concept.region, asked.side, asked.zone))
     confidence = round(glowing.agreement, 3)
-    where = f" on the {side}" if side else ""
     reason = _unfit(prediction)
     if not reason and (glowing.agreement < LOCALISED_FROM or not glowing.spots):
-        reason = f"only {glowing.agreement:.0%} of the map's hottest area lies where {concept.name} can lie{where}"
+        reason = (
+            f"only {glowing.agreement:.0%} of the map's hottest area lies where {concept.name} can lie{asked.words}"
+        )
     elif not reason and len(glowing.spots) > SPOTS_MAX:
         reason = f"the map glows in {len(glowing.spots)} places at once"
     elif not reason and glowing.spread > SPREAD_MAX:
-        reason = f"the map is spread over {glowing.spread:.0%} of where {concept.name} can lie{where}"
+        reason = f"the map is spread over {glowing.spread:.0%} of where {concept.name} can lie{asked.words}"
     drawn = [Overlay.heatmap(film.id, np.maximum(heat, 0), film.shape, f"{concept.name}: where the model looked")]
     if reason:
-        return _Answer(_refused(seen.status, reason, concept, side, confidence), drawn, prediction)
+        return _Answer(_refused(seen.status, reason, concept, asked, confidence), drawn, prediction)
     boxes = _boxes(anatomy, concept.region, glowing.spots)
     drawn += [Overlay.box(film.id, item.box, concept.name, text=item.place) for item in boxes]
     data = GroundData(
-        finding=concept.code, name=concept.name, localised=True, side_asked=side, confidence=confidence,
-        reason=f"{glowing.agreement:.0%} of the map's hottest area lies where {concept.name} can lie{where}",
+        finding=concept.code, name=concept.name, localised=True, **asked.given, confidence=confidence,
+        reason=f"{glowing.agreement:.0%} of the map's hottest area lies where {concept.name} can lie{asked.words}",
         confidence_needed=LOCALISED_FROM, classifier_status=seen.status, boxes=boxes,
         grounded_by=prediction.card.title,
     )  # fmt: skip
@@ -262,11 +288,8 @@ def _unfit(prediction: Prediction) -> str:
 
 
 def _boxes(anatomy: Anatomy, region: Region, spots: tuple[BoolMask, ...]) -> list[GroundedBox]:
-    boxes = []
-    for spot in spots:
-        place: Place = anatomy.place(region, spot)
-        boxes.append(GroundedBox(box=anatomy.box(spot), side=place.side, zone=place.zone, place=place.words))
-    return boxes
+    placed = [(spot, anatomy.place(region, spot)) for spot in spots]
+    return [GroundedBox(box=anatomy.box(spot), side=at.side, zone=at.zone, place=at.words) for spot, at in placed]
 
 
 def _grounds(context: ToolContext, model: str) -> bool:
@@ -307,19 +330,19 @@ def _finding(answer: _Answer, seen: Finding) -> Finding:
 
 
 def _answered(
-    context: ToolContext, film: Radiograph, concept: FindingConcept, seen: Finding, side: Side | None, model: str
+    context: ToolContext, film: Radiograph, concept: FindingConcept, seen: Finding, asked: _Asked, model: str
 ) -> _Answer:
     """The place by the best means there is."""
     all_seen = sightings(context, film) if concept.region is not Region.HEART else None
     sighting = all_seen.get(concept.code) if all_seen is not None else None
     if all_seen is not None and sighting is not None and sighting.worth.usable:
-        return _by_outline(film, concept, seen, outline(context, film), side, all_seen, sighting)
+        return _by_outline(film, concept, seen, outline(context, film), asked, all_seen, sighting)
     if reason := _why_not(seen, concept):
-        return _Answer(_refused(seen.status, reason, concept, side), [])
+        return _Answer(_refused(seen.status, reason, concept, asked), [])
     found = outline(context, film)
     if concept.region is Region.HEART:
-        return _heart(film, concept, seen, found, side)
-    return _by_heat(context, film, concept, seen, found, side, model)
+        return _heart(film, concept, seen, found, asked)
+    return _by_heat(context, film, concept, seen, found, asked, model)
 
 
 def _caveats(answer: _Answer, seen: Finding, concept: FindingConcept) -> list[str]:
@@ -354,15 +377,13 @@ def ground(context: ToolContext, arguments: GroundArguments) -> Result:
     concept = finding(arguments.finding)
     film = frontal_film(context, arguments.image_id, "localisation")
     seen, assessment = _seen(context, film, concept)
-    side = arguments.side
-    answer = _answered(context, film, concept, seen, side, assessment.model)
-    data, by = answer.data, answer.by
-    row = _finding(answer, seen)
+    asked = _Asked(arguments.side, arguments.zone)
+    answer = _answered(context, film, concept, seen, asked, assessment.model)
+    data, by, row = answer.data, answer.by, _finding(answer, seen)
+    told = f"{sentence_case(concept.name)}: not localised: {data.reason}."
     if data.localised:
         places = listed([item.place for item in data.boxes])
         told = f"{sentence_case(concept.name)} ({row.status.value}) is localised: {places}."
-    else:
-        told = f"{sentence_case(concept.name)}: not localised: {data.reason}."
     numbers = "; ".join(f"box {list(item.box)} ({item.place})" for item in data.boxes)
     caveats = [*film_caveats(film), *_caveats(answer, seen, concept)]
     model = (by.model_id if isinstance(by, Prediction) else by.model) if by else assessment.model

@@ -72,8 +72,8 @@ class Anatomy:
         rows, columns = self._heart.shape
         return rows, columns
 
-    def region(self, region: Region, side: Side | None = None) -> BoolMask:
-        """bool on the working grid: where a finding of that region can lie, on one side of the patient or on both."""
+    def region(self, region: Region, side: Side | None = None, zone: Zone | None = None) -> BoolMask:
+        """bool on the working grid: where a finding of that region can lie, on one side of the patient, in one zone."""
         if region is Region.LUNG:
             whole = self._hulls()
         elif region is Region.PLEURA:
@@ -87,7 +87,8 @@ class Anatomy:
             whole = convex_hull_image(both) & ~both
         else:
             whole = np.ones(self.grid_shape, dtype=np.bool_)
-        return whole if side is None else whole & self._half(side)
+        whole = whole if side is None else whole & self._half(side)
+        return whole if zone is None else whole & self._third(zone)
 
     def place(self, region: Region, spot: BoolMask) -> Place:
         """The side and zone of a non-empty spot on the working grid, by its centre of mass."""
@@ -132,6 +133,14 @@ class Anatomy:
         lower = (rows >= self._top + BASE_FROM * height) & (rows < self._bottom + BASE_BELOW * height)
         base: BoolMask = lower & (np.abs(columns - self.middle) <= reach)
         return base
+
+    def _third(self, zone: Zone) -> BoolMask:
+        """The rows of one zone; the lowest has no lower end, as fluid hides the lowest lung from the segmenter."""
+        rows = np.arange(self.grid_shape[0])[:, None]
+        part = (rows - self._top) / max(1, self._bottom - self._top) * len(ZONES)
+        number = np.clip(np.floor(part), 0, len(ZONES) - 1)
+        third: BoolMask = np.broadcast_to(number == ZONES.index(zone), self.grid_shape)
+        return third
 
     def _half(self, side: Side) -> BoolMask:
         columns = np.arange(self.grid_shape[1])[None, :]

@@ -26,11 +26,11 @@ def outlines(film: PhantomFilm) -> Masks:
     return Masks(OUTLINED, stack, np.ones(len(OUTLINED), dtype=np.float32))
 
 
-def detected(film: PhantomFilm, *codes: str, text: str | None = None, **more: Any) -> Result:
+def detected(film: PhantomFilm, *codes: str, question: str | None = None, **more: Any) -> Result:
     """The tool on a film whose locator sees exactly these of its devices."""
     drawn = {code: film.masks[next(name for name in film.boxes if name.startswith(code))] for code in codes}
     context, image_id, _ = context_of(film, masks=outlines(film), sights=sights_of(film, drawn), **more)
-    return detect_objects.run(context, {"image_id": image_id, **({"text": text} if text else {})})
+    return detect_objects.run(context, {"image_id": image_id, **({"question": question} if question else {})})
 
 
 def data_of(result: Result) -> DetectObjectsData:
@@ -60,7 +60,7 @@ def test_tip_without_a_spacing_is_in_pixels_and_not_judged() -> None:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_retained_needle_alerts_first_on_its_side(side: str) -> None:
     film = phantom(4, f"retained_needle:{side}:40mm")
-    result = detected(film, "retained_needle", text="Was a needle left behind?")
+    result = detected(film, "retained_needle", question="Was a needle left behind?")
     assert result.summary.startswith("ALERT: a retained needle is suspected") and side in result.summary[:90]
     finding = next(row for row in result.findings if row.code == "retained_object")
     assert finding.status is Status.PRESENT
@@ -86,7 +86,7 @@ def test_several_devices_at_once_each_with_outline_and_course() -> None:
 
 
 def test_nothing_seen_is_said_so_and_warned_of() -> None:
-    result = detected(phantom(3), text="any tubes?")
+    result = detected(phantom(3), question="any tubes?")
     assert result.summary.startswith("Not seen: endotracheal tube")
     assert {row.status for row in result.findings} == {Status.ABSENT} and result.overlays == []
     assert SYNTHETIC in result.caveats
@@ -94,7 +94,7 @@ def test_nothing_seen_is_said_so_and_warned_of() -> None:
 
 def test_the_device_asked_about_is_told_first() -> None:
     film = phantom(5, "ett:50mm", "ng_tube", "central_line:right", "chest_drain:left", view=View.AP)
-    told = detected(film, "ett", "ng_tube", text="Where does the feeding tube end?").summary
+    told = detected(film, "ett", "ng_tube", question="Where does the feeding tube end?").summary
     assert told.index("Nasogastric tube") < told.index("Endotracheal tube")
 
 

@@ -149,3 +149,14 @@ def test_class_that_the_card_withholds_leaves_the_place_to_the_heat_map() -> Non
                                       cards=cards)  # fmt: skip
     data = data_of(ground.run(context, {"image_id": image_id, "finding": "effusion"}))
     assert data.localised and data.locator_status is None
+
+
+@pytest.mark.parametrize(("zone", "there"), [("upper", True), ("lower", False)])
+def test_a_zone_is_looked_in_and_no_other(zone: str, there: bool) -> None:
+    """Expected: a mass of the upper zone is localised there, and not in the lower one."""
+    film = phantom(3, "mass:left:upper:45mm")
+    sights = sights_of(film, {"lung_lesion": film.masks["mass_left"]})
+    context, image_id, _ = context_of(film, scores=SCORES | {"mass": 0.9}, sights=sights)
+    data = data_of(ground.run(context, {"image_id": image_id, "finding": "mass", "side": "left", "zone": zone}))
+    assert data.localised is there and data.zone_asked == zone
+    assert there or "in the left lower zone" in data.reason
