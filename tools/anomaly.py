@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, Field
+from scipy import ndimage
 from skimage.transform import resize
 
 from imaging.overlays import Overlay
@@ -34,6 +35,9 @@ Verdict = Literal["usual", "borderline", "unusual", "not ranked"]
 
 BORDERLINE_FROM, UNUSUAL_FROM = 0.75, 0.9
 """Percentiles. The card says how many normal and other films lay above the second."""
+
+CHEST = (Region.PLEURA, Region.PLEURA_BASE, Region.MEDIASTINUM)
+"""Where the most unusual part is looked for: the lungs, their base, which fluid hides, and what lies between."""
 
 HIGHEST_SHARE = 0.05
 """Share of the chest that is shown as its most unusual part."""
@@ -81,12 +85,14 @@ def _mapped(film: Radiograph, prediction: Prediction) -> npt.NDArray[np.float32]
 
 
 def _highest(anatomy: Anatomy, heat: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """The most unusual part of the lungs and their surroundings on the working grid; empty where nothing stands out."""
-    region = anatomy.region(Region.PLEURA) | anatomy.region(Region.MEDIASTINUM)
+    """The most unusual part of the chest on the working grid, in one piece; empty where nothing stands out."""
+    region = np.any([anatomy.region(part) for part in CHEST], axis=0)
     inside = np.where(region, heat, 0)
     count = max(1, round(HIGHEST_SHARE * int(region.sum())))
     limit = np.partition(inside.ravel(), -count)[-count]
-    found: npt.NDArray[np.bool_] = (inside >= limit) & (inside > 0)
+    labels, _ = ndimage.label((inside >= limit) & (inside > 0))
+    peak = labels[np.unravel_index(int(inside.argmax()), inside.shape)]
+    found: npt.NDArray[np.bool_] = (labels == peak) & (labels > 0)
     return found
 
 
@@ -115,7 +121,7 @@ def _sentences(data: AnomalyData, title: str) -> list[str]:
     else:
         lead = (
             f"The chest on this film is {data.verdict}: it departs from the normal films of {data.population} more "
-            f"than {data.percentile:.0%} of them do ({title})."
+            f"than {min(99, int(100 * data.percentile))} % of them do, by {title}."
         )
     where = f"It departs most in the {data.place}." if data.place and data.verdict != "usual" else ""
     return [lead, where, "This names no finding."]

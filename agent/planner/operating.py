@@ -42,6 +42,13 @@ def point_in(text: str) -> Arguments:
     return given
 
 
+def without_point(text: str) -> str:
+    """The text without the numbers of operating points and their names: "cut-off" asks for no check of the film."""
+    for pattern in (BEFORE, BEHIND, THRESHOLD):
+        text = pattern.sub(" ", text)
+    return text
+
+
 def _rate(word: str) -> str:
     return "sensitivity" if word.lower().startswith("sensi") else "specificity"
 
@@ -52,4 +59,4 @@ def _share(number: str, percent: str | None) -> float:
     return round(value / 100, 6) if percent or value > 1 else value
 
 
-__all__ = ["point_in"]
+__all__ = ["point_in", "without_point"]

@@ -25,7 +25,7 @@ from agent.planner.naming import (
     words_of,
 )
 from agent.planner.offers import Offers, addressed, asked_for
-from agent.planner.operating import point_in
+from agent.planner.operating import point_in, without_point
 from agent.planner.options import Option, options_in
 from agent.planner.particulars import edits
 from agent.planner.pasted import TextAsked, asked_of_text
@@ -203,7 +203,7 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     words = words_of(text)
     named = mentions(text)
     findings = codes_of(named, "finding")
-    kind, tool = _kind(words, findings, tools)
+    kind, tool = _kind(words_of(without_point(text)), findings, tools)
     if tool and "without" in tools[tool].arguments:
         named = mentions(edits(text)[0])
         findings = codes_of(named, "finding")

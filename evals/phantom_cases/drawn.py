@@ -5,25 +5,29 @@ from __future__ import annotations
 from itertools import chain, zip_longest
 
 from evals.phantom_cases import (
+    by_signs,
     checked,
     compared,
+    explained,
     generated,
     located,
     measured,
     objects,
+    operating,
     planned,
     processed,
     reported,
     retrieved,
     seen,
     talked,
+    unusual,
     written,
 )
 from evals.phantom_cases.case import Case, Draw
 
 THEMES = (
-    planned, seen, measured, located, reported, written, compared, talked, retrieved, processed, generated, checked,
-    objects,
+    planned, seen, operating, by_signs, measured, located, reported, written, compared, talked, retrieved, explained, processed, generated,
+    checked, objects, unusual,
 )  # fmt: skip
 """Modules with a `cases(draw)` each, in the order of their capabilities."""
 

@@ -9,8 +9,11 @@ from agent_stubs import OneFilm, StubTools, Truth, film, judged, stub_agent
 from pydantic import BaseModel, Field
 
 from agent.core import Agent
+from agent.planner.offers import Offer
 from agent.planner.operating import point_in
+from agent.planner.reading import Kind, read
 from tools.contract import Registry, Result, Tool, ToolArguments, ToolContext
+from tools.contract.tool import installed
 
 FILM = film(1)
 
@@ -120,3 +123,17 @@ def test_classifier_without_operating_points_is_asked_as_ever() -> None:
     tools = StubTools(Truth(scores={"effusion": 0.8}))
     stub_agent(tools=tools).session().ask("Is there an effusion with 95 % sensitivity?", films=[FILM])
     assert tools.runs[0] == ("classify", {"image_id": FILM.id, "findings": ["effusion"]})
+
+
+def test_a_cut_off_moves_the_threshold_and_asks_for_no_check_of_the_film() -> None:
+    """ "Cut off" is also what people say of a film that lacks a part of the lung; all our tools are offered here."""
+    tools = {
+        tool.name: Offer(tool.name, frozenset(tool.arguments.model_fields), frozenset({"image_id"}), tool.asked_by)
+        for tool in installed()
+    }
+    facts: list[dict[str, Any]] = [
+        {"number": 1, "id": FILM.id, "view": "PA", "role": None, "patient": None, "derived": None, "warnings": []}
+    ]
+    [first] = read("Is there a pneumothorax?", facts, [FILM.id], tools=tools)
+    [second] = read("And with a cut-off of 0.6?", facts, [], first, tools)
+    assert (second.kind, second.findings, dict(second.point)) == (Kind.PRESENCE, ("pneumothorax",), {"threshold": 0.6})
