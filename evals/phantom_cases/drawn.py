@@ -26,8 +26,8 @@ from evals.phantom_cases import (
 from evals.phantom_cases.case import Case, Draw
 
 THEMES = (
-    planned, seen, operating, by_signs, measured, located, reported, written, compared, talked, retrieved, explained, processed, generated,
-    checked, objects, unusual,
+    planned, seen, operating, by_signs, measured, located, reported, written, compared, talked, retrieved, explained,
+    processed, generated, checked, objects, unusual,
 )  # fmt: skip
 """Modules with a `cases(draw)` each, in the order of their capabilities."""
 
