@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import shlex
 import socket
 import struct
 import subprocess
@@ -19,8 +21,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pydicom
+from typer.testing import CliRunner
 
 from agent import Agent, Settings
+from app import cli
 from imaging.failures import HilumFailure
 from imaging.pacs import Pacs, Query, connect
 from imaging.phantom import PhantomSpec, parse_finding, write_phantom
@@ -138,12 +142,11 @@ def exchange(films: list[Path], seen: dict[str, Any]) -> None:
 def watch(films: list[Path], folder: Path, orthanc: Orthanc, seen: dict[str, Any]) -> None:
     """Poll, receive, read, send; the PACS away in between."""
     web = connect(WEB, LOGIN)
-    queue = Queue(folder / "queue")
+    queue = Queue(folder / "state" / "watch")
     work = Watch(queue, Agent(Settings(profile="embedded")), Plan(), web)
-    seen["polled"] = [poll(queue, web, 20000), poll(queue, web, 20000)]
     stopped = threading.Event()
-    work.run(stopped, once=True)
     seen["after poll"] = orthanc.modalities()
+    seen["polled"] = poll(queue, web, 20000)
     server = receive(queue, ("127.0.0.1", OURS), ["ORTHANC"])
     try:
         new = orthanc.api("POST", "/instances", films[2].read_bytes())
@@ -168,8 +171,32 @@ def watch(films: list[Path], folder: Path, orthanc: Orthanc, seen: dict[str, Any
     seen["polled after"] = poll(queue, web, 20000)
     [sr] = [d for d in web.get(pydicom.dcmread(films[2]).StudyInstanceUID) if d.Modality == "SR"]
     seen["sr"] = {"patient": str(sr.PatientID), "verified": sr.VerificationFlag, "description": sr.SeriesDescription}
-    seen["left on disk"] = sorted(path.suffix for path in (folder / "queue").rglob("*") if path.suffix == ".dcm")
+    seen["left on disk"] = sorted(path.suffix for path in queue.folder.rglob("*") if path.suffix == ".dcm")
     queue.close()
+
+
+COMMANDS = (
+    f"hilum pacs echo --pacs {WEB}",
+    f"hilum pacs query --pacs {WEB} --dates 19990101-20300101",
+    f"hilum pacs query --pacs {DICOM} --patient PHANTOM-11 --json",
+    f"hilum pacs pull --pacs {WEB} STUDY --out pulled",
+    f"hilum pacs push --pacs {DICOM} pulled",
+    f"hilum watch --pacs {WEB} --poll 60 --back-days 20000 --once",
+    f"hilum watch --pacs {WEB} --status",
+)
+"""The first block of docs/pacs.md."""
+
+
+def command_line(study: str, folder: Path, seen: dict[str, Any]) -> None:
+    """The commands as a user types them; what they print."""
+    os.environ["HILUM_PACS_LOGIN"] = LOGIN
+    os.chdir(folder)
+    outputs = []
+    for command in COMMANDS:
+        words = shlex.split(command.replace("STUDY", study))[1:]
+        done = CliRunner().invoke(cli, words)
+        outputs.append([done.exit_code, done.output if done.exit_code == 0 else repr(done.exception)])
+    seen["commands"] = outputs
 
 
 def main(folder: Path) -> None:
@@ -180,6 +207,7 @@ def main(folder: Path) -> None:
     orthanc.start()
     try:
         exchange(films, seen)
+        command_line(pydicom.dcmread(films[0]).StudyInstanceUID, folder, seen)
         watch(films, folder, orthanc, seen)
     finally:
         orthanc.stop()

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import orthanc_scenario
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,12 +55,24 @@ def test_refusals_say_what_to_do(seen: dict[str, Any]) -> None:
 
 
 def test_every_film_gets_one_sr_and_one_seg(seen: dict[str, Any]) -> None:
-    assert seen["polled"] == [2, 0], "a second poll finds nothing new"
+    assert seen["polled"] == 0, "a second poll finds nothing new"
     assert seen["after poll"] == {"DX": 2, "SR": 2, "SEG": 2}
     assert seen["received"]["received"] == 1, "the film that Orthanc sent twice is one"
     assert seen["objects"] == {"DX": 3, "SR": 3, "SEG": 3}
     assert seen["sr"] == {"patient": "PHANTOM-13", "verified": "UNVERIFIED",
                           "description": "Hilum: UNVERIFIED DRAFT by software"}  # fmt: skip
+
+
+def test_the_page_shows_commands_that_were_run(seen: dict[str, Any]) -> None:
+    page = (ROOT / "docs" / "pacs.md").read_text(encoding="utf-8")
+    assert tuple(page.split("```text\n")[1].split("```")[0].splitlines()) == orthanc_scenario.COMMANDS
+    codes, outputs = zip(*seen["commands"], strict=True)
+    assert set(codes) == {0}, outputs
+    echo, listed, found, pulled, pushed, watched, status = outputs
+    assert "answers" in echo and "PHANTOM-11" in listed and "PHANTOM-12" in listed
+    assert [study["patient_id"] for study in json.loads(found)] == ["PHANTOM-11"]
+    assert pulled.startswith("pulled/") and "1 sent" in pushed and "2 new films" in watched
+    assert json.loads(status)["counts"]["sent"] == 2
 
 
 def test_results_wait_for_a_pacs_that_is_away(seen: dict[str, Any]) -> None:

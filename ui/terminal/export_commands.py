@@ -13,7 +13,7 @@ commands = typer.Typer()
 @commands.command()
 def export(
     session_id: Annotated[
-        str, typer.Argument(metavar="SESSION", help="as `hilum sessions list` shows it, or its beginning")
+        str, typer.Argument(metavar="SESSION", help="as `hilum sessions list` shows it, its beginning, or: last")
     ],
     formats: Annotated[str, typer.Option("--format", help="with commas: md, json, csv, pdf, fhir, sr, seg, ko, sc")],
     out: Annotated[Path, typer.Option(help="folder to write to")],

@@ -72,7 +72,7 @@ def _report(material: Material, sources: dict[str, Dataset], number: int) -> byt
         procedure_reported=coded(codes.CHEST_FILM),
         imaging_measurements=groups or None,
         title=dicom_codes.DCM.ImagingMeasurementReport,
-        referenced_images=list(sources.values()),
+        referenced_images=[header for header in sources.values() if _described(header)] or None,
     )
     content[0].ContentSequence.extend(_narrative(material))
     signature = material.draft.signature
@@ -89,6 +89,12 @@ def _report(material: Material, sources: dict[str, Dataset], number: int) -> byt
     if signature is not None:
         document.VerifyingObserverSequence[0].VerificationDateTime = f"{signature.at:%Y%m%d%H%M%S+0000}"
     return file_bytes(document)
+
+
+def _described(header: Dataset) -> bool:
+    """Whether a header says what an entry of the image library must tell (TID 1602, TID 1603)."""
+    orientation = header.get("PatientOrientation") or ()
+    return len(orientation) == 2 and all(orientation) and bool(header.get("ImagerPixelSpacing"))
 
 
 def _observers(material: Material) -> sr.ObservationContext:

@@ -18,6 +18,8 @@ from imaging.sources import contents
 
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 """What another object needs to refer to a film."""
+OTHER = "OT"
+"""Modality of a film that names none (PS3.3 C.7.3.1.1.1)."""
 EMPTY_WHERE_MISSING = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate"),
     *("StudyTime", "ReferringPhysicianName"),
@@ -85,4 +87,6 @@ def _header(dataset: Dataset, name: str) -> Dataset:
     for keyword in EMPTY_WHERE_MISSING:
         if keyword not in header:
             setattr(header, keyword, None)
+    if not text(header, "Modality"):
+        header.Modality = OTHER
     return header

@@ -219,6 +219,31 @@ def test_the_film_itself_is_needed_and_recognised(material: Material, file: Path
     assert rendered(material, Format.SR, [tmp_path])
 
 
+LEFT_OUT = ("PatientOrientation", "ImagerPixelSpacing", "Modality", "StudyID", "AccessionNumber", "PatientBirthDate",
+            "StudyTime", "ReferringPhysicianName", "PatientName")  # fmt: skip
+
+
+def test_a_header_that_says_little_is_enough(file: Path, tmp_path: Path) -> None:
+    """Real files lack these; found on the DICOM files of shared/data."""
+    dataset = pydicom.dcmread(file)
+    for keyword in LEFT_OUT:
+        delattr(dataset, keyword)
+    bare = tmp_path / "bare.dcm"
+    dataset.save_as(bare)
+    made = report_of(open_film(bare))
+    for item in (Format.SR, Format.SEG, Format.KO, Format.SC):
+        for each in read(made, item, bare).values():
+            assert each.StudyInstanceUID == dataset.StudyInstanceUID
+
+
+def test_a_header_without_uids_is_no_study(file: Path, tmp_path: Path) -> None:
+    dataset = pydicom.dcmread(file)
+    del dataset.StudyInstanceUID
+    dataset.save_as(tmp_path / "bare.dcm")
+    with pytest.raises(NotApplicable, match="no StudyInstanceUID"):
+        rendered(report_of(open_film(tmp_path / "bare.dcm")), Format.SR, [tmp_path / "bare.dcm"])
+
+
 def test_nothing_outlined_is_no_seg(material: Material, file: Path) -> None:
     bare = material.answer.model_copy(update={"evidence": material.answer.evidence[:2]})
     with pytest.raises(NotApplicable, match="Nothing was outlined"):

@@ -121,3 +121,6 @@ def test_command_line_writes_a_kept_session(tmp_path: Path, monkeypatch: pytest.
     done = CliRunner().invoke(cli, ["export", kept.id[:6], "--format", "md, csv", "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["findings.csv", "report.md"]
+    assert (
+        CliRunner().invoke(cli, ["export", "last", "--format", "json", "--out", str(tmp_path / "out")]).exit_code == 0
+    )
