@@ -261,6 +261,7 @@ class Outcome(NamedTuple):
 
 def worker(pipe: Connection, seed: int, memory: int) -> None:
     """Cases by index until None comes."""
+    os.environ["PATH"] = ""  # Else tesseract, where it is installed, starts for each film and takes most of the time.
     seeds = {**own_seeds(), **real_seeds()}
     for data in seeds.values():
         outcome_of(data)  # loads every codec before the limit is set
