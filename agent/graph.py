@@ -133,11 +133,13 @@ class EvidenceMiddleware(AgentMiddleware[AgentState[Any], Any]):
         for call in reply.tool_calls:
             args = self._checked_arguments(call["name"], call["args"])
             if args is not None and call["id"] is not None and not self._limits.is_over(messages, call["id"]):
-                corrected = self._corrections.state(films_in(args))
-                evidence_id = self._ledger.reserve(call["id"], call["name"], args, corrected)
-                planned.append((evidence_id, run_title(self._registry.get(call["name"]), args), args))
-        if planned:
-            runtime.stream_writer(Planned(tuple(planned)))
+                planned.append((call["id"], call["name"], args, self._corrections.state(films_in(args))))
+        if not planned:
+            return
+        numbers = self._ledger.reserve_all(planned)
+        titles = [run_title(self._registry.get(name), args) for _, name, args, _ in planned]
+        told = zip(numbers, titles, (args for _, _, args, _ in planned), strict=True)
+        runtime.stream_writer(Planned(tuple(told)))
 
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]

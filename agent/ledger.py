@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agent.answer import Evidence, EvidenceStatus
@@ -40,16 +40,23 @@ class EvidenceLedger:
         Films never change and tools are deterministic, so the same request is the same evidence. What else a result
         hangs on, the user's corrections of outlines, is named by `state`.
         """
-        request = _request_key(tool, args, state)
+        return self.reserve_all([(call_id, tool, args, state)])[0]
+
+    def reserve_all(self, planned: Sequence[tuple[str, str, dict[str, Any], str]]) -> list[str]:
+        """The same for the calls of one reply, each as the arguments of `reserve`; kept in one go."""
+        numbers: list[str] = []
         with self._lock:
-            evidence_id = self._ids_by_request.get(request)
-            if evidence_id is None:
-                self._last_number += 1
-                evidence_id = f"E{self._last_number}"
-                self._states[evidence_id] = state
-            self._ids_by_call[call_id] = evidence_id
-        self._memory.keep_call(self._session_id, call_id, evidence_id)
-        return evidence_id
+            for _, tool, args, state in planned:
+                evidence_id = self._ids_by_request.get(_request_key(tool, args, state))
+                if evidence_id is None:
+                    self._last_number += 1
+                    evidence_id = f"E{self._last_number}"
+                    self._states[evidence_id] = state
+                numbers.append(evidence_id)
+            ids = {call_id: number for (call_id, *_), number in zip(planned, numbers, strict=True)}
+            self._ids_by_call |= ids
+        self._memory.keep_calls(self._session_id, ids)
+        return numbers
 
     def id_of_call(self, call_id: str) -> str | None:
         """The evidence id reserved for a call, or None if none was (unknown tool, malformed arguments)."""

@@ -186,13 +186,18 @@ class Memory:
         """The films in order of adding."""
         return [unpacked(facts, pixels) for facts, pixels in self._rows(films, session_id, "facts", "pixels")]
 
-    def keep_call(self, session_id: str, call_id: str, evidence_id: str) -> None:
-        """Note which evidence number a planned call got."""
-        there = select(calls.c.row).where(calls.c.session_id == session_id, calls.c.call_id == call_id)
+    def keep_calls(self, session_id: str, ids: dict[str, str]) -> None:
+        """Note which evidence number each planned call got (call id -> number); one that is noted stays as it is."""
+        noted = select(calls.c.call_id).where(calls.c.session_id == session_id)
         with self._lock, self._engine.begin() as connection:
-            if connection.execute(there).first() is None:
-                row = {"session_id": session_id, "call_id": call_id, "evidence_id": evidence_id}
-                connection.execute(insert(calls).values(row))
+            there = set(connection.execute(noted).scalars())
+            rows = [
+                {"session_id": session_id, "call_id": call_id, "evidence_id": evidence_id}
+                for call_id, evidence_id in ids.items()
+                if call_id not in there
+            ]
+            if rows:
+                connection.execute(insert(calls), rows)
 
     def calls(self, session_id: str) -> dict[str, str]:
         """Call id -> evidence number."""
