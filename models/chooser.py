@@ -61,9 +61,11 @@ class Chooser:
             if self.presence(entry).present:
                 return entry
         if not allowed:
+            offered = next((entry for entry in candidates if not entry.on_request), None)
+            larger = f"Use --profile {offered.profile}. {self.presence(offered).remedy}" if offered else ""
             raise Unavailable(
                 f"No model of profile {self.profile!r} serves {task.value}.",
-                "Choose a larger profile, or another task.",
+                larger.strip() or "Choose another task.",
             )
         presence = self.presence(allowed[0])
         raise Unavailable(f"No model that serves {task.value} is here: {presence.reason}.", presence.remedy)

@@ -12,8 +12,9 @@ from rich.table import Table
 
 from agent.llm.resolved import resolve
 from agent.settings import Settings
-from imaging.failures import HilumFailure
+from imaging.failures import HilumFailure, Unavailable
 from models.device import device_facts
+from models.outputs import Task
 from models.pool import ModelPool
 from tools.contract import Registry
 from tools.contract.tool import installed
@@ -68,7 +69,17 @@ def _planner(settings: Settings) -> dict[str, Any]:
 def _tool_status(name: str, tools: Registry, models: ModelPool) -> dict[str, Any]:
     missing = tools.missing(tools.get(name), models)
     reason = f"no model present for: {', '.join(missing)}" if missing else ""
-    return {"name": name, "title": tools.get(name).title, "ready": not missing, "reason": reason}
+    remedy = " ".join(dict.fromkeys(_remedy(task, models) for task in missing))
+    return {"name": name, "title": tools.get(name).title, "ready": not missing, "reason": reason, "remedy": remedy}
+
+
+def _remedy(task: Task, models: ModelPool) -> str:
+    """What to do so that some model serves a task."""
+    try:
+        models.resolve(task)
+    except Unavailable as failure:
+        return failure.hint
+    return ""
 
 
 def print_report(report: dict[str, Any], console: Console) -> None:
@@ -92,7 +103,10 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         _table(
             "Tools",
             ("tool", "state"),
-            [(tool["name"], "ready" if tool["ready"] else tool["reason"]) for tool in report["tools"]],
+            [
+                (tool["name"], "ready" if tool["ready"] else f"{tool['reason']}. {tool['remedy']}")
+                for tool in report["tools"]
+            ],
         )
     )
     console.print(
