@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.exports.material import Material
+from imaging.codecs import Quiet
 from imaging.failures import BadArguments, writing
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def rendered(material: Material, item: Format, sources: Sequence[Path | bytes]) 
         sources: the films' DICOM files.
     """
     if item in DICOM_FORMATS:
-        return _dicom(material, item, sources)
+        with Quiet():
+            return _dicom(material, item, sources)
     from agent.exports import texts
 
     if item is Format.PDF:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.datadict import keyword_dict
+from pypdf import PdfReader
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "integration"))
 
@@ -20,6 +21,7 @@ from prometheus_client import generate_latest
 from stub_llm import Reply, serving
 
 from agent import Agent, Settings
+from agent.exports import export
 from agent.memory import Memory
 from imaging.phantom import PhantomSpec, parse_finding, write_phantom
 from models.pool import ModelPool
@@ -46,6 +48,10 @@ TEXTS = (
 """Keywords that get a canary; those that are no text in the dictionary are left out."""
 DATES = ("PatientBirthDate", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 TEXT_VRS = {"PN", "LO", "SH", "LT", "ST", "UT", "UC", "AE"}
+
+
+NAMELESS = ("md", "json", "csv", "pdf", "fhir")
+"""Formats of a report that name no patient; SR, SEG, KO and SC go back to the PACS and carry its header."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,13 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
             root.setLevel(level)
 
 
+def _text_of(path: Path) -> str:
+    if path.suffix != ".pdf":
+        return path.read_text(encoding="utf-8")
+    document = PdfReader(path)
+    return str(document.metadata) + "".join(page.extract_text() for page in document.pages)
+
+
 def _walked(folder: Path, films: list[Path], out: Path, log: io.StringIO) -> Walk:
     ids: list[str] = []
 
@@ -138,6 +151,7 @@ def _walked(folder: Path, films: list[Path], out: Path, log: io.StringIO) -> Wal
         "answer": answer.model_copy(update={"notes": []}).model_dump_json(),
         "transcript": json.dumps(list(session.transcript()), default=str),
         "export": "".join(path.read_text(encoding="utf-8") for path in exported if path.suffix in (".json", ".jsonl")),
+        "reports": "".join(_text_of(path) for path in export(session, NAMELESS, out / "reports")),
         "logs": log.getvalue(),
         "metrics": generate_latest().decode(),
     }
@@ -145,7 +159,7 @@ def _walked(folder: Path, films: list[Path], out: Path, log: io.StringIO) -> Wal
     return Walk(places, [path.name for path in out.rglob("*")], pictures)
 
 
-PLACES = ["prompts to the model", "answer", "transcript", "export", "logs", "metrics"]
+PLACES = ["prompts to the model", "answer", "transcript", "export", "reports", "logs", "metrics"]
 
 
 @pytest.mark.parametrize("place", PLACES)

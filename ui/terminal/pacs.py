@@ -8,6 +8,7 @@ import json
 import logging
 import signal
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,9 +31,21 @@ NAME_DIGITS = 24
 """Hex digits of the hash of a UID that names a pulled file."""
 
 
+QUOTING = ("pydicom", "pynetdicom", "highdicom", "dicomweb_client")
+"""Libraries whose warnings and logs quote header values; what matters of them comes as failures of ours."""
+
+
+def _connected(address: str, login: str, title: str, move_to: str = "") -> Pacs:
+    """The PACS, with libraries that would print headers made quiet."""
+    for name in QUOTING:
+        warnings.filterwarnings("ignore", module=name)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return connect(address, login, title, move_to)
+
+
 def list_studies(address: str, login: str, title: str, asked: Query, as_json: bool) -> None:
     """A table of studies, or one JSON list."""
-    found = connect(address, login, title).find(asked)
+    found = _connected(address, login, title).find(asked)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(study) for study in found], ensure_ascii=False))
         return
@@ -50,7 +63,7 @@ def pull_studies(
     address: str, login: str, title: str, move_to: str, studies: Sequence[str], folder: Path
 ) -> Iterator[Path]:
     """Write the films of studies as FOLDER/<hash>.dcm, each as it comes."""
-    pacs = connect(address, login, title, move_to)
+    pacs = _connected(address, login, title, move_to)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for study in studies:
@@ -70,7 +83,7 @@ def push_files(address: str, login: str, title: str, files: Sequence[Path]) -> i
     paths = [
         each for path in files for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if not each.is_dir()
     ]
-    return connect(address, login, title).store([_read(path) for path in paths])
+    return _connected(address, login, title).store([_read(path) for path in paths])
 
 
 def _read(path: Path) -> pydicom.FileDataset:
@@ -105,11 +118,22 @@ def show_queue(folder: Path | None) -> None:
 
 
 def watch_pacs(
-    settings: Settings, pacs: Pacs, inlet: Inlet, plan: Plan, folder: Path | None, once: bool, again: bool
+    settings: Settings, to: tuple[str, str, str], inlet: Inlet, plan: Plan, folder: Path | None, once: bool, again: bool
 ) -> None:
-    """Receive, read and send until Ctrl-C or SIGTERM; the film in hand is finished first."""
+    """Receive, read and send until Ctrl-C or SIGTERM; the film in hand is finished first.
+
+    Args:
+        settings: in force.
+        to: address, login and our own title of the PACS.
+        inlet: how films come in.
+        plan: what is done with each.
+        folder: of the queue; in the state folder if None.
+        once: end when nothing is due.
+        again: put films that were given up back first.
+    """
     if not inlet.listen and inlet.poll_s is None and not (once or again):
         raise BadArguments("There is no way for films to come in.", "Give --listen HOST:PORT, --poll SECONDS or both.")
+    pacs = _connected(*to)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("hilum.watch").setLevel(logging.INFO)
     stopped = threading.Event()

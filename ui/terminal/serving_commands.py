@@ -104,7 +104,6 @@ def watch(
     profile: ProfileOption = None,
 ) -> None:
     """Read every chest film that arrives and send the results to the PACS; see docs/pacs.md."""
-    from imaging.pacs import connect
     from ui.terminal.pacs import Inlet, show_queue, watch_pacs
     from ui.watch.work import QUESTION, Plan
 
@@ -114,4 +113,4 @@ def watch(
     plan = Plan.of(question or QUESTION, [name for name in write.replace(" ", "").split(",") if name], keep)
     inlet = Inlet(listen, tuple(callers or ()), poll, back_days)
     settings = settings_of(planner=planner, profile=profile)
-    watch_pacs(settings, connect(pacs, login, title), inlet, plan, queue, once, again)
+    watch_pacs(settings, (pacs, login, title), inlet, plan, queue, once, again)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,9 @@ class Watch:
         except (Unavailable, OSError, sqlite3.Error) as failure:
             self._later(item, failure.message if isinstance(failure, HilumFailure) else type(failure).__name__)
         except Exception as fault:
-            log.exception("film %s: a fault of Hilum", item.key[:12])
+            # Where, and not what it says: a message may quote a header.
+            where = "".join(traceback.format_tb(fault.__traceback__))
+            log.error("film %s: a fault of Hilum: %s\n%s", item.key[:12], type(fault).__name__, where)
             if item.tries + 1 >= MOST_TRIES:
                 self._queue.fail(item, f"a fault of Hilum: {type(fault).__name__}")
             else:
