@@ -105,7 +105,7 @@ class Watch:
             log.info("film %s: refused: %s", item.key[:12], refused.message)
         except (Unavailable, OSError, sqlite3.Error) as failure:
             self._later(item, failure.message if isinstance(failure, HilumFailure) else type(failure).__name__)
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001 - one film's fault must not end the watch: told, kept, given up
             # Where, and not what it says: a message may quote a header.
             where = "".join(traceback.format_tb(fault.__traceback__))
             log.error("film %s: a fault of Hilum: %s\n%s", item.key[:12], type(fault).__name__, where)
