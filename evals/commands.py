@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
 
 def evaluate_questions(task: str, settings: Settings, options: RunOptions, dry_run: bool, as_json: bool) -> int:
-    """A benchmark of questions, or with `dry_run` what it would take."""
+    """A benchmark of questions, or with `dry_run` what it would take; or of a single tool on labelled films."""
     from dataclasses import asdict
 
+    from evals import tool_tasks
     from evals.summary import print_summary
     from evals.tasks import estimate, run_task
 
+    if task in tool_tasks.names():
+        with Terminal() as progress:
+            found = tool_tasks.run_tool_task(task, options.data, options.limit, options.seed, settings, progress)
+        typer.echo(json.dumps(found, allow_nan=False))
+        return 0
     if dry_run:
         with Terminal() as progress:
             typer.echo(json.dumps(estimate(task, settings, options, progress)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from evals.grading import Grade, Outcome
 from evals.journal import Record
+from evals.metrics.boxes import iou
 from evals.questions import Question
 from evals.stats import Proportion, accuracy, bootstrap_interval, clustered_error
 
@@ -134,15 +135,6 @@ def _regions(graded: Sequence[Graded]) -> Proportion | None:
         return None
     hits = [any(iou(b, r) >= REGION_IOU for b in boxes for r in item.question.regions) for item, boxes in drew]
     return accuracy(hits, [item.question.case_id for item, _ in drew])
-
-
-def iou(one: Sequence[float], other: Sequence[float]) -> float:
-    """Intersection over union of two boxes (row_min, col_min, row_max, col_max)."""
-    height = min(one[2], other[2]) - max(one[0], other[0])
-    width = min(one[3], other[3]) - max(one[1], other[1])
-    both = max(height, 0.0) * max(width, 0.0)
-    areas = sum(max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0) for box in (one, other))
-    return both / (areas - both) if areas > both else 0.0
 
 
 def _stable(graded: Sequence[Graded]) -> float | None:

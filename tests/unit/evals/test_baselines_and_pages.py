@@ -23,7 +23,7 @@ from evals.pages import failures, write_pages
 from evals.progress import Silent
 from evals.questions import Question, Questions, options_of, stem_of
 from evals.records import read_run
-from evals.scores import Graded, iou, score
+from evals.scores import Graded, score
 from evals.summary import Summary, print_summary
 from evals.tasks import RunOptions, estimate
 from imaging.failures import BadArguments
@@ -116,8 +116,6 @@ def test_evidence_in_the_right_region() -> None:
         step = Step(tool="ground", cited=cited, boxes=list(boxes))
         return replace(item, record=Record(id=item.question.id, steps=[step]))
 
-    assert iou((0, 0, 10, 10), (0, 5, 10, 15)) == pytest.approx(1 / 3)
-    assert iou((0, 0, 1, 1), (5, 5, 6, 6)) == 0
     found = score([drew(0, (0, 5, 10, 15)), drew(1, (50, 50, 60, 60)), drew(2, (0, 0, 9, 9), cited=False)]).regions
     assert found is not None and (found.n, found.value) == (2, 0.5), "what is not cited, or drew nothing, says nothing"
 
