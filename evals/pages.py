@@ -41,7 +41,7 @@ class Row:
 
 
 def write_pages(runs: Sequence[Run], out: Path) -> dict[str, Path]:
-    """report.html, table.md and table.tex in `out`.
+    """report.html, table.md, table.tex and results.md in `out`.
 
     Args:
         runs: those to show, in order.
@@ -50,6 +50,8 @@ def write_pages(runs: Sequence[Run], out: Path) -> dict[str, Path]:
     out.mkdir(parents=True, exist_ok=True)
     scored = [(run, run.scores) for run in runs]
     written = {"html": out / "report.html", "markdown": out / "table.md", "latex": out / "table.tex"}
+    written["results"] = out / "results.md"
+    written["results"].write_text(results_page(scored), encoding="utf-8")
     written["html"].write_text(_html(scored), encoding="utf-8")
     written["markdown"].write_text(markdown_table(scored), encoding="utf-8")
     written["latex"].write_text(latex_table(scored), encoding="utf-8")
@@ -85,6 +87,52 @@ def latex_table(scored: Sequence[tuple[Run, Scores]]) -> str:
     columns = "l" + "r" * len(scored)
     top = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule"]
     return "\n".join([*top, *body, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def results_page(scored: Sequence[tuple[Run, Scores]]) -> str:
+    """What was run on what, with the table: the page docs/results.md.
+
+    Args:
+        scored: runs with their scores.
+    """
+    lines = [
+        "# Results",
+        "",
+        "<!-- made by `hilum eval report RUN... --out DIR`; change the runs, not this page -->",
+        "",
+    ]
+    lines += [
+        f"Accuracy over all questions, unparsed and errored ones not right; {INTERVAL}.",
+        "",
+        markdown_table(scored),
+    ]
+    chances = {f"{scores.chance:.1%}" for _, scores in scored if scores.chance is not None}
+    if chances:
+        lines += [f"Guessing a letter would be right in {', '.join(sorted(chances))} of questions.", ""]
+    lines += ["## What was run", ""]
+    for run, scores in scored:
+        record, options = run.record, run.record["options"]
+        asked = " ".join(
+            f"{name}={value}" for name, value in options.items() if value not in (None, "") and name != "log_dir"
+        )
+        seconds = sum(item.record.seconds for item in run.graded)
+        cases = len({item.question.case_id for item in run.graded})
+        lines += [
+            f"- **{run.title}**: {scores.overall.n} questions of {cases} cases. "
+            f"{'; '.join(record['notes'])}. Options: {asked}. Run {record['key'][:12]}, commit {record['commit'][:12]}"
+            f"{' with changes' if record['dirty'] else ''}, {record['ran_on']['device']}; {seconds:.0f} s in questions."
+        ]
+        if scores.worst is not None:
+            share = scores.groups[scores.worst[0]][scores.worst[1]]
+            lines += [
+                f"  Worst subgroup of 20 questions or more: {' '.join(scores.worst)}, {told(share)} of {share.n}."
+            ]
+        if scores.regions is not None:
+            lines += [
+                f"  Cited evidence drew its box at the true place in {told(scores.regions)} of {scores.regions.n} "
+                "answers that drew one."
+            ]
+    return "\n".join(lines) + "\n"
 
 
 def parts(scored: Sequence[tuple[Run, Scores]]) -> dict[str, list[Proportion | None]]:

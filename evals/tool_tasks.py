@@ -316,7 +316,7 @@ def _reporting(
 
 def _drafted(result: Result) -> str:
     """The sentences of a draft."""
-    return " ".join(str(line["text"]) for part in result.data.get("sections", []) for line in part["sentences"])
+    return " ".join(line.text for part in getattr(result.data, "sections", []) for line in part.sentences)
 
 
 def _failed(runner: Runner, notes: Sequence[str]) -> dict[str, Any]:
