@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.mentions import Mention, has_any, name_of, tokens
+from agent.planner.facts import cite
+from agent.planner.measuring import HEART
 from agent.planner.options import Option
+from agent.planner.ranges import range_in
 from agent.planner.reading import Question
 from agent.planner.sentences import Teller
 from agent.planner.wording import say
+from models.outputs import ScoreKind
 from tools.contract import Finding, Status
 from tools.contract.wording import listed
 from tools.knowledge import with_signs
@@ -41,6 +45,9 @@ def compose_choice(question: Question, teller: Teller) -> list[str]:
 
 def _weigh(option: Option, question: Question, teller: Teller) -> tuple[float, list[tuple[float, str]]]:
     """(mean support in [-1, 1] and a little more for a side, the reasons with their signs)."""
+    measured = _of_ratio(option, question, teller)
+    if measured is not None:
+        return measured[0], [measured]
     reasons: list[tuple[float, str]] = []
     total = 0.0
     stated = [mention for mention in option.mentions if mention.kind == "finding"]
@@ -56,6 +63,20 @@ def _weigh(option: Option, question: Question, teller: Teller) -> tuple[float, l
         total += best[0]
         reasons.append(best)
     return total / len(stated), reasons
+
+
+def _of_ratio(option: Option, question: Question, teller: Teller) -> tuple[float, str] | None:
+    """What the measured cardiothoracic ratio says of an option that is a range of it; None for other questions."""
+    held = range_in(option.text)
+    if held is None or HEART not in question.tasks:
+        return None
+    rows = teller.facts.about("cardiomegaly", question.films[0])
+    row = next((row for row in rows if row.score_kind is ScoreKind.MEASUREMENT and row.score is not None), None)
+    if row is None or row.score is None:
+        return None
+    inside = held[0] <= row.score < held[1]
+    reason = say("choice.measured", value=f"{row.score:.2f}", cite=cite(row.evidence))
+    return (1.0 if inside else -1.0), reason
 
 
 def _of_stem(option: Option, question: Question, teller: Teller) -> tuple[float, list[tuple[float, str]]]:
@@ -87,8 +108,8 @@ def _of_stem(option: Option, question: Question, teller: Teller) -> tuple[float,
 
 
 def _as_statement(mention: Mention, words: list[str], sides: tuple[str, ...]) -> Mention | None:
-    """What a bare side, or "none", says of the stem's finding; None for other words."""
-    if words[:1] in (["none"], ["neither"]):
+    """What a bare side, or "none" or "nowhere", says of the stem's finding; None for other words."""
+    if words[:1] in (["none"], ["neither"], ["nowhere"], ["absent"]):
         return replace(mention, denied=True, side=None)
     if not sides:
         return None
