@@ -66,7 +66,7 @@ def _reads_back(language: Language, style: str = "template") -> Judge:
         form = (draft["language"], draft["style"]) == (language, style) and {"Findings", "Impression"} <= titles
         about = [
             sentence for section in draft["sections"] if section["title"] == "Findings"
-            for sentence in section["sentences"] if sentence["finding"] in findings() and sentence["change"] is None
+            for sentence in section["sentences"] if sentence["finding"] in findings() and sentence["score"] is not None
         ]  # fmt: skip
         held = [_says(sentence, language) for sentence in about]
         return 0.5 * form + 0.5 * (sum(held) / len(held) if held else 0.0)

@@ -224,7 +224,8 @@ class _Writer:
         return [*sentences, general.model_copy(update={"status": Status.NOT_ASSESSED})]
 
     def _present(self, item: Finding) -> Sentence:
-        sentence = self._of(item, "flagged" if only_flagged(item) else "present", ["classify"])
+        key = "flagged" if only_flagged(item) else "present"
+        sentence = self._of(item, key, ["classify"], with_place=item.code != HEART)
         places = self._places(item.code)
         if places or self._evidence.looked_for(item.code):
             sentence.basis.append("ground")

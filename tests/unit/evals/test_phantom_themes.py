@@ -54,7 +54,7 @@ def test_refusal_and_steadiness() -> None:
 
 
 def draft(text: str, **more: Any) -> dict[str, Any]:
-    sentence = {"text": text, "finding": "effusion", "status": "present", "key": "present", "change": None, **more}
+    sentence = {"text": text, "finding": "effusion", "status": "present", "key": "present", "score": 0.9, **more}
     sections = [{"title": "Findings", "sentences": [sentence]}, {"title": "Impression", "sentences": []}]
     return {"text": text, "language": "es", "style": "template", "sections": sections, "used": [], "missing": []}
 
