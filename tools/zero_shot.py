@@ -30,8 +30,8 @@ NEEDED = "biomedclip"
 LEANINGS = {"supported": Status.PRESENT, "not supported": Status.ABSENT, "undecided": Status.UNCERTAIN}
 
 LOW_SUPPORT = (
-    "ZERO-SHOT: no model here was trained on it. A score compares words with the film, depends on how they are put, "
-    "and is no probability; the limit of 0.5 was measured on no film."
+    "ZERO-SHOT: this model was not trained to find it. A score compares words with the film, depends on how they are "
+    "put, and is no probability; the limit of 0.5 was measured on no film."
 )
 IN_PLACE = (
     "No zero-shot model is here: findings that the classifier knows stand for the concepts. They neither prove nor "
