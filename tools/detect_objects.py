@@ -142,6 +142,8 @@ def _told(one: DeviceSeen, places: list[str], tip: Measurement | None, found: Ou
     if one.status is Status.UNCERTAIN:
         return f"{name}: uncertain ({score}){f', perhaps in the {where}' if where else ''}."
     told = f"{name}: seen ({score})."
+    if one.concept.tip is not None and one.sighting.tip_reason:
+        return f"{told} Where its tip lies is not told: {one.sighting.tip_reason}."
     if one.concept.code == JUDGED and tip is not None:
         return f"{told} {' '.join(tip.sentences)}"
     if one.concept.code == "ng_tube" and one.tip is not None and found.has("left_diaphragm"):

@@ -24,6 +24,8 @@ from models.recipes.lesion_phantoms import (
     make_outlined,
 )
 from models.recipes.locator_figures import (
+    TIP_WITHIN_MM,
+    TIPPED,
     Seen,
     box_figures,
     false_alarms,
@@ -34,6 +36,7 @@ from models.recipes.locator_figures import (
     nodule_figures,
     phantom_figures,
     read_figures,
+    tip_figure,
 )
 from models.recipes.locator_words import LABELS, LIMITS, MEASURED_ON, REFERENCES, SCORE_MEANING, TRAINING_DATA, UNFIT
 
@@ -48,11 +51,15 @@ OUTLINED_FROM = tuple(round(0.15 + 0.1 * step, 2) for step in range(7))
 
 CHANCE = 0.5
 
+LEAST_POINTING, LEAST_SPECIFICITY = 0.5, 0.5
+"""A class whose map's highest place lies within it on fewer of the held-out phantoms, or that is called present on more
+than half of those without it, is not usable."""
+
+LEAST_TIPS = 0.8
+"""Tips of a class are told where so many of the held-out phantoms' lie within TIP_WITHIN_MM of their place."""
+
 LEAST_SENSITIVITY = 0.3
 """A class that is called present on fewer of the held-out phantoms with it is not usable."""
-
-LEAST_POINTING = 0.5
-"""A class whose map's highest place lies within the finding on fewer of them is not usable."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +114,27 @@ def unfit(phantom: Mapping[str, Any], label: Mapping[str, float]) -> str:
             f"at the threshold that real films without it allow, it is found on only "
             f"{phantom['sensitivity']['value']:.0%} of the synthetic films that have it"
         )
+    if phantom["specificity"]["number"] and phantom["specificity"]["value"] < LEAST_SPECIFICITY:
+        alarms = 1 - phantom["specificity"]["value"]
+        return f"it is called present on {alarms:.0%} of the synthetic films that do not have it"
     if phantom["pointing"]["number"] and phantom["pointing"]["value"] < LEAST_POINTING:
         return f"its map points at it on only {phantom['pointing']['value']:.0%} of the synthetic films that have it"
     if label["number"] >= LEAST_FILMS and label["low"] <= CHANCE:
         return f"no better than chance on real films: AUROC {label['value']:.2f}, {label['number']} films with it"
     return ""
+
+
+def tip_worth(code: str, figure: Mapping[str, float]) -> dict[str, Any]:
+    """Whether a class's tips may be told, and why not; only the endotracheal tube's are measured."""
+    if code != TIPPED:
+        return {"tip_usable": False}
+    if figure["value"] >= LEAST_TIPS:
+        return {"tip_usable": True}
+    right = f"{figure['value']:.0%} of {figure['number']:.0f}"
+    return {
+        "tip_usable": False,
+        "tip_reason": f"it lay within {TIP_WITHIN_MM:.0f} mm of its true place on only {right} synthetic films",
+    }
 
 
 def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[str, Any]]:
@@ -121,7 +144,9 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
     validation = make_outlined(VALIDATION_SEED, VALIDATION, cache)
     points = choose(look_at_real(network, checked, data), checked, look_at_phantoms(network, validation), validation)
     held = make_outlined(HELD_OUT_SEED, HELD_OUT, cache)
-    phantom = phantom_figures(look_at_phantoms(network, held), held, points.threshold, points.outlined_from)
+    seen_held = look_at_phantoms(network, held)
+    phantom = phantom_figures(seen_held, held, points.threshold, points.outlined_from)
+    tip = tip_figure(seen_held, held, points.outlined_from[TIPPED])
     apart = films.chosen(films.folds == TEST_FOLD)
     seen = look_at_real(network, apart, data)
     labels = label_areas(seen, apart)
@@ -145,9 +170,10 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
         "NIH bedside films (fold 0) read by eye, by no radiologist, as without the class": {
             code: {"called present": row} for code, row in bedside.items()
         },
+        f"Tips, {HELD_OUT} held-out phantoms": {TIPPED: {f"tip within {TIP_WITHIN_MM:.0f} mm": tip}},
         "JSRT nodules, held-out films (fold 0)": {"lung_lesion": nodule_figures(seen, apart, data)},
     }
-    return points, {"phantom": phantom, "labels": labels, "tables": tables}
+    return points, {"phantom": phantom, "labels": labels, "tables": tables, "tip": tip}
 
 
 def shares(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
@@ -184,6 +210,7 @@ def describe(
                 "outlined_from": points.outlined_from[code],
                 "threshold_films": points.films[code],
                 "measured_on_real_films": label["number"] >= LEAST_FILMS,
+                **tip_worth(code, figures["tip"]),
             }
         )
     return {

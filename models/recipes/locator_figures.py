@@ -36,6 +36,15 @@ POINTING_MARGIN = 0.02
 FALSE_MARKS = (0.5, 1.0, 2.0)
 """False marks per film at which the free-response curve of JSRT's nodules is read."""
 
+TIPPED = "ett"
+"""The device whose tip's place is measured."""
+
+TIP_WITHIN_MM = 10.0
+"""Half of the 2 cm to either side that the usual place of the tip allows (Goodman et al., AJR 1976;127:433)."""
+
+CANVAS_MM = 358.0
+"""Side of a phantom's film in the detector plane."""
+
 RESAMPLES = 1000
 
 HALF = 0.5
@@ -162,6 +171,18 @@ def phantom_figures(
             "side": interval(np.array(side, dtype=float)),
         }
     return found
+
+
+def tip_figure(seen: Seen, phantoms: Outlined, outlined_from: float) -> dict[str, float]:
+    """Share of endotracheal tubes whose outline ends within TIP_WITHIN_MM of their true tips, along rows."""
+    index = CLASSES.index(TIPPED)
+    masks = np.unpackbits(phantoms.masks[:, index], axis=-1).astype(np.bool_)
+    right = []
+    for row in np.flatnonzero(masks.any(axis=(1, 2))):
+        drawn = grown(seen.maps[row], index, (CANVAS, CANVAS)) >= outlined_from
+        true, found = (np.flatnonzero(one.any(axis=1)) for one in (masks[row], drawn))
+        right.append(float(len(found) and abs(found[-1] - true[-1]) * CANVAS_MM / CANVAS <= TIP_WITHIN_MM))
+    return interval(right)
 
 
 def false_alarms(seen: Seen, films: RealFilms, thresholds: Mapping[str, float]) -> dict[str, dict[str, float]]:

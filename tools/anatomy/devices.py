@@ -45,7 +45,7 @@ class DeviceSeen:
         concept: what it is.
         sighting: the model's score, status and map.
         traced: its pieces, the surest first; empty where it is called absent.
-        tip: (row, column) in the film's pixels where the device has a tip and it was traced.
+        tip: (row, column) in the film's pixels where the device has a tip, it was traced, and the card lets it be told.
     """
 
     concept: ObjectConcept
@@ -106,13 +106,13 @@ def _seen(
         top, low, bottom, high = (edge * step for edge in extent(mask))
         line = middle_line(mask) if concept.shape == "tube" else np.zeros((0, 2))
         traced.append(Traced(mask, (top, low, min(bottom, shape[0]), min(high, shape[1])), (line + 0.5) * step))
-    return DeviceSeen(concept, sighting, tuple(traced), _tip(concept, traced, middle * step, step))
+    return DeviceSeen(concept, sighting, tuple(traced), _tip(concept, sighting, traced, middle * step, step))
 
 
-def _tip(concept: ObjectConcept, traced: list[Traced], middle: float, step: int) -> Point | None:
+def _tip(concept: ObjectConcept, sighting: Sighting, traced: list[Traced], middle: float, step: int) -> Point | None:
     """Where the device ends: its lowest place, or the end of its middle line that is nearer to the midline."""
     lines = [piece for piece in traced if len(piece.line)]
-    if concept.tip is None or not lines:
+    if concept.tip is None or not lines or sighting.tip_reason:
         return None
     if concept.tip == "lower":
         row, column = tip_of(np.any([piece.mask for piece in lines], axis=0))

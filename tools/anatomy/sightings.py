@@ -32,6 +32,9 @@ OUTLINED_FROM = 0.5
 """Value of a map from which a pixel belongs to the outline, where the card names no other (`outlined_from`)."""
 
 
+TIP_UNMEASURED = "how far off this model places it was not measured"
+
+
 @dataclass(frozen=True)
 class Sighting:
     """One class on one film.
@@ -54,6 +57,12 @@ class Sighting:
     def outlined_from(self) -> float:
         """Value of the map from which a pixel belongs to the class."""
         return float((self.worth.model_extra or {}).get("outlined_from", OUTLINED_FROM))
+
+    @property
+    def tip_reason(self) -> str:
+        """Why the class's tips may not be told, by its card (`tip_usable`, `tip_reason`); empty where they may."""
+        said = self.worth.model_extra or {}
+        return "" if said.get("tip_usable", False) else str(said.get("tip_reason") or TIP_UNMEASURED)
 
     @property
     def measured_on_real_films(self) -> bool:

@@ -116,11 +116,17 @@ def sights_of(film: PhantomFilm, masks: Mapping[str, Any], codes: Sequence[str] 
     return Heatmaps(tuple(codes), values, grids, (0.0, 0.0, float(FILM_SIZE), float(FILM_SIZE)))
 
 
-def locator_card(*unfit: str, **changes: Any) -> ModelCard:
+def locator_card(*unfit: str, tips: bool = True, **changes: Any) -> ModelCard:
     """The card of a locator that knows every class and is fit for all but the `unfit` ones."""
     rows = [
         FindingCard(
-            code=code, label=code, usable=code not in unfit, threshold=0.5, uncertain_low=0.4, uncertain_high=0.5
+            code=code,
+            label=code,
+            usable=code not in unfit,
+            threshold=0.5,
+            uncertain_low=0.4,
+            uncertain_high=0.5,
+            **{"tip_usable": tips},
         )
         for code in CLASSES
     ]

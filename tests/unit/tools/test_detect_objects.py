@@ -50,6 +50,15 @@ def test_endotracheal_tip_is_measured_and_judged(above_mm: int, wrong: bool) -> 
     assert any("Goodman" in caveat for caveat in result.caveats)
 
 
+def test_a_tip_that_the_card_does_not_vouch_for_is_neither_told_nor_judged() -> None:
+    film = phantom(3, "ett:12mm", view=View.AP)
+    result = detected(film, "ett", cards={Task.DETECT: locator_card(tips=False)})
+    data = data_of(result)
+    assert data.tip is None and data.get("ett").tip is None and data.alerts == []
+    assert "Where its tip lies is not told: how far off" in result.summary
+    assert "usual" not in result.summary and " mm above" not in result.summary
+
+
 def test_tip_without_a_spacing_is_in_pixels_and_not_judged() -> None:
     film = phantom(3, "ett:12mm", view=View.AP)
     result = detected(film, "ett", radiograph=replace(film.radiograph, spacing_mm=None, spacing_origin=None))
