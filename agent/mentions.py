@@ -43,6 +43,11 @@ class Mention:
     denied: bool = False
     side: str | None = None
 
+    @property
+    def places(self) -> range:
+        """Its word positions."""
+        return range(self.start, self.end)
+
 
 @cache
 def language() -> dict[str, Any]:
@@ -80,6 +85,15 @@ def _of_sentence(text: str) -> list[Mention]:
         Mention(item.kind, item.code, item.start, item.end, denied(item), side(item, words, named, known))
         for item in named
     ]
+
+
+def words_outside(text: str) -> list[str]:
+    """The words of a text that stand in no finding's name; words that only name what is judged ("heart size") do."""
+    found: list[str] = []
+    for start, end in sentences(text):
+        inside = {place for named in _mentions(text[start:end]) if named.kind == "finding" for place in named.places}
+        found += [word for place, word in enumerate(tokens(text[start:end])) if place not in inside]
+    return [word for word in found if word[0].isalnum()]
 
 
 def side_of(text: str) -> str | None:
@@ -123,5 +137,5 @@ def structures_of(named: Sequence[Mention]) -> tuple[str, ...]:
 
 __all__ = [
     "Mention", "codes_of", "has_any", "language", "longest", "mentions", "name_of", "side_of", "structures_of",
-    "tokens",
+    "tokens", "words_outside",
 ]  # fmt: skip

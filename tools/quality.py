@@ -65,6 +65,8 @@ def _sentences(film: Radiograph, quality: Quality, warnings: list[str]) -> list[
     asked_by=(
         "film quality",
         "image quality",
+        "quality ok",
+        "is the quality",
         "quality of the film",
         "quality of this film",
         "quality of the image",

@@ -53,6 +53,8 @@ class SuppressBoneData(MadeFilm):
     answers="A frontal film (PA or AP) with ribs and clavicles faded, as a further film of the session marked as "
     "processed, and a map of what was taken away.",
     asked_by=(
+        "take the ribs out",
+        "take the bones out",
         "remove the ribs",
         "remove ribs",
         "remove the bones",

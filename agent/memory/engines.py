@@ -14,13 +14,16 @@ from sqlalchemy.pool import StaticPool
 from imaging.failures import BadArguments, Unavailable
 
 POSTGRESQL = "postgresql://"
+ACROSS_THREADS = {"check_same_thread": False, "cached_statements": 0}
+"""For connections that pass from thread to thread under a lock. A cached statement is shared by cursors: one that the
+garbage collector ends in another thread would reset it while it runs ("SQL statements in progress")."""
 BUSY_MS = 30_000
 """How long SQLite waits for another process's write before it gives up."""
 
 
 def in_process() -> Engine:
     """A database in this process's memory; one connection, shared by its threads under Memory's lock."""
-    return create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    return create_engine("sqlite://", poolclass=StaticPool, connect_args=ACROSS_THREADS)
 
 
 def opened(where: str | Path) -> Engine:
@@ -38,7 +41,7 @@ def opened(where: str | Path) -> Engine:
         except ArgumentError as error:
             raise BadArguments("The memory's address cannot be read.", f"Write {POSTGRESQL}user@host/name.") from error
     path = sqlite_path(where)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+    engine = create_engine(f"sqlite:///{path}", connect_args=ACROSS_THREADS)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:

@@ -6,21 +6,26 @@ from dataclasses import replace
 
 from agent.mentions import Mention, has_any, name_of, tokens
 from agent.planner.facts import cite
-from agent.planner.measuring import HEART
+from agent.planner.measuring import MEASURE
+from agent.planner.naming import vocabulary
 from agent.planner.options import Option
-from agent.planner.ranges import range_in
-from agent.planner.reading import Question
+from agent.planner.question import Question
 from agent.planner.sentences import Teller
+from agent.planner.values import distances
 from agent.planner.wording import say
-from models.outputs import ScoreKind
 from tools.contract import Finding, Status
 from tools.contract.wording import listed
 from tools.knowledge import with_signs
+
+Reasons = list[tuple[float, str]]
+"""What speaks for an option (above 0) or against it, in words."""
 
 SIDE_WEIGHT = 0.5
 """What a located side adds to, or takes from, a finding that is present; less than the finding itself."""
 UNTESTED_WEIGHT = 0.05
 """What a statement that nothing here can test takes from its option: with equal support, the plainer option wins."""
+OPTION_WORDS = vocabulary()["choice"]
+"""Words of options and stems that say how options are to be weighed."""
 CLEAR_MARGIN = 1e-6
 """Weights that differ by less are equal."""
 
@@ -28,12 +33,12 @@ CLEAR_MARGIN = 1e-6
 def compose_choice(question: Question, teller: Teller) -> list[str]:
     """A line on each option that evidence touches, then "ANSWER: X", or that no option can be supported."""
     film = question.films[0]
-    weights: dict[str, float] = {}
-    lines = []
-    for option in question.options:
-        weight, reasons = _weigh(option, question, teller)
-        weights[option.letter] = weight
-        lines.append(f"- {say('choice.option', letter=option.letter, judgement=_judgement(reasons))}")
+    weighed = _weighed(question, film, teller)
+    weights = {letter: weight for letter, (weight, _) in weighed.items()}
+    lines = [
+        f"- {say('choice.option', letter=letter, judgement=_judgement(reasons))}"
+        for letter, (_, reasons) in weighed.items()
+    ]
     ranked = sorted(weights, key=lambda letter: -weights[letter])
     best, second = ranked[0], ranked[1]
     if weights[best] - weights[second] < CLEAR_MARGIN:
@@ -43,12 +48,31 @@ def compose_choice(question: Question, teller: Teller) -> list[str]:
     return [say("choice.lead"), *lines, *guess, f"ANSWER: {best}"]
 
 
-def _weigh(option: Option, question: Question, teller: Teller) -> tuple[float, list[tuple[float, str]]]:
+def _weighed(question: Question, film: str, teller: Teller) -> dict[str, tuple[float, Reasons]]:
+    """Weight and reasons of every option, by its letter: what was measured, else what its statements are worth.
+
+    "None of the above" is as likely as the likeliest of the others is not; where the stem asks for the exception
+    ("which is NOT seen"), the least supported option is the right one.
+    """
+    found = {option.letter: _weigh(option, question, teller) for option in question.options}
+    runs = [run for run in teller.facts.of(MEASURE, film) if run.failure is None]
+    measured = distances(question.options, runs)
+    if measured:
+        reason = f"{runs[0].summary.split('. ')[0].rstrip('.')} {cite([runs[0].id])}"
+        least = min(measured.values())
+        found |= {letter: (-far, [(1.0 if far == least else -1.0, reason)]) for letter, far in measured.items()}
+    elif has_any(tokens(question.text), OPTION_WORDS["exception"]):
+        found = {letter: (-weight, reasons) for letter, (weight, reasons) in found.items()}
+    for option in question.options:
+        if has_any(tokens(option.text), OPTION_WORDS["none"]):
+            best = max(weight for letter, (weight, _) in found.items() if letter != option.letter)
+            found[option.letter] = (-best, [])
+    return found
+
+
+def _weigh(option: Option, question: Question, teller: Teller) -> tuple[float, Reasons]:
     """(mean support in [-1, 1] and a little more for a side, the reasons with their signs)."""
-    measured = _of_ratio(option, question, teller)
-    if measured is not None:
-        return measured[0], [measured]
-    reasons: list[tuple[float, str]] = []
+    reasons: Reasons = []
     total = 0.0
     stated = [mention for mention in option.mentions if mention.kind == "finding"]
     if not stated:
@@ -65,30 +89,16 @@ def _weigh(option: Option, question: Question, teller: Teller) -> tuple[float, l
     return total / len(stated), reasons
 
 
-def _of_ratio(option: Option, question: Question, teller: Teller) -> tuple[float, str] | None:
-    """What the measured cardiothoracic ratio says of an option that is a range of it; None for other questions."""
-    held = range_in(option.text)
-    if held is None or HEART not in question.tasks:
-        return None
-    rows = teller.facts.about("cardiomegaly", question.films[0])
-    row = next((row for row in rows if row.score_kind is ScoreKind.MEASUREMENT and row.score is not None), None)
-    if row is None or row.score is None:
-        return None
-    inside = held[0] <= row.score < held[1]
-    reason = say("choice.measured", value=f"{row.score:.2f}", cite=cite(row.evidence))
-    return (1.0 if inside else -1.0), reason
-
-
-def _of_stem(option: Option, question: Question, teller: Teller) -> tuple[float, list[tuple[float, str]]]:
+def _of_stem(option: Option, question: Question, teller: Teller) -> tuple[float, Reasons]:
     """Options that name no finding: yes, no, left, right, normal."""
     words = tokens(option.text)
     film = question.films[0]
-    if has_any(words, ["normal", "no abnormality", "none of the above", "no finding", "no abnormalities"]):
-        rows = [*teller.present(film), *teller.uncertain(film)]
-        if teller.codes(film):
-            strongest = max((_strength(row) for row in rows), default=-1.0)
-            return -strongest, [(-strongest, teller.named(rows[:3], film))] if rows else []
-        return 0.0, []
+    if has_any(words, OPTION_WORDS["normal"]):
+        return _normal(film, teller, 1.0)
+    if words[:1] in (["yes"], ["no"]) and not question.findings:
+        asked = [sign for key, sign in (("abnormal", -1.0), ("normal", 1.0)) if has_any(tokens(question.text), [key])]
+        if asked:
+            return _normal(film, teller, asked[0] * (1.0 if words[0] == "yes" else -1.0))
     about = [
         Mention("finding", code, 0, 0, side=question.side)
         for code in question.findings
@@ -105,6 +115,15 @@ def _of_stem(option: Option, question: Question, teller: Teller) -> tuple[float,
         if support is not None:
             return support[0], [support]
     return -UNTESTED_WEIGHT, []
+
+
+def _normal(film: str, teller: Teller, sign: float) -> tuple[float, Reasons]:
+    """The weight of "the film is normal", by what speaks most against it; turned round where sign is -1."""
+    if not teller.codes(film):
+        return 0.0, []
+    rows = [*teller.present(film), *teller.uncertain(film)]
+    weight = -sign * max((_strength(row) for row in rows), default=-1.0)
+    return weight, [(weight, teller.named(rows[:3], film))] if rows else []
 
 
 def _as_statement(mention: Mention, words: list[str], sides: tuple[str, ...]) -> Mention | None:
@@ -158,7 +177,7 @@ def _reason(code: str, film: str, teller: Teller) -> str:
     return say("choice.reason", cite=teller.facts.cite(code, film, status), **words)
 
 
-def _judgement(reasons: list[tuple[float, str]]) -> str:
+def _judgement(reasons: Reasons) -> str:
     parts = []
     for key, wanted in (("for", True), ("against", False)):
         told = list(dict.fromkeys(text for weight, text in reasons if (weight > 0) is wanted))

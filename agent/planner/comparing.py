@@ -11,7 +11,7 @@ from agent.planner.facts import cite
 from agent.planner.focus import film_list
 from agent.planner.naming import frontals, vocabulary
 from agent.planner.plan import COMPARE
-from agent.planner.reading import Question
+from agent.planner.question import Question
 from agent.planner.sentences import CAVEATS_MAX, Teller
 from agent.planner.wording import say
 from tools.contract import Status

@@ -16,7 +16,7 @@ from agent.planner.measuring import MEASURE, heart_record, runs_asked, seen_besi
 from agent.planner.naming import acquired
 from agent.planner.offers import Offers
 from agent.planner.plan import BY_WORDS
-from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
+from agent.planner.question import OUT_OF_SCOPE, Kind, Question
 from agent.planner.scope import compose_out_of_scope
 from agent.planner.sentences import Teller
 from agent.planner.wording import say

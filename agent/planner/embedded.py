@@ -20,7 +20,8 @@ from agent.planner.compose import compose
 from agent.planner.facts import Facts
 from agent.planner.offers import Offers, bound, offers
 from agent.planner.plan import Call, merged_calls, wanted
-from agent.planner.reading import Question, read
+from agent.planner.question import Question
+from agent.planner.reading import read
 
 
 class EmbeddedPlanner(BaseChatModel):

@@ -7,12 +7,20 @@ from typing import Any
 
 from agent.films import derived_words
 from agent.planner.naming import Films, acquired
-from agent.planner.reading import Kind, Question
+from agent.planner.question import Kind, Question
 from agent.planner.wording import say
 from imaging.radiograph import DerivedKind, View
 from tools.contract.wording import listed, sentence_case
 
-NO_FILM_READ = {Kind.HELP, Kind.ADVICE, Kind.OTHER_BODY, Kind.CHIT_CHAT, Kind.UNKNOWN_FINDING, Kind.UNCLEAR}
+NO_FILM_READ = {
+    Kind.HELP,
+    Kind.UNSAFE,
+    Kind.ADVICE,
+    Kind.OTHER_BODY,
+    Kind.CHIT_CHAT,
+    Kind.UNKNOWN_FINDING,
+    Kind.UNCLEAR,
+}
 """Kinds whose answer is about no film."""
 
 

@@ -8,10 +8,7 @@ from typing import Any
 from agent.answer import Evidence
 from agent.planner.facts import Facts
 from agent.planner.offers import Offers
-from agent.planner.reading import Question
-
-MEASURE = "measure"
-"""The tool."""
+from agent.planner.question import MEASURE, Question
 
 HEART = "cardiothoracic_ratio"
 """What is measured where the heart's size is asked for, or a first look at the film."""

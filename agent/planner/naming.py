@@ -22,8 +22,9 @@ def vocabulary() -> dict[str, Any]:
 
 
 def words_of(text: str) -> list[str]:
-    """Words and numbers of a text as phrases are matched in them, without punctuation."""
-    return [word for word in tokens(text) if word[0].isalnum()]
+    """Words and numbers of a text as phrases are matched in them: without punctuation, contractions in full."""
+    spoken = vocabulary()["contractions"]
+    return [full for word in tokens(text) if word[0].isalnum() for full in spoken.get(word, word).split()]
 
 
 def longest_intent(words: list[str]) -> int:

@@ -10,7 +10,7 @@ from agent.planner.marks import marks_in
 from agent.planner.measuring import MEASURE, heart_arguments, seen_beside
 from agent.planner.offers import Offer, Offers
 from agent.planner.particulars import edits, particulars
-from agent.planner.reading import OUT_OF_SCOPE, Kind, Question
+from agent.planner.question import OUT_OF_SCOPE, Kind, Question
 from tools.contract import Status
 from tools.knowledge import with_signs
 
@@ -234,6 +234,6 @@ def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
 
 def _candidates(question: Question, facts: Facts, film: str) -> list[str]:
     if question.findings:
-        return [c for c in question.findings if c not in SIDELESS or question.kind is Kind.WHERE]
+        return [c for c in with_signs(question.findings) if c not in SIDELESS or question.kind is Kind.WHERE]
     ranked = sorted(facts.rows(film), key=lambda row: -((row.score or 0.0) - (row.threshold or 0.0)))
     return [code for code in dict.fromkeys(row.code for row in ranked) if code not in SIDELESS]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any
+from dataclasses import replace
 
-from agent.mentions import codes_of, has_any, mentions, side_of, structures_of, tokens
+from agent.mentions import codes_of, has_any, mentions, side_of, structures_of, words_outside
 from agent.planner.knowing import KNOWLEDGE, asks_knowledge
 from agent.planner.marks import marks_in
 from agent.planner.naming import (
@@ -26,116 +23,27 @@ from agent.planner.naming import (
 )
 from agent.planner.offers import Offers, addressed, asked_for
 from agent.planner.operating import point_in, without_point
-from agent.planner.options import Option, options_in
+from agent.planner.options import options_in
 from agent.planner.particulars import edits
+from agent.planner.parts import parts_of
 from agent.planner.pasted import TextAsked, asked_of_text
+from agent.planner.question import (
+    ABOUT_A_FINDING,
+    BESIDE_A_FINDING,
+    FREE_AIR,
+    FREE_AIR_SIZE,
+    MEASURE,
+    NOT_DOUBLED,
+    OUT_OF_SCOPE,
+    Kind,
+    Question,
+)  # fmt: skip
 from agent.planner.reporting import manner, told_with
 from agent.planner.telling import tells_more
 from agent.planner.timing import days_told, same_patient, told_of
 from imaging.radiograph import DerivedKind
 from tools.knowledge import structures
 from tools.knowledge.measured import asked_of
-
-
-class Kind(StrEnum):
-    """What a question asks for."""
-
-    PRESENCE = "presence"
-    OVERVIEW = "overview"
-    NORMAL = "normal"
-    WHERE = "where"
-    SIDE = "side"
-    HEART_SIZE = "heart_size"
-    SEGMENT = "segment"
-    REPORT = "report"
-    COMPARE = "compare"
-    WHICH_FILM = "which_film"
-    CONFIDENCE = "confidence"
-    WHY = "why"
-    CHOICE = "choice"
-    FILM_FACTS = "film_facts"
-    TOOL = "tool"
-    FORECAST = "forecast"
-    HELP = "help"
-    ADVICE = "advice"
-    OTHER_BODY = "other_body"
-    CHIT_CHAT = "chit_chat"
-    UNKNOWN_FINDING = "unknown_finding"
-    NO_SUCH_FILM = "no_such_film"
-    UNCLEAR = "unclear"
-
-
-OUT_OF_SCOPE = {
-    Kind.HELP,
-    Kind.ADVICE,
-    Kind.FORECAST,
-    Kind.OTHER_BODY,
-    Kind.CHIT_CHAT,
-    Kind.UNKNOWN_FINDING,
-    Kind.UNCLEAR,
-}
-"""Kinds that are answered without a film and without a tool."""
-ABOUT_A_FINDING = {Kind.PRESENCE, Kind.WHERE, Kind.SIDE, Kind.COMPARE, Kind.WHICH_FILM, Kind.CONFIDENCE, Kind.WHY}
-"""Kinds that say nothing without a finding of their own, and take the last question's."""
-BESIDE_A_FINDING = {
-    Kind.NORMAL,
-    Kind.OVERVIEW,
-    Kind.CHIT_CHAT,
-    Kind.HELP,
-    Kind.FILM_FACTS,
-    Kind.OTHER_BODY,
-}
-"""Kinds whose words mean little beside a finding's name: that is asked for then."""
-NOT_DOUBLED = {Kind.TOOL, Kind.FILM_FACTS, Kind.SEGMENT, Kind.REPORT}
-"""Kinds that are about a processed film alone where one is named; the others are about its original, too."""
-
-PARTS = re.compile(
-    r"(?<=[?;])\s+|,?\s+and\s+(?=(?:is|are|where|what|which|does|do|how|was|measure|outline|segment|draft)\b)"
-    r"|,\s+(?=(?:is|are|where|what|which|does|how|measure|outline|segment)\b)",
-    re.I,
-)
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question as read.
-
-    Attributes:
-        kind: what is asked.
-        text: the words it was read from.
-        findings, structures: codes asked about, in order.
-        side: the patient's side asked about.
-        denied: asked in the negative ("no effusion?").
-        films: ids of the films it is about.
-        options: of a multiple choice.
-        topic: what an out-of-scope question is about.
-        degree: asks how severe or large.
-        by_default: names no film; `films` are those it is about then.
-        tool: of kind TOOL, the tool whose own words it uses.
-        tasks: codes of the measurements it names (tools.knowledge.measured), the longest phrase first.
-        given: (argument, text) that the user gave the tool to work on.
-        point: (argument, value) that the message asks of the classifier: see agent.planner.operating.
-        same_patient, days: of a comparison, what the user says of films whose files do not: that they are of one
-            patient, and the day of each.
-    """
-
-    kind: Kind
-    text: str
-    findings: tuple[str, ...] = ()
-    structures: tuple[str, ...] = ()
-    side: str | None = None
-    denied: bool = False
-    films: tuple[str, ...] = ()
-    options: tuple[Option, ...] = ()
-    topic: str = ""
-    degree: bool = False
-    by_default: bool = False
-    tool: str = ""
-    tasks: tuple[str, ...] = ()
-    given: tuple[tuple[str, str], ...] = ()
-    point: tuple[tuple[str, Any], ...] = ()
-    same_patient: bool = False
-    days: tuple[int, ...] = ()
 
 
 def read(
@@ -184,7 +92,7 @@ def _with(question: Question, given: Mapping[str, str]) -> Question:
 
 def _parts(text: str) -> list[str]:
     """What a message asks, one question each; a part that only moves the thresholds belongs to all of them."""
-    parts = [part for part in PARTS.split(text.strip()) if tokens(part)]
+    parts = parts_of(text)
     asking = [p for p in parts if not point_in(p) or mentions(p) or _kind(words_of(p), (), {})[0] is not Kind.UNCLEAR]
     return asking or parts
 
@@ -203,7 +111,8 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     words = words_of(text)
     named = mentions(text)
     findings = codes_of(named, "finding")
-    kind, tool = _kind(words_of(without_point(text)), findings, tools)
+    longest_name = max((len(m.places) for m in named if m.kind == "finding"), default=0)
+    kind, tool = _kind(words_of(without_point(text)), findings, tools, words_outside(text), longest_name)
     if tool and "without" in tools[tool].arguments:
         named = mentions(edits(text)[0])
         findings = codes_of(named, "finding")
@@ -221,9 +130,7 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
         tasks=asked_of(" ".join(words)),
         same_patient=same_patient(text),
     )
-    if kind is Kind.PRESENCE and has_any(words, vocabulary()["comparatives"]) and with_role("prior", films):
-        question = replace(question, kind=Kind.COMPARE)
-    question = _heart(question, words)
+    question = _of_size(_against_prior(question, words, films), words, tools)
     if len(question.structures) == 1 and marks_in(text):
         question = replace(question, kind=Kind.SEGMENT, tool="")
     question = _followed_up(question, words, previous, bool(role), tools)
@@ -263,23 +170,48 @@ def _beside_originals(question: Question, films: Films) -> Question:
     return replace(question, films=with_originals(question.films, films))
 
 
-def _kind(words: list[str], findings: tuple[str, ...], tools: Offers) -> tuple[Kind, str]:
-    """What is asked, and the tool whose words were used if those say more than the words of every other intent."""
+def _kind(
+    words: list[str],
+    findings: tuple[str, ...],
+    tools: Offers,
+    unnamed: list[str] | None = None,
+    name_length: int = 0,
+) -> tuple[Kind, str]:
+    """What is asked, and the tool whose words were used if those say more than the words of every other intent.
+
+    Words in the name of a finding ("fibrotic change") do not ask for a comparison, nor for a tool by a shorter phrase
+    than that name ("lines" in "Kerley B lines"); `unnamed` are the others.
+    """
     if asks_knowledge(words, len(findings), tools):
         return Kind.TOOL, KNOWLEDGE
     if told := addressed(words, tools):
         return Kind.TOOL, told
     tool, length = asked_for(words, tools)
-    if length > longest_intent(words):
+    inside_a_name = unnamed is not None and findings and length < name_length and not asked_for(unnamed, tools)[1]
+    if length > longest_intent(words) and not inside_a_name:
         return Kind.TOOL, tool
-    found = next((Kind(i["kind"]) for i in vocabulary()["intent"] if has_any(words, i["phrases"])), None)
+    outside = {Kind.COMPARE: words if unnamed is None else unnamed}
+    kinds = ((Kind(i["kind"]), i["phrases"]) for i in vocabulary()["intent"])
+    found = next((kind for kind, phrases in kinds if has_any(outside.get(kind, words), phrases)), None)
     if findings and found in {None, *BESIDE_A_FINDING}:
         return Kind.PRESENCE, ""
     return found or Kind.UNCLEAR, ""
 
 
-def _heart(question: Question, words: list[str]) -> Question:
-    """A heart's size is measured whatever words ask for it; a side belongs to the lungs, not to it."""
+def _against_prior(question: Question, words: list[str], films: Films) -> Question:
+    """ "Is it bigger?" compares where there is a prior film."""
+    compares = question.kind in {Kind.PRESENCE, Kind.HEART_SIZE} or (
+        question.kind in {Kind.UNCLEAR, Kind.NORMAL} and "heart" in question.structures
+    )
+    if compares and has_any(words, vocabulary()["comparatives"]) and with_role("prior", films):
+        return replace(question, kind=Kind.COMPARE)
+    return question
+
+
+def _of_size(question: Question, words: list[str], tools: Offers) -> Question:
+    """A heart's size is measured whatever words ask for it, and so is free air; a side belongs to the lungs."""
+    if question.degree and question.findings == (FREE_AIR,) and "tasks" in getattr(tools.get(MEASURE), "arguments", ()):
+        return replace(question, kind=Kind.TOOL, tool=MEASURE, tasks=(FREE_AIR_SIZE,))
     asks_size = question.degree and "heart" in question.structures
     normal_heart = question.kind is Kind.NORMAL and question.structures == ("heart",)
     if (asks_size or normal_heart or has_any(words, ["heart size"])) and question.kind in {

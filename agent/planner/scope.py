@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from agent.mentions import name_of
-from agent.planner.reading import Kind, Question
+from agent.planner.question import Kind, Question
 from agent.planner.sentences import Teller
 from agent.planner.wording import say
 from tools.contract.wording import listed
@@ -23,6 +23,7 @@ def compose_out_of_scope(question: Question, teller: Teller) -> list[str]:
         return [say("scope.no_such_film", number=question.topic, count=len(teller.films))]
     lead = {
         Kind.HELP: say("scope.hello"),
+        Kind.UNSAFE: say("scope.unsafe"),
         Kind.ADVICE: say("scope.advice"),
         Kind.FORECAST: say("scope.forecast"),
         Kind.OTHER_BODY: say("scope.other_body", topic=question.topic or "that"),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, Field
 
+from imaging.failures import NotApplicable, Unavailable
 from imaging.radiograph import Radiograph, Source, View, canonical, film_id
 from models.outputs import ScoreKind
 from tools.contract import Finding, Registry, Result, Status, Tool, ToolArguments, ToolContext
@@ -37,6 +38,8 @@ class Said(BaseModel):
     reason: str = ""
     unusable: str = ""
     sections: list[dict[str, Any]] = Field(default_factory=list)
+    pairs: list[dict[str, Any]] = Field(default_factory=list)
+    course: dict[str, list[str]] = Field(default_factory=dict)
 
 
 def film(name: str) -> Radiograph:
@@ -145,6 +148,31 @@ def _report(asked: dict[str, Any], films: list[str]) -> Result:
     return Result(summary="Drafted.", data=Said(sections=[{"title": "Findings", "sentences": sentences}]))
 
 
-SCRIPTS = {"classify": _classify, "measure": _measure, "ground": _ground, "report": _report}
+def _compare(asked: dict[str, Any], films: list[str]) -> Result:
+    """Everything that the current film shows is new."""
+    if sorted(films) != sorted(FILMS):
+        raise NotApplicable("One film cannot be compared with itself.", "Give the earlier film as well.")
+    codes = [code for code in asked.get("findings") or SCORES if SCORES.get(code, LOW) > THRESHOLD]
+    changes = [{"finding": code, "name": finding(code).name, "verdict": "new", "reason": "score"} for code in codes]
+    pair = {
+        "prior_name": "film 1", "current_name": "film 2", "prior_date": None, "current_date": None,
+        "days": (DATES["current"] - DATES["prior"]).days, "changes": changes, "absent_on_both": [],
+    }  # fmt: skip
+    told = ", ".join(f"{change['name']} new" for change in changes) or "no change"
+    return Result(summary=f"Compared: {told}.", data=Said(pairs=[pair], course={code: ["new"] for code in codes}))
+
+
+def _zero_shot(asked: dict[str, Any], films: list[str]) -> Result:
+    raise Unavailable("No zero-shot model is here.", "Pull one.")
+
+
+SCRIPTS = {
+    "zero_shot": _zero_shot,
+    "compare": _compare,
+    "classify": _classify,
+    "measure": _measure,
+    "ground": _ground,
+    "report": _report,
+}
 
 __all__ = ["FILMS", "SCENES", "film", "scripted"]

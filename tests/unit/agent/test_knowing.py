@@ -10,7 +10,8 @@ from test_asked_by_words import FILM, FILMS, offered
 from agent.planner.facts import Facts
 from agent.planner.knowing import KNOWLEDGE
 from agent.planner.plan import wanted
-from agent.planner.reading import Kind, read
+from agent.planner.question import Kind
+from agent.planner.reading import read
 
 LOOKED_UP = [
     "What is a pneumothorax?",

@@ -1,0 +1,75 @@
+"""Options that are ranges of a measured number, and those that say that a finding is nowhere."""
+
+from __future__ import annotations
+
+import pytest
+from agent_stubs import StubTools, Truth, film, stub_agent
+
+from agent.answer import Evidence, EvidenceStatus
+from agent.planner.options import Option
+from agent.planner.values import distances
+
+TRUTH = Truth(
+    scores={"effusion": 0.9, "pneumothorax": 0.05, "cardiomegaly": 0.7}, sides={"effusion": "left"}, ratio=0.56
+)
+
+
+@pytest.mark.parametrize(
+    ("texts", "value", "unit", "nearest"),
+    [
+        (("0.42", "0.58", "0.71"), 0.56, "", 1),
+        (("40%", "58 %", "75 percent"), 0.56, "", 1),
+        (("below 0.42", "between 0.42 and 0.50", "above 0.50"), 0.56, "", 2),
+        (("0.46 to 0.50", "0.50 to 0.56"), 0.50, "", 1),
+        (("under 5 cm", "5 to 8 cm", "over 8 cm"), 61.0, "mm", 1),
+        (("20 degrees", "60°"), 55.0, "deg", 1),
+    ],
+)
+def test_the_option_that_holds_the_value_is_nearest(
+    texts: tuple[str, ...], value: float, unit: str, nearest: int
+) -> None:
+    """Truth: by reading."""
+    options = [Option(letter, text, ()) for letter, text in zip("ABC", texts, strict=False)]
+    found = distances(options, [measured(value, unit)])
+    assert min(found, key=lambda letter: found[letter]) == options[nearest].letter and found["ABC"[nearest]] < 6
+
+
+@pytest.mark.parametrize("texts", [("a mass", "film 2"), ("1 to 2 cm", "2 to 4 cm")])
+def test_other_options_and_units_are_left_to_other_evidence(texts: tuple[str, ...]) -> None:
+    options = [Option(letter, text, ()) for letter, text in zip("AB", texts, strict=True)]
+    assert distances(options, [measured(0.5, "")]) == {}
+
+
+def measured(value: float, unit: str) -> Evidence:
+    """A run of the measuring tool with one number."""
+    made = {"measured": True, "index": value, "unit": unit, "quantities": []}
+    return Evidence(
+        id="E1", tool="measure", title="Measure", image_ids=["f"], args={}, status=EvidenceStatus.OK, summary="",
+        data={"measurements": [made]},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("question", "choice"),
+    [
+        ("What is the cardiothoracic ratio?\nA) below 0.50\nB) 0.50 to 0.60\nC) above 0.60", "B"),
+        ("What is the cardiothoracic ratio?\nA) above 0.55\nB) 0.50 to 0.55\nC) below 0.50", "A"),
+        (
+            "How is the heart's size to be classed by the cardiothoracic ratio?\nA) normal (below 0.50)\n"
+            "B) borderline (0.50 to 0.55)\nC) enlarged (above 0.55)",
+            "C",
+        ),
+        (
+            "On which side is the pneumothorax?\nA) on the left only\nB) nowhere: there is none\nC) on the right only",
+            "B",
+        ),
+        (
+            "On which side is the effusion?\nA) on the left only\nB) nowhere: there is none\nC) on the right only",
+            "A",
+        ),
+        ("What is the diameter of the mass?\nA) 1 to 2 cm\nB) 2 to 4 cm", None),
+    ],
+)
+def test_choices(question: str, choice: str | None) -> None:
+    answer = stub_agent(StubTools(TRUTH)).session().ask(question, films=[film(1)])
+    assert answer.choice == choice, answer.text
