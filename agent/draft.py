@@ -104,14 +104,6 @@ class Draft(_Kept):
         kept = [(s.title, [x for x in s.sentences if x.decision is not Decision.REJECTED]) for s in self.sections]
         return [(title, sentences) for title, sentences in kept if sentences]
 
-    def overruled(self) -> set[tuple[str, str | None]]:
-        """(finding, film) of sentences that the reader changed or rejected: the software's verdict stands no more."""
-        return {
-            (x.finding, x.image_id)
-            for x in self.sentences()
-            if x.finding and x.decision in (Decision.CHANGED, Decision.REJECTED)
-        }
-
     def accept(self, *ids: str) -> Draft:
         """The sentences stand as proposed; all that are not decided yet when none is named.
 

@@ -76,7 +76,7 @@ class _Bundle:
         for key, films in groups.items():
             self.patients[key] = self._patient(key, films[0])
             found = [self._finding(row, film) for film in films for row in self.material.stated(film.id)]
-            found += [self._quantity(q, f) for f in films for q in self.material.quantities if q.image_id == f.id]
+            found += [self._quantity(q, film) for film in films for q in self.material.stated_quantities(film.id)]
             observations += found
             reports.append(self._report(key, films, found))
         provenance = [self._provenance(reports)] if reports else []

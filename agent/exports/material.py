@@ -10,7 +10,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from agent.answer import Answer, Evidence
-from agent.draft import Draft
+from agent.draft import Decision, Draft
+from agent.mentions import mentions
 from imaging.failures import BadArguments
 from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
@@ -39,11 +40,6 @@ class Row:
     name: str
     film_name: str
     reader: str
-
-    @property
-    def stands(self) -> bool:
-        """False where the reader changed or rejected the sentence about it."""
-        return self.reader != OVERRULED
 
 
 @dataclass(frozen=True)
@@ -128,28 +124,51 @@ class Material:
     @cached_property
     def rows(self) -> list[Row]:
         """The answer's findings in order, with what the reader made of each."""
-        overruled = self.draft.overruled()
+        confirmed = self._about(Decision.ACCEPTED) if self.signed else set()
+        overruled = self._about(Decision.CHANGED, Decision.REJECTED)
         names = self.film_names
-        return [
-            Row(
-                finding,
-                known_findings()[finding.code].name if finding.code in known_findings() else finding.code,
-                names.get(finding.image_id, finding.image_id),
-                OVERRULED
-                if {(finding.code, finding.image_id), (finding.code, None)} & overruled
-                else STANDS
-                if self.signed
-                else NOT_READ,
-            )
-            for finding in self.answer.findings
-        ]
+        rows = []
+        for finding in self.answer.findings:
+            known_as = {(finding.code, finding.image_id), (finding.code, None)}
+            reader = OVERRULED if known_as & overruled else STANDS if known_as & confirmed else NOT_READ
+            name = known_findings()[finding.code].name if finding.code in known_findings() else finding.code
+            rows.append(Row(finding, name, names.get(finding.image_id, finding.image_id), reader))
+        return rows
+
+    def _about(self, *decisions: Decision) -> set[tuple[str, str | None]]:
+        """(finding, film) of the sentences so decided: what a sentence is about, else what it names as proposed."""
+        return {
+            (code, sentence.image_id)
+            for sentence in self.draft.sentences()
+            if sentence.decision in decisions
+            for code in ([sentence.finding] if sentence.finding else _named(sentence.proposed))
+        }
 
     def stated(self, image_id: str) -> list[Row]:
-        """Findings on a film that were judged and stand: present, absent or uncertain."""
+        """Judged findings on a film that may be stated in code.
+
+        Never one that the reader overruled, and in a signed report only those of sentences that the reader accepted.
+        """
+        asked = (STANDS,) if self.signed else (NOT_READ,)
         return [
             row
             for row in self.rows
-            if row.stands and row.finding.image_id == image_id and row.finding.status is not Status.NOT_ASSESSED
+            if row.reader in asked
+            and row.finding.image_id == image_id
+            and row.finding.status is not Status.NOT_ASSESSED
+        ]
+
+    def stated_quantities(self, image_id: str) -> list[Quantity]:
+        """Numbers on a film that may be stated in code: as `stated`, by the evidence that sentences cite."""
+        by_decision: dict[bool, set[str]] = {True: set(), False: set()}
+        for sentence in self.draft.sentences():
+            by_decision[sentence.decision in (Decision.CHANGED, Decision.REJECTED)] |= set(sentence.evidence)
+        standing, gone = by_decision[False], by_decision[True]
+        return [
+            q
+            for q in self.quantities
+            if q.image_id == image_id
+            and (q.evidence.id in standing if self.signed else q.evidence.id not in gone - standing)
         ]
 
     @cached_property
@@ -181,3 +200,7 @@ class Material:
         """The films of the answer that somebody acquired."""
         known = (self.films[image["id"]] for image in self.answer.images if image["id"] in self.films)
         return [film for film in known if film.derived is None]
+
+
+def _named(text: str) -> list[str]:
+    return [mention.code for mention in mentions(text) if mention.kind == "finding"]

@@ -21,6 +21,8 @@ SERIES = {"SR": 9901, "SEG": 9902, "KO": 9903, "SC": 9904}
 LO_MAX = 64
 """Characters of a VR LO value (PS3.5 6.2)."""
 UNVERIFIED_SHORT = "UNVERIFIED DRAFT by software"
+OUTLINES = "Hilum: UNVERIFIED DRAFT, outlines by software"
+"""Of a SEG, also of a signed report: who signs its sentences has not checked every outline."""
 
 
 def new_uid() -> str:
@@ -49,7 +51,7 @@ def object_arguments(material: Material, kind: str, number: int) -> dict[str, An
         "manufacturer": SOFTWARE,
         "manufacturer_model_name": SOFTWARE,
         "software_versions": material.software,
-        "series_description": series_description(material),
+        "series_description": OUTLINES if kind == "SEG" else series_description(material),
         "specific_character_set": "ISO_IR 192",
     }
 

@@ -118,9 +118,8 @@ def _groups(material: Material, film: Radiograph, header: Dataset) -> Iterator[G
     for row in material.stated(film.id):
         yield from _finding(material, row, film, header)
     by_evidence: dict[str, list[Quantity]] = {}
-    for quantity in material.quantities:
-        if quantity.image_id == film.id:
-            by_evidence.setdefault(quantity.evidence.id, []).append(quantity)
+    for quantity in material.stated_quantities(film.id):
+        by_evidence.setdefault(quantity.evidence.id, []).append(quantity)
     for quantities in by_evidence.values():
         yield _measured(material, quantities, film, header)
 

@@ -12,12 +12,12 @@ from agent.answer import Evidence
 from agent.exports import codes
 from agent.exports.dicom.parts import (
     LO_MAX,
+    OUTLINES,
     algorithm_sequence,
     coded,
     file_bytes,
     new_uid,
     object_arguments,
-    series_description,
 )
 from agent.exports.material import SOFTWARE, Material
 from imaging.failures import NotApplicable
@@ -77,7 +77,7 @@ def _segmentation(
         segment_descriptions=[_description(material, *each, n) for n, each in enumerate(masks, start=1)],
         device_serial_number=SOFTWARE,
         content_label="HILUM",
-        content_description=f"{series_description(material)}{note}"[:LO_MAX],
+        content_description=f"{OUTLINES}{note}"[:LO_MAX],
         content_creator_name=None,
         pixel_measures=PixelMeasuresSequence(pixel_spacing=list(spacing), slice_thickness=THICKNESS_MM),
         **object_arguments(material, "SEG", number),

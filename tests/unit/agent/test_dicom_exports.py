@@ -150,6 +150,34 @@ def test_signed_sr_is_verified_and_leaves_out_what_was_rejected(material: Materi
     assert "No pneumothorax. [E1]" in text
 
 
+def coded(material: Material, file: Path) -> set[str]:
+    """Findings and numbers that the SR states in code."""
+    [data] = rendered(material, Format.SR, [file]).values()
+    content = hd.sr.srread(io.BytesIO(data)).content
+    groups = [*content.get_planar_roi_measurement_groups(), *content.get_image_measurement_groups()]
+    return {group.finding_type.meaning for group in groups}
+
+
+def test_a_signed_sr_codes_only_what_the_reader_accepted(file: Path) -> None:
+    """S3 is the impression, S4 a sentence about several findings that names them in words alone."""
+    film = open_film(file)
+    plain_text = {"text": "Lungs: no mass or nodule.", "basis": ["classify"], "finding": None}
+    heart = {"text": "The heart is not enlarged.", "basis": ["measure"], "finding": None}
+    made = report_of(film)
+    sections = [*SENTENCES, {"title": "Findings", "sentences": [plain_text, heart]}]
+    evidence = [e.model_copy(update={"data": {"sections": sections}}) if e.tool == "report" else e
+                for e in made.answer.evidence]  # fmt: skip
+    rows = [finding(film, code, Status.ABSENT, 0.1) for code in ("mass", "nodule", "emphysema")]
+    answer = made.answer.model_copy(update={"evidence": evidence, "findings": [*made.answer.findings, *rows]})
+    bare = Material(draft_of(answer, 1), answer, made.films)
+    everything = {"pleural effusion", "pneumothorax", "mass", "nodule", "emphysema", "Measurements on outlines"}
+    assert coded(bare, file) == everything, "an unverified draft states what the software found"
+    assert coded(signed(bare), file) == everything - {"emphysema"}, "which no sentence spoke of"
+    assert coded(signed(bare, "S4"), file) == {"pleural effusion", "pneumothorax", "Measurements on outlines"}
+    assert coded(signed(bare, "S5"), file) == {"pleural effusion", "pneumothorax", "mass", "nodule"}
+    assert {row.reader for row in signed(bare, "S4").rows if row.finding.code == "mass"} == {"overruled by the reader"}
+
+
 def test_seg_gives_the_masks_back_pixel_for_pixel(material: Material, file: Path) -> None:
     [(name, data)] = rendered(material, Format.SEG, [file]).items()
     assert name == "film_1.seg.dcm"

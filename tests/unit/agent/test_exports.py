@@ -58,9 +58,12 @@ def test_signed_says_by_whom_and_rejected_is_not_stated(session: Session, tmp_pa
     observed = [entry["resource"] for entry in body["entry"] if entry["resource"]["resourceType"] == "Observation"]
     told = {o["code"]["coding"][-1]["code"]: o for o in observed}
     assert "effusion" not in told, "its sentence was rejected"
-    assert told["pneumothorax"]["status"] == "final"
+    assert "pneumothorax" not in told, "no sentence that was signed speaks of it"
+    [report] = [e["resource"] for e in body["entry"] if e["resource"]["resourceType"] == "DiagnosticReport"]
+    assert report["status"] == "final" and report["resultsInterpreter"] == [{"display": "Dr. Łucja Röntgen"}]
     rows = {row["code"]: row for row in csv.DictReader(io.StringIO((tmp_path / "findings.csv").read_text()))}
     assert rows["effusion"]["reader"] == "overruled by the reader"
+    assert rows["pneumothorax"]["reader"] == "not checked by a reader"
     assert "No pleural effusion" not in (tmp_path / "report.md").read_text()
 
 
