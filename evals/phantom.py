@@ -22,7 +22,7 @@ from rich.table import Table
 
 from agent import Agent
 from evals.phantom_cases.archives import Archives
-from evals.phantom_cases.case import Case, Outcome
+from evals.phantom_cases.case import Case, Outcome, as_said
 from evals.phantom_cases.drawn import drawn
 from evals.progress import Progress
 from imaging.failures import HilumFailure
@@ -138,7 +138,7 @@ def _ask(case: Case, agent: Agent, folder: Path) -> Outcome:
     for film, file in zip(films, files, strict=True):
         film.write_dicom(file)
     session = agent.session()
-    answers = [session.ask(turn, films=files if first else ()) for first, turn in _firsts(case.turns)]
+    answers = [session.ask(as_said(turn, films), films=files if first else ()) for first, turn in _firsts(case.turns)]
     for file in files:
         file.unlink()
     return Outcome(answers, films, session)

@@ -87,6 +87,19 @@ class Case:
         return list(progression(self.films[0], dates, self.visits))
 
 
+def report_of(number: int) -> str:
+    """What stands in a turn for the report of a case's film, counted from 1: it is written when the film is made."""
+    return f"<report of film {number}>"
+
+
+def as_said(turn: str, films: Sequence[PhantomFilm]) -> str:
+    """A turn with the reports of its films in it."""
+    for number, film in enumerate(films, start=1):
+        if report_of(number) in turn:
+            turn = turn.replace(report_of(number), film.report())
+    return turn
+
+
 class Draw:
     """Random patients and words for one seed and theme; the same seed gives the same cases.
 
@@ -117,4 +130,4 @@ class Draw:
         return self.random.choice(items)
 
 
-__all__ = ["FILM_PIXELS", "Case", "Draw", "Judge", "Outcome"]
+__all__ = ["FILM_PIXELS", "Case", "Draw", "Judge", "Outcome", "as_said", "report_of"]

@@ -11,23 +11,27 @@ from evals.phantom_cases import (
     explained,
     generated,
     located,
+    looked_up,
     measured,
     objects,
     operating,
     planned,
     processed,
+    removed,
     reported,
     retrieved,
     seen,
     talked,
+    texts,
     unusual,
+    weighed,
     written,
 )
 from evals.phantom_cases.case import Case, Draw
 
 THEMES = (
     planned, seen, operating, by_signs, measured, located, reported, written, compared, talked, retrieved, explained,
-    processed, generated, checked, objects, unusual,
+    processed, generated, checked, objects, unusual, texts, looked_up, weighed, removed,
 )  # fmt: skip
 """Modules with a `cases(draw)` each, in the order of their capabilities."""
 
