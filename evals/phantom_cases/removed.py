@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evals.phantom_cases.case import Case, Draw, Judge, Outcome
-from evals.phantom_cases.judging import overlap
+from evals.phantom_cases.judging import Box, overlap
 from imaging.phantom.person import person
 
 NAMES = ("Whitfield", "Abernathy", "Okonkwo", "Lindqvist", "Marchetti", "Kowalczyk", "Ferreira", "Hollingsworth")
@@ -69,7 +69,7 @@ def _boxes(outcome: Outcome) -> float:
     records = outcome.evidence("deidentify")
     if not records:
         return 0.0
-    boxes = [tuple(map(int, box)) for box in records[-1].data["text_boxes"]]
+    boxes: list[Box] = [(int(a), int(b), int(c), int(d)) for a, b, c, d in records[-1].data["text_boxes"]]
     burned = outcome.film.annotations
     met = [any(overlap(entry["box"], box) > 0 for box in boxes) for entry in burned if entry["identifying"]]
     strays = [box for box in boxes if not any(overlap(entry["box"], box) > 0 for entry in burned)]
