@@ -25,6 +25,7 @@ log = logging.getLogger("hilum.watch")
 
 SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
 """Status of a C-STORE (PS3.4 B.2.3). Who is told "out of resources" keeps the film and sends it again."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OVERLAP_DAYS = 1
 """Days that a poll looks back behind the last one: study dates know no hour, clocks differ."""
 LAST_POLL = "last poll"
@@ -36,11 +37,16 @@ def receive(queue: Queue, at: tuple[str, int], callers: Sequence[str] = ()) -> T
     Args:
         queue: where films go.
         at: (host, port) to listen on.
-        callers: AE titles that may send; anybody who reaches the port where none is named.
+        callers: AE titles that may send; on this machine alone anybody where none is named.
 
     Raises:
-        BadArguments: the port cannot be listened on.
+        BadArguments: the port cannot be listened on, or it is open to other machines and no caller is named.
     """
+    if at[0] not in LOOPBACK and not callers:
+        raise BadArguments(
+            f"{at[0]} is reached from other machines, and anybody there could send films.",
+            "Name who may send (--from TITLE), or listen on 127.0.0.1.",
+        )
     entity = AE(OWN_TITLE)
     entity.supported_contexts = [build_context(Verification), *film_contexts()]
     entity.require_calling_aet = list(callers)

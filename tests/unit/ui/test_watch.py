@@ -191,6 +191,11 @@ def test_a_fault_is_given_up_after_three_tries_and_can_be_tried_again(sink: Sink
         assert item is not None and item.state is State.RECEIVED and queue.film(item).exists()
 
 
+def test_listening_beyond_this_machine_needs_named_senders(tmp_path: Path) -> None:
+    with opened(tmp_path / "queue") as queue, pytest.raises(BadArguments, match="Name who may send"):
+        receive(queue, ("0.0.0.0", 0))
+
+
 def test_two_watches_do_not_share_a_queue(tmp_path: Path) -> None:
     with opened(tmp_path / "queue"), pytest.raises(BadArguments, match="Another hilum watch"):
         Queue(tmp_path / "queue")
