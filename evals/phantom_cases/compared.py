@@ -16,9 +16,6 @@ SIZES: dict[str, tuple[str, tuple[float, float], tuple[float, float]]] = {
 }
 """How a finding is shown, and what a small and a large one measures."""
 
-SMALL_HEART = "cardiomegaly:0.45"
-"""A heart that is not enlarged: what the patient has where that finding is not there."""
-
 COURSES = ("new", "worsened", "unchanged", "improved", "resolved")
 DIRECTION = {"new": 1, "worsened": 1, "unchanged": 0, "improved": -1, "resolved": -1}
 DIRECTION_WORTH = 0.5
@@ -66,7 +63,7 @@ def _visits(draw: Draw, code: str, course: str) -> tuple[tuple[str, ...], ...]:
     spec, small, large = SIZES[code]
     side = draw.side()
     little, much = (spec.format(side=side, size=draw.random.uniform(*bounds)) for bounds in (small, large))
-    none = (SMALL_HEART,) if code == "cardiomegaly" else ()
+    none: tuple[str, ...] = ()
     return {
         "new": (none, (much,)),
         "worsened": ((little,), (much,)),
