@@ -46,7 +46,7 @@ VERHOEFF_FIRST = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4]
 
 
 @pytest.mark.parametrize(
-    "snomed", {concept.snomed for concept in (*findings().values(), *structures().values()) if concept.snomed}
+    "snomed", sorted({concept.snomed for concept in (*findings().values(), *structures().values()) if concept.snomed})
 )
 def test_snomed_ids_have_a_valid_check_digit(snomed: str) -> None:
     """SNOMED CT Technical Implementation Guide, SCTID: the last digit is Verhoeff's check digit."""
