@@ -227,6 +227,8 @@ def _caveats(film: Radiograph, seen: list[DeviceSeen], tip: Measurement | None) 
     answers="Tubes, lines, pacemakers, drains and retained objects on a frontal film (PA or AP), with outlines and "
     "tips, and whether an endotracheal tube's tip lies right.",
     asked_by=(
+        "retained foreign object",
+        "retained foreign body",
         "tubes", "tube", "lines", "any lines", "any tubes", "any lines or tubes", "lines and tubes", "tubes and lines",
         "lines or tubes", "tubes or lines", "tubes and drains", "any devices", "devices", "support devices", "hardware",
         "any hardware", "implants", "implant", "medical devices", "catheters", "catheter", "endotracheal tube", "ett",

@@ -15,11 +15,13 @@ FILM_WORDS_MAX = 4
 
 @cache
 def _ends() -> re.Pattern[str]:
-    """Where one question ends: at a question mark, or before a word that opens the next."""
+    """Where one question ends: at a question mark, before a word that opens the next, before an order."""
     opens = "|".join(vocabulary()["opens_a_part"])
+    orders = "|".join(vocabulary()["orders"])
     joins = "|".join(vocabulary()["joins_parts"])
     return re.compile(
-        rf"(?<=[?;])\s+|[,.]?\s+(?:(?:{joins})\s+)+(?=(?:{opens})\b)|,\s+(?=(?:{opens})\b)", re.IGNORECASE
+        rf"(?<=[?;])\s+|[,.]?\s+(?:(?:{joins})\s+)+(?=(?:{opens})\b)|,\s+(?=(?:{opens})\b)|\.\s+(?=(?:{orders})\b)",
+        re.IGNORECASE,
     )
 
 

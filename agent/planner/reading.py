@@ -130,6 +130,8 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
         tasks=asked_of(" ".join(words)),
         same_patient=same_patient(text),
     )
+    if tool and not findings and "phrase" in tools[tool].arguments:
+        question = replace(question, topic=_looked_for(words))
     question = _of_size(_against_prior(question, words, films), words, tools)
     if len(question.structures) == 1 and marks_in(text):
         question = replace(question, kind=Kind.SEGMENT, tool="")
@@ -271,17 +273,20 @@ def _followed_up(
 
 def _named_unknown(question: Question, words: list[str]) -> Question:
     """An unclear question that asks whether something is there names a thing we do not know."""
-    stop = set(vocabulary()["stop_words"])
-    for cue in vocabulary()["asks_presence"]:
-        line = " ".join(words)
-        if f" {cue} " in f" {line} ":
-            rest = f" {line} ".split(f" {cue} ", 1)[1].split()
-            topic = " ".join(word for word in rest if word not in stop)
-            if topic:
-                return replace(question, kind=Kind.UNKNOWN_FINDING, topic=topic)
+    if topic := _looked_for(words):
+        return replace(question, kind=Kind.UNKNOWN_FINDING, topic=topic)
     if question.structures and not question.findings:
         return replace(question, kind=Kind.NORMAL)
     return question
+
+
+def _looked_for(words: list[str]) -> str:
+    """What stands behind "is there", "look for" and the like; empty where nothing does."""
+    stop = set(vocabulary()["stop_words"])
+    line = f" {' '.join(words)} "
+    behind = (line.split(f" {cue} ", 1)[1].split() for cue in vocabulary()["asks_presence"] if f" {cue} " in line)
+    topics = (" ".join(word for word in rest if word not in stop) for rest in behind)
+    return next((topic for topic in topics if topic), "")
 
 
 def _about_films(
