@@ -83,7 +83,7 @@ def test_what_a_sentence_says(text: str, meant: dict[str, Stated]) -> None:
         ("Bilateral effusions have decreased.", "effusion", "bilateral", [], None, "improved", ()),
         ("The left effusion has resolved.", "effusion", "left", [], None, "resolved", ()),
         ("Bibasilar atelectasis.", "atelectasis", "bilateral", [], None, None, ()),
-        ("Heart size remains slightly large.", "cardiomegaly", None, ["heart"], "mild", None, ()),
+        ("Heart size remains slightly large.", "cardiomegaly", None, ["heart"], "mild", "unchanged", ()),
         ("Cardiomegaly and a bilateral effusion.", "cardiomegaly", None, [], None, None, ()),
         ("Mild to moderate cardiomegaly, stable.", "cardiomegaly", None, [], "moderate", "unchanged", ()),
     ],
