@@ -48,6 +48,9 @@ WIDTHS = (96, 64, 40, 24)
 ENDS = (1, 2, 3, 5)
 """Stages after which the trunk reaches strides 2, 4, 8 and 16."""
 
+PYRAMID = 64
+"""Channels of the lesions' branch."""
+
 PEAK_CELLS = 24
 """A film's score is made of so many of the highest cells."""
 
@@ -67,10 +70,42 @@ class Merge(nn.Module):
         return merged
 
 
-class Locator(nn.Module):
-    """The trunk to stride 32, the film's average added everywhere, and a light decoder.
+class Pyramid(nn.Module):
+    """A small feature pyramid (Lin et al., CVPR 2017) over the trunk's maps at strides 8, 16 and 32."""
 
-    Lesions, which are large and faint, are read at stride 4; devices and objects, which are thin, at stride 2.
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.whole = nn.Linear(DEEP, PYRAMID)
+        self.lateral = nn.ModuleList([nn.Conv2d(channels, PYRAMID, 1) for channels in (DEEP, *SKIPS[:1:-1])])
+        self.mix = nn.ModuleList(
+            [
+                nn.Sequential(
+                    nn.BatchNorm2d(PYRAMID),
+                    nn.ReLU6(),
+                    nn.Conv2d(PYRAMID, PYRAMID, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(PYRAMID),
+                    nn.ReLU6(),
+                )
+                for _ in SKIPS[:1:-1]
+            ]
+        )
+        self.told = nn.Conv2d(PYRAMID, classes, 1)
+
+    def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logits [N, classes, side / 8, side / 8] from the trunk's maps, the finest first; the film's average is added
+        everywhere."""
+        deep = self.lateral[0](maps[-1]) + self.whole(maps[-1].mean(dim=(2, 3)))[:, :, None, None]
+        for lateral, mix, skip in zip(self.lateral[1:], self.mix, maps[-2:1:-1], strict=True):
+            grown = functional.interpolate(deep, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+            deep = mix(lateral(skip) + grown)
+        told: torch.Tensor = self.told(deep)
+        return told
+
+
+class Locator(nn.Module):
+    """The trunk to stride 32 and two light decoders.
+
+    Lesions, which are large and faint, are read at stride 8; devices and objects, which are thin, at stride 2.
     """
 
     def __init__(self) -> None:
@@ -83,8 +118,8 @@ class Locator(nn.Module):
         self.whole = nn.Linear(DEEP, DEEP)
         widths = (DEEP, *WIDTHS)
         self.merges = nn.ModuleList([Merge(widths[i], SKIPS[-1 - i], widths[i + 1]) for i in range(len(WIDTHS))])
-        self.lesions = nn.Conv2d(WIDTHS[-2], len(LESIONS), 1)
         self.objects = nn.Conv2d(WIDTHS[-1], len(OBJECTS), 1)
+        self.lesions = Pyramid(len(LESIONS))
 
     def trunk(self, square: torch.Tensor) -> list[torch.Tensor]:
         """The trunk's maps at strides 2, 4, 8, 16 and 32 of squares float32 [N, 1, side, side]."""
@@ -96,24 +131,26 @@ class Locator(nn.Module):
                 maps.append(deep)
         return [*maps, deep]
 
-    def decoded(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Logits [N, 16, side / 2, side / 2] from the maps of `trunk`."""
+    def thin(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logits [N, 7, side / 2, side / 2] of devices and objects from the maps of `trunk`."""
         *skips, deep = maps
         deep = deep + self.whole(deep.mean(dim=(2, 3)))[:, :, None, None]
-        for merge, skip in zip(self.merges[:-1], skips[:0:-1], strict=True):
+        for merge, skip in zip(self.merges, skips[::-1], strict=True):
             deep = merge(deep, skip)
-        fine = self.merges[-1](deep, skips[0])
-        lesions = functional.interpolate(self.lesions(deep), size=fine.shape[-2:], mode="bilinear", align_corners=False)
-        return torch.cat((lesions, self.objects(fine)), dim=1)
+        told: torch.Tensor = self.objects(deep)
+        return told
 
     def forward(self, square: torch.Tensor) -> torch.Tensor:
         """Logits [N, 16, side / 2, side / 2] of squares float32 [N, 1, side, side] of `preprocess.prepare`."""
-        return self.decoded(self.trunk(square))
+        maps = self.trunk(square)
+        thin = self.thin(maps)
+        lesions = functional.interpolate(self.lesions(maps), size=thin.shape[-2:], mode="bilinear", align_corners=False)
+        return torch.cat((lesions, thin), dim=1)
 
 
-def peak(logits: torch.Tensor) -> torch.Tensor:
-    """A film's logit of each class [N, 16] from its cells [N, 16, h, w]: the mean of the PEAK_CELLS highest."""
-    return logits.flatten(2).topk(PEAK_CELLS, dim=2).values.mean(dim=2)
+def peak(logits: torch.Tensor, cells: int = PEAK_CELLS) -> torch.Tensor:
+    """A film's logit of each class [N, K] from its cells [N, K, h, w]: the mean of the highest ones."""
+    return logits.flatten(2).topk(cells, dim=2).values.mean(dim=2)
 
 
 def located(logits: torch.Tensor, geometry: Geometry) -> Heatmaps:

@@ -15,8 +15,9 @@ from __future__ import annotations
 import argparse
 import math
 import tomllib
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
@@ -25,23 +26,31 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from models.locator import CLASSES, Locator, load_locator, peak
+from models.locator import CLASSES, LESIONS, PEAK_CELLS, Locator, load_locator, peak
 from models.recipes.cards import halved as stored_state
 from models.recipes.cards import write_card, write_weights
 from models.recipes.lesion_films import Says, real_films
 from models.recipes.lesion_phantoms import TRAINING, TRAINING_SEED, make_outlined
 from models.recipes.locator_card import describe, measured
-from models.recipes.locator_lessons import Lesson, School, augmented
+from models.recipes.locator_lessons import THIN, Lesson, School, augmented
 
 NAME = "embedded-locator"
 SEED = 20261128
 TRUNK = Path("models/embedded/embedded-classifier.safetensors")
 """Its trunk has seen chests already (models.recipes.pretraining)."""
 
-LESSONS = 64
+Part = Literal["lesions", "objects"]
+CHANNELS: dict[Part, slice] = {"lesions": slice(0, len(LESIONS)), "objects": slice(len(LESIONS), len(CLASSES))}
+"""Classes of each of the network's parts, which are trained one after the other."""
+
+STRIDE: dict[Part, int] = {"lesions": 8, "objects": 2}
+"""At which each is read."""
+
+LESSONS = 60
 """Batches that are drawn; the trunk stays as it is, so that its maps of them are made once."""
 
-EPOCHS = 6
+EPOCHS: dict[Part, int] = {"lesions": 12, "objects": 6}
+OPACITY, HALF = "lung_opacity", 0.5
 RATE = 1.5e-3
 """AdamW with a warm-up and a cosine to 0."""
 
@@ -66,12 +75,25 @@ others. Without it the rare classes are not learnt beside the frequent devices."
 FREQUENT_WEIGHT = 4.0
 
 
-def loss_of(logits: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+def pooled(lesson: Lesson, part: Part) -> Lesson:
+    """The lesson of one part's classes, masks at the size at which the part is read."""
+    step, rows = STRIDE[part] // 2, CHANNELS[part]
+    masks = lesson.masks[:, rows]
+    if step > 1:
+        thin = torch.tensor([code in THIN for code in CLASSES[rows]])[None, :, None, None]
+        masks = torch.where(thin, functional.max_pool2d(masks, step), functional.avg_pool2d(masks, step))
+    unsure = functional.max_pool2d(lesson.unsure, step)
+    return Lesson(lesson.grey, masks, lesson.says[:, rows], unsure)
+
+
+def loss_of(logits: torch.Tensor, lesson: Lesson, part: Part) -> torch.Tensor:
     """Cross-entropy of cells, Dice where a class is drawn, cross-entropy of films; each over what is known."""
+    codes = CLASSES[CHANNELS[part]]
     placed = (lesson.says == Says.ABSENT) | (lesson.says == Says.HERE)
     counted = placed.float()[:, :, None, None].expand_as(logits).clone()
-    counted[:, CLASSES.index("lung_opacity")] *= 1 - lesson.unsure[:, 0]
-    weights = torch.tensor([POSITIVE_WEIGHTS.get(code, FREQUENT_WEIGHT) for code in CLASSES])[:, None, None]
+    if OPACITY in codes:
+        counted[:, codes.index(OPACITY)] *= 1 - lesson.unsure[:, 0]
+    weights = torch.tensor([POSITIVE_WEIGHTS.get(code, FREQUENT_WEIGHT) for code in codes])[:, None, None]
     targets = lesson.masks.clamp(0, 1)
     entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none", pos_weight=weights)
     pixel = (entropy * counted).sum(dim=(0, 2, 3)) / counted.sum(dim=(0, 2, 3)).clamp(min=1)
@@ -82,7 +104,8 @@ def loss_of(logits: torch.Tensor, lesson: Lesson) -> torch.Tensor:
     overlap = (dice * drawn).sum(dim=0) / drawn.sum(dim=0).clamp(min=1)
     told = lesson.says != Says.NOTHING
     present = torch.where(lesson.says == Says.SOMEWHERE, SOFT_PRESENT, drawn.float())
-    film = functional.binary_cross_entropy_with_logits(peak(logits), present, reduction="none")
+    cells = max(1, PEAK_CELLS * 4 // STRIDE[part] ** 2)
+    film = functional.binary_cross_entropy_with_logits(peak(logits, cells), present, reduction="none")
     whole = (film * told).sum() / told.sum().clamp(min=1)
     return pixel.sum() + DICE_WEIGHT * overlap.sum() / drawn.any(dim=0).sum().clamp(min=1) + FILM_WEIGHT * whole
 
@@ -97,7 +120,7 @@ def started() -> Locator:
             own[name] = value.float() if value.is_floating_point() else value
     network.load_state_dict(own)
     with torch.no_grad():  # a class is rare: begin with it absent
-        for head in (network.lesions, network.objects):
+        for head in (network.lesions.told, network.objects):
             head.bias.fill_(-3.0)  # type: ignore[union-attr]
     return network
 
@@ -126,45 +149,49 @@ def kept_lessons(school: School, network: Locator, folder: Path) -> list[Path]:
     return paths
 
 
-def _opened(path: Path) -> tuple[list[torch.Tensor], Lesson]:
+def opened(path: Path, part: Part) -> tuple[list[torch.Tensor], Lesson]:
+    """The trunk's maps of one lesson, and the lesson for one part."""
     held = torch.load(path, weights_only=True)
+    maps = held.pop("maps")
     held["masks"] = held["masks"].float() / 255
-    return held.pop("maps"), Lesson(**held)
+    return maps if part == "objects" else [torch.zeros(0), torch.zeros(0), *maps[2:]], pooled(Lesson(**held), part)
 
 
-def train(network: Locator, lessons: list[Path], epochs: int, kept: Path) -> Locator:
-    """The moving average of the weights after so many epochs over lessons of `kept_lessons`; the trunk stays as it is.
+def train(network: Locator, lessons: list[Path], part: Part, kept: Path) -> Locator:
+    """The moving average of the weights after EPOCHS over lessons of `kept_lessons`; only one part learns.
 
-    The state after each epoch is kept in a file.
+    Maps and masks are mirrored at random, as if the film had been. The state after each epoch is kept in a file.
     """
-    network.train()
-    for part in (network.stem, network.stages):
-        part.eval().requires_grad_(False)
+    learning = [network.lesions] if part == "lesions" else [network.whole, network.merges, network.objects]
+    told = network.lesions if part == "lesions" else network.thin
+    network.eval().requires_grad_(False)
+    for module in learning:
+        module.train().requires_grad_(True)
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True
     )
     learnt = [weight for weight in network.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(learnt, lr=RATE, weight_decay=WEIGHT_DECAY)
-    steps = epochs * len(lessons)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: share_of_rate(step, steps))
-    parts: dict[str, Any] = {
-        "network": network, "average": average, "optimiser": optimiser, "schedule": schedule
-    }  # fmt: skip
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: share_of_rate(step, EPOCHS[part] * len(lessons))
+    )
+    parts: dict[str, Any] = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
     first = 0
     if kept.exists():
         held = torch.load(kept, weights_only=True)
-        for name, part in parts.items():
-            part.load_state_dict(held[name])
+        for name, one in parts.items():
+            one.load_state_dict(held[name])
         first = held["epoch"]
     console = Console()
-    for epoch in range(first, epochs):
-        total = 0.0
-        order = torch.randperm(len(lessons), generator=torch.Generator().manual_seed(SEED + epoch)).tolist()
-        for number in track(order, description=f"epoch {epoch + 1}/{epochs}", console=console):
-            maps, lesson = _opened(lessons[number])
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits = network.decoded(maps)
-            loss = loss_of(logits.float(), lesson)
+    shown = [opened(path, part) for path in lessons]
+    for epoch in range(first, EPOCHS[part]):
+        total, generator = 0.0, torch.Generator().manual_seed(SEED + epoch)
+        for number in torch.randperm(len(lessons), generator=generator).tolist():
+            maps, lesson = shown[number]
+            if torch.rand((), generator=generator) < HALF:
+                maps = [one.flip(-1) for one in maps]
+                lesson = replace(lesson, masks=lesson.masks.flip(-1), unsure=lesson.unsure.flip(-1))
+            loss = loss_of(told([one.float() for one in maps]), lesson, part)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(learnt, 1.0)
@@ -172,10 +199,8 @@ def train(network: Locator, lessons: list[Path], epochs: int, kept: Path) -> Loc
             schedule.step()
             average.update_parameters(network)
             total += float(loss.detach())
-        console.print(f"epoch {epoch + 1}/{epochs} loss {total / len(lessons):.4f}")
-        states = {name: part.state_dict() for name, part in parts.items()}
-        torch.save({**states, "epoch": epoch + 1}, kept.with_suffix(".part"))
-        kept.with_suffix(".part").replace(kept)
+        console.print(f"{part}: epoch {epoch + 1}/{EPOCHS[part]} loss {total / len(lessons):.4f}")
+        torch.save({**{name: one.state_dict() for name, one in parts.items()}, "epoch": epoch + 1}, kept)
     return load_locator(average.module.state_dict())
 
 
@@ -185,7 +210,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("models/embedded"))
     parser.add_argument("--cache", type=Path, required=True, help="folder that keeps phantoms and states between runs")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--parts", nargs="+", choices=tuple(CHANNELS), default=tuple(CHANNELS), help="what is to learn")
     parser.add_argument("--phantoms", type=int, default=TRAINING)
     parser.add_argument("--start", type=Path, help="earlier weights of the whole network to go on from")
     parser.add_argument("--measure-only", action="store_true", help="measure the stored weights again")
@@ -199,9 +224,9 @@ def main() -> None:
         films = real_films(arguments.data, arguments.cache).training()
         school = School(phantoms, films, torch.Generator().manual_seed(SEED))
         network = started() if arguments.start is None else load_locator(load_file(arguments.start))
-        network.requires_grad_(True)
         lessons = kept_lessons(school, network, arguments.cache / "lessons")
-        network = train(network, lessons, arguments.epochs, arguments.cache / "locator.pt")
+        for part in arguments.parts:
+            network = train(network, lessons, part, arguments.cache / f"locator_{part}.pt")
         identity = write_weights(stored_state(network), arguments.out, NAME)
     stored = load_locator(load_file(arguments.out / f"{NAME}.safetensors"))
     points, figures = measured(stored, arguments.data, arguments.cache)

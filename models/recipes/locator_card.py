@@ -28,6 +28,7 @@ from models.recipes.locator_figures import (
     TIPPED,
     Seen,
     box_figures,
+    box_rows,
     false_alarms,
     grown,
     label_areas,
@@ -42,6 +43,9 @@ from models.recipes.locator_words import LABELS, LIMITS, MEASURED_ON, REFERENCES
 
 FALSE_ALARMS = {"lesion": 0.05, "object": 0.02}
 """Share of real films without a class on which it may be called present; as many again may be called uncertain."""
+
+PHANTOM_ALARMS = 0.1
+"""The same of phantoms, on which other findings and devices look alike more often than on healthy real films."""
 
 LEAST_FILMS = 20
 """With fewer real films without a class its threshold is chosen on phantoms without it."""
@@ -80,17 +84,21 @@ class Points:
 
 
 def choose(seen_real: Seen, real: RealFilms, seen_phantoms: Seen, phantoms: Outlined) -> Points:
-    """Thresholds from real films without each class, outlines from phantoms with it; all of the validation sets."""
+    """Thresholds from films without each class, outlines from phantoms with it; all of the validation sets.
+
+    A threshold keeps the share of false alarms both on real films and on phantoms.
+    """
     masks = np.unpackbits(phantoms.masks, axis=-1).astype(np.bool_)
     threshold, uncertain, outlined, films = {}, {}, {}, {}
     for index, code in enumerate(CLASSES):
         without = seen_real.scores[real.says[:, index] == Says.ABSENT, index]
         there = masks[:, index].any(axis=(1, 2))
-        if len(without) < LEAST_FILMS:
-            without = seen_phantoms.scores[~there, index]
         allowed = FALSE_ALARMS["object" if code in OBJECTS else "lesion"]
-        threshold[code] = float(np.quantile(without, 1 - allowed))
-        uncertain[code] = float(np.quantile(without, 1 - 2 * allowed))
+        judged = [(seen_phantoms.scores[~there, index], PHANTOM_ALARMS)]
+        if len(without) >= LEAST_FILMS:
+            judged.append((without, allowed))
+        threshold[code] = max(float(np.quantile(scores, 1 - share)) for scores, share in judged)
+        uncertain[code] = max(float(np.quantile(scores, 1 - 2 * share)) for scores, share in judged)
         outlined[code] = best_outline(seen_phantoms, masks[:, index], index, np.flatnonzero(there))
         films[code] = len(without)
     return Points(threshold, uncertain, outlined, films)
@@ -150,7 +158,7 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
     apart = films.chosen(films.folds == TEST_FOLD)
     seen = look_at_real(network, apart, data)
     labels = label_areas(seen, apart)
-    boxed = films.chosen(films.folds == BOXED)
+    boxed = films.chosen((films.folds == BOXED) & np.isin(films.files, box_rows(data).file))
     maps = dict(zip(boxed.files.tolist(), look_at_real(network, boxed, data).maps, strict=True))
     alarms = false_alarms(seen, apart, points.threshold)
     by_file = dict(zip(apart.files.tolist(), seen.maps, strict=True))

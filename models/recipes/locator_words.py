@@ -45,9 +45,10 @@ LIMITS = (
     "A retained object is looked for as a sponge with a thread or a curved needle; others are not known to it. 'Not "
     "seen' excludes nothing.",
     "Classes whose row says 'no' are not told by any tool.",
-    "Its square is 320 pixels (cells of about 2.5 mm): small nodules and thin lines on large films are lost.",
-    "In the weights shipped so far the classes of disease are hardly trained: none of them is usable, and places of "
-    "findings come from elsewhere.",
+    "Its square is 320 pixels; findings are read in cells of about 1 cm, devices of about 2.5 mm: small nodules and "
+    "thin lines on large films are lost.",
+    "The classes of disease were trained for 300 steps of 8 films only, the devices for 250; more training was still "
+    "helping.",
     "The lower end of an endotracheal tube over the spine is often lost or guessed, as the figures of tips show: a tip "
     "is told only where its class's row allows it.",
     "A pneumothorax is outlined where no lung is left behind it; air before the lung has no edge on a frontal film.",
