@@ -47,7 +47,7 @@ LIMITS = (
     "Classes whose row says 'no' are not told by any tool.",
     "Its square is 320 pixels; findings are read in cells of about 1 cm, devices of about 2.5 mm: small nodules and "
     "thin lines on large films are lost.",
-    "The classes of disease were trained for 300 steps of 8 films only, the devices for 250; more training was still "
+    "The classes of disease were trained for 720 steps of 8 films only, the devices for 250; more training was still "
     "helping.",
     "The lower end of an endotracheal tube over the spine is often lost or guessed, as the figures of tips show: a tip "
     "is told only where its class's row allows it.",
