@@ -11,9 +11,9 @@ from agent.planner.options import Option
 NUMBER = re.compile(
     r"(\d+(?:[.,]\d+)?)\s*(%|percent|millimet(?:re|er)s?|mm|centimet(?:re|er)s?|cm|°|degrees?|ribs?)?", re.I
 )
-UNITS = {"%": ("", 0.01), "percent": ("", 0.01), "mm": ("mm", 1), "mi": ("mm", 1), "cm": ("mm", 10), "ce": ("mm", 10),
+UNITS = {"%": ("", 0.01), "pe": ("", 0.01), "mm": ("mm", 1), "mi": ("mm", 1), "cm": ("mm", 10), "ce": ("mm", 10),
          "°": ("deg", 1), "de": ("deg", 1), "ri": ("ribs", 1)}  # fmt: skip
-"""Beginning of a unit as written -> (unit as measured, what one of it is in that)."""
+"""First two letters of a unit as written -> (unit as measured, what one of it is in that)."""
 BELOW = ("below", "under", "less than", "smaller than", "up to", "at most", "<")
 ABOVE = ("above", "over", "more than", "greater than", "at least", "from", ">")
 """Words before a limit that leave the option open to one side."""
@@ -60,7 +60,7 @@ def _span(text: str) -> tuple[str, float, float] | None:
     if not 1 <= len(found) <= 2:
         return None
     written = next((unit for _, unit in reversed(found) if unit), "")
-    unit, factor = UNITS.get(written.lower()[:2] if written != "percent" else written, UNITS.get(written, ("", 1)))
+    unit, factor = UNITS.get(written.lower()[:2], ("", 1))
     numbers = [float(number.replace(",", ".")) * factor for number, _ in found]
     if len(numbers) == 2:
         return unit, min(numbers), max(numbers)
