@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from models.catalog import Catalog
+from tools.contract.tool import installed
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -67,6 +70,13 @@ def test_block_runs(page: Path, kind: str, body: str, folder: Path) -> None:
             continue
         done = subprocess.run(shlex.split(line), cwd=folder, env=environment(), capture_output=True, text=True)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def test_readme_counts_what_is_installed() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"plans over {len(list(installed()))} tools" in text
+    others = sum(entry.profile != "embedded" for entry in Catalog.read())
+    assert f"{others} in the catalog, pulled on request" in text
 
 
 def check_make_target(target: str) -> None:

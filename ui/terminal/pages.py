@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from models.catalog import Catalog
 from models.pool import ModelPool
 from tools.contract import Tool
 from tools.contract.tool import installed
+from ui.terminal.worth import worth_table
 
 GENERATED = "<!-- made by `hilum docs`; change the code, not this page -->"
 BLOCK = re.compile(r"(<!-- begin:(?P<name>[\w-]+) -->\n).*?(<!-- end:(?P=name) -->)", re.DOTALL)
@@ -158,8 +160,5 @@ def cli_page(cli_help: dict[str, str]) -> str:
 def with_blocks(text: str) -> str:
     """The README with each `<!-- begin:X -->` block filled from the cards. KeyError for a block nobody fills."""
     pool = ModelPool(device="cpu", profile="embedded")
-    blocks: dict[str, Any] = {
-        "classifier": lambda: findings_table(pool.card("embedded-classifier")),
-        "segmenter": lambda: structures_table(pool.card("embedded-segmenter")),
-    }
+    blocks: dict[str, Callable[[], str]] = {"worth": lambda: worth_table(pool.card)}
     return BLOCK.sub(lambda match: f"{match[1]}{blocks[match['name']]()}\n{match[3]}", text)
