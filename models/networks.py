@@ -3,6 +3,7 @@
 Both are built on EfficientNet-Lite0 (models/lite0.py); weights come from a state dict.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -63,6 +64,17 @@ LEVEL_CHANNELS = (80, 112, 192, 320)
 
 KEEP_MARGIN = 2
 """Network pixels kept around the largest component, so that its soft edge survives the clean-up."""
+
+ROUNDED = frozenset({"heart"})
+"""Structures without tails: at times the outline of a heart runs on along the dome of the diaphragm."""
+
+TAIL_RADIUS = 0.16
+"""An opening by a disc of this radius, times the square root of the area, takes off what is narrower than the disc."""
+
+TAIL_SHARE = 0.05
+"""The tail is cut off if that makes the structure narrower by more than this. With this and TAIL_RADIUS, 2 of 200 JSRT
+outlines and 7 of 84 of phantoms without effusion changed; of those phantoms the share whose cardiothoracic ratio came
+out within 0.02 of the truth rose from 0.89 to 0.95, on JSRT it went from 0.91 to 0.90."""
 
 
 class UpBlock(nn.Module):
@@ -217,26 +229,41 @@ def segment(
         maps = torch.sigmoid(network(square))[0]
     probabilities = restore(maps, geometry)
     named = zip(STRUCTURES, maps, thresholds, strict=True)
-    cleaned = [clean(one.numpy(), threshold, name in IN_PIECES) for name, one, threshold in named]
+    cleaned = [clean(one.numpy(), threshold, name) for name, one, threshold in named]
     masks = [restore_mask(one, geometry, threshold) for one, threshold in zip(cleaned, thresholds, strict=True)]
     return probabilities, np.stack(masks)
 
 
-def clean(probability: FloatImage, threshold: float, in_pieces: bool = False) -> FloatImage:
+def clean(probability: FloatImage, threshold: float, structure: str = "") -> FloatImage:
     """One structure's map [h, w] cleaned: everything but its largest component 0 and that component's holes 1.
 
-    For a structure `in_pieces` only specks become 0.
+    Of a structure IN_PIECES only specks become 0; one of ROUNDED loses its tail.
     """
     labels, count = ndimage.label(probability > threshold)
     if count == 0:
         return np.zeros_like(probability)
     sizes = np.bincount(labels.ravel())
-    if in_pieces:
+    if structure in IN_PIECES:
         specks = (sizes < SPECK_SHARE * labels.size)[labels] & (labels > 0)
         return np.where(specks, 0.0, probability).astype(np.float32)
     largest = labels == 1 + int(np.argmax(sizes[1:]))
     filled = ndimage.binary_fill_holes(largest)
+    if structure in ROUNDED:
+        filled = without_tail(filled)
     near = ndimage.binary_dilation(filled, iterations=KEEP_MARGIN)
-    others = (labels > 0) & ~largest
+    others = (labels > 0) & ~filled
     kept = np.where(near & ~others, probability, 0.0)
     return np.where(filled & ~largest, 1.0, kept).astype(np.float32)
+
+
+def without_tail(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """A mask [h, w] without what an opening takes off, where that is wide enough to be a tail; see TAIL_SHARE."""
+    radius = TAIL_RADIUS * math.sqrt(mask.sum())
+    core = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] > radius
+    if not core.any():
+        return mask
+    opened = (ndimage.distance_transform_edt(~core) <= radius) & mask
+    labels, _ = ndimage.label(opened)
+    body: npt.NDArray[np.bool_] = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    columns, left = (np.flatnonzero(one.any(axis=0)) for one in (mask, body))
+    return body if np.ptp(left) < (1 - TAIL_SHARE) * np.ptp(columns) else mask

@@ -120,7 +120,7 @@ class RetrieveCasesData(BaseModel):
         "find similar",
         "find similar cases",
         "show similar cases",
-        "show me similar cases",
+        "show me similar",
         "any similar cases",
         "cases like this",
         "cases like this one",

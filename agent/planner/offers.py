@@ -72,8 +72,12 @@ def offers(tools: Iterable[Mapping[str, Any]]) -> Offers:
 
 
 def asked_for(words: list[str], tools: Offers) -> tuple[str, int]:
-    """The tool whose longest phrase stands in the words, and that phrase's length in words; ("", 0) if none does."""
-    found = [(longest(words, offer.asked_by), name) for name, offer in tools.items()]
+    """The tool whose longest phrase stands in the words, and that phrase's length in words; ("", 0) if none does.
+
+    Figures may stand within a phrase ("show me 5 similar films").
+    """
+    plain = [word for word in words if not word.isdigit()]
+    found = [(max(longest(line, offer.asked_by) for line in (words, plain)), name) for name, offer in tools.items()]
     length, name = max(found, key=lambda item: item[0], default=(0, ""))
     return (name, length) if length else ("", 0)
 

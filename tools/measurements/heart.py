@@ -5,7 +5,7 @@ from __future__ import annotations
 from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph, View
 from tools.anatomy import doubts
-from tools.anatomy.widths import Reach, heart_reach, midline
+from tools.anatomy.widths import Reach, bordered, heart_reach, midline
 from tools.contract import Status
 from tools.contract.films import ADULT_YEARS, is_child
 from tools.contract.spacing import plane
@@ -24,6 +24,10 @@ from tools.measurements.chain import (
 from tools.measurements.sheet import Sheet, begun, reasoned
 
 CODE = "cardiothoracic_ratio"
+
+BORDER_SEEN = 0.5
+"""Least share of the heart's outermost border that must lie against lung, on either side. Of 200 JSRT films none is
+refused; of 15 phantoms with a left effusion 8, among them the 5 with the largest errors (0.12 to 0.83)."""
 
 WHY_AP = (
     "On an AP film the heart is further from the detector and nearer to the tube than on a PA film, so that it is "
@@ -73,6 +77,16 @@ def _landmarks(sheet: Sheet) -> tuple[float, Reach]:
         raise NotMeasured(
             "The heart lies wholly to one side of the midline between the lungs (a shift, a strongly rotated film or a "
             "wrong outline): the cardiothoracic ratio is not defined."
+        )
+    hidden = [
+        name
+        for name, lung in (("left", left), ("right", right))
+        if bordered(sheet.found.mask("heart"), lung, name == "left") < BORDER_SEEN
+    ]
+    if hidden:
+        raise NotMeasured(
+            f"The heart's {' and '.join(hidden)} border does not lie against lung where the heart is widest: fluid or "
+            "dense lung hides it, or the outline is wrong. The cardiothoracic ratio is not measured."
         )
     limits = measurement(CODE).limits
     low, high = limits["plausible_low"], limits["plausible_high"]

@@ -22,10 +22,12 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     ("Remove the ribs", "suppress_bone", {}),
     ("Show me the soft tissue image", "suppress_bone", {}),
     ("Can you take away the ribs please", "suppress_bone", {}),
+    ("Show me the film without ribs", "suppress_bone", {}),
     ("Apply CLAHE", "enhance", {"question": "Apply CLAHE"}),
     ("invert the film", "enhance", {"question": "invert the film"}),
     ("Change the window to centre 0.5 width 0.4", "enhance", {"question": "Change the window to centre 0.5 width 0.4"}),
     ("Find similar cases", "retrieve_cases", {}),
+    ("Show me 5 similar films", "retrieve_cases", {"k": 5}),
     (
         "Find 3 similar cases (same left lower zone finding)",
         "retrieve_cases",

@@ -91,7 +91,7 @@ def test_ribs_keep_their_pieces_and_their_gaps_but_no_specks() -> None:
     picture[60, 60] = 0.9
     speck = np.zeros((256, 256), np.float32)
     speck[:64, :64] = picture
-    np.testing.assert_array_equal(clean(speck, 0.5, in_pieces=True)[:64, :64], expected)
+    np.testing.assert_array_equal(clean(speck, 0.5, "ribs")[:64, :64], expected)
     assert clean(speck, 0.5)[20, 20] == 1.0 and clean(speck, 0.5)[42, 30] == 0.0
 
 

@@ -87,6 +87,19 @@ def test_ap_film_says_why_it_magnifies() -> None:
     assert any("further from the detector" in caveat for caveat in measure.run(context, ask(image_id)).caveats)
 
 
+def test_ratio_is_refused_where_fluid_hides_the_border_of_the_heart() -> None:
+    """The heart's outline is the phantom's, run on into the fluid at the left base, which is no lung."""
+    film = phantom(3)
+    lung, heart = film.masks["left_lung"].copy(), film.masks["heart"].copy()
+    base = np.flatnonzero(heart.any(axis=1))[len(np.flatnonzero(heart.any(axis=1))) // 3]
+    heart[base:] |= lung[base:]
+    lung[base:] = False
+    context, image_id, _ = context_of(film, masks=masks_of(film, left_lung=lung, heart=heart))
+    result = measure.run(context, ask(image_id))
+    assert result.failure is not None
+    assert "left border does not lie against lung" in result.failure.message
+
+
 def shifted(mask: np.ndarray, columns: int) -> np.ndarray:
     moved = np.zeros_like(mask)
     moved[:, columns:] = mask[:, : FILM_SIZE - columns]
