@@ -21,6 +21,7 @@ from evals.phantom_cases import (
     reported,
     retrieved,
     seen,
+    shortcuts,
     talked,
     texts,
     unusual,
@@ -31,7 +32,7 @@ from evals.phantom_cases.case import Case, Draw
 
 THEMES = (
     planned, seen, operating, by_signs, measured, located, reported, written, compared, talked, retrieved, explained,
-    processed, generated, checked, objects, unusual, texts, looked_up, weighed, removed,
+    processed, generated, checked, shortcuts, objects, unusual, texts, looked_up, weighed, removed,
 )  # fmt: skip
 """Modules with a `cases(draw)` each, in the order of their capabilities."""
 

@@ -1,8 +1,9 @@
-"""What the tool classify can do besides asking one model at its card's thresholds: moved thresholds, several models.
+"""What the tool classify can do besides asking one model: moved thresholds, several models, warnings of shortcuts.
 
-Imports models; the tools import it."""
+Imports models and tools.anatomy; the tools import it."""
 
 from tools.classifiers.ensembles import ensemble_here
 from tools.classifiers.operating import Moved, Wish, moved
+from tools.classifiers.shortcuts import shortcut_warnings
 
-__all__ = ["Moved", "Wish", "ensemble_here", "moved"]
+__all__ = ["Moved", "Wish", "ensemble_here", "moved", "shortcut_warnings"]

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stub_pool import SCORES, StubPool, as_view, card, context_of, phantom
+from stub_pool import SCORES, StubPool, as_view, card, context_of, phantom, sights_of
 
 from imaging.radiograph import View
 from models.card import FindingCard
+from models.locator import OBJECTS
 from models.outputs import ScoreKind, Scores, Task
 from tools.classify import ClassifyData, classify
 from tools.contract import Result, Status
@@ -193,3 +194,15 @@ def test_ensemble_of_one_is_unavailable_with_the_remedy() -> None:
     context, image_id, _ = context_of(phantom())
     failure = classify.run(context, {"image_id": image_id, "ensemble": True}).failure
     assert failure is not None and failure.kind == "unavailable" and "stub-classify" in failure.message
+
+
+@pytest.mark.parametrize(("objects", "warned"), [(("chest_drain",), True), (("ett",), False), ((), False)])
+def test_pneumothorax_beside_a_drain_warns_of_the_shortcut(objects: tuple[str, ...], warned: bool) -> None:
+    """What is on the film is what the stub locator is told to see."""
+    film = phantom()
+    sights = sights_of(film, dict.fromkeys(objects, film.masks["left_lung"]), OBJECTS)
+    context, image_id, _ = context_of(film, sights=sights, scores={"pneumothorax": 0.8, "effusion": 0.8})
+    told = classify.run(context, {"image_id": image_id})
+    assert any("take drains for pneumothorax" in caveat for caveat in told.caveats) is warned
+    other = classify.run(context, {"image_id": image_id, "findings": ["effusion"]})
+    assert not any("drain" in caveat for caveat in other.caveats)
