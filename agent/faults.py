@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imaging.failures import HilumFailure
+from imaging.failures import HilumFailure, Unavailable
 
 
 class AgentFault(RuntimeError):
@@ -13,3 +13,9 @@ class Busy(HilumFailure):
     """The session is answering another question."""
 
     kind = "busy"
+
+
+class MemoryRefused(Unavailable):
+    """The database of sessions cannot be read or written now: full, locked, damaged or away."""
+
+    kind = "memory"

@@ -102,6 +102,13 @@ class EvidenceLedger:
             chosen = [self._records[i] for i in (self._records if ids is None else set(ids)) if i in self._records]
         return sorted(chosen, key=lambda record: _number(record.id))
 
+    def recall_unfinished(self) -> None:
+        """Know again which calls of a turn that was cut off have numbers: that turn is gone on with."""
+        kept = self._memory.calls(self._session_id)
+        with self._lock:
+            self._ids_by_call |= kept
+            self._last_number = max(map(_number, [*self._records, *kept.values()]), default=0)
+
     def drop_unfinished(self) -> None:
         """Forget reservations that never became a record: the turn that asked for them was broken off."""
         with self._lock:

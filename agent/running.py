@@ -105,4 +105,15 @@ class Running:
                 afterwards()
 
 
-__all__ = ["ALIVE_S", "LOOK_S", "Running"]
+def closed(events: Iterator[Any], within_s: float) -> None:
+    """End a stream that another thread may still be waiting in; it was stopped, so that thread soon returns."""
+    for _ in range(round(within_s / LOOK_S)):
+        try:
+            events.close()  # type: ignore[attr-defined]
+        except ValueError:  # "generator already executing"
+            time.sleep(LOOK_S)
+        else:
+            return
+
+
+__all__ = ["ALIVE_S", "LOOK_S", "Running", "closed"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -23,13 +22,14 @@ from agent.approval import Approver
 from agent.corrected import restored
 from agent.draft import REPORT_TOOL, Draft, draft_of
 from agent.events import Answered, Event, FilmsTaken
-from agent.faults import Busy
+from agent.faults import Busy, MemoryRefused
 from agent.films import FILMS_KEY, input_notes, listed, told_films
 from agent.graph import build_graph
 from agent.ledger import EvidenceLedger
 from agent.memory import RememberedTurn
+from agent.memory.engines import is_refusal, refusals_told
 from agent.memory.holding import HOLD_S, new_holder
-from agent.running import LOOK_S, Running
+from agent.running import Running, closed
 from agent.transcript import log_opening, log_turn
 from agent.turn import STREAM_MODES, Turn
 from imaging.failures import BadArguments
@@ -222,7 +222,7 @@ class Session:
         finally:
             self.stop()
             with CancelScope(shield=True):
-                await to_thread.run_sync(_close, events)
+                await to_thread.run_sync(closed, events, ENDING_S)
 
     def resume(self) -> Iterator[Event]:
         """Go on with the question that was cut off (by a crash, say): what its tools gave is not made again.
@@ -236,6 +236,7 @@ class Session:
             if not last or last[0].answer is not None:
                 raise BadArguments("No question of this session was cut off.", "Ask one.")
             turn = last[0]
+            self.ledger.recall_unfinished()
             begun = self._graph.get_state(self._config).next
             given = None if begun else {"messages": [self._question(turn.question, list(turn.added))]}
             self._log("resumed", {"turn": turn.number})
@@ -266,26 +267,35 @@ class Session:
         """The right to answer, here and among all processes that share the memory; until the graph has ended."""
         if not self._turn.acquire(timeout=ENDING_S if self._stopped.is_set() else 0):
             raise Busy("This session is answering another question.", "Wait for its answer, or open another session.")
-        if not self._memory.hold(self.id, self._holder, HOLD_S):
-            self._turn.release()
-            raise Busy("Another process is answering in this session.", "Wait for its answer, or open another session.")
+        with ExitStack() as undo:
+            undo.callback(self._turn.release)
+            if not self._memory.hold(self.id, self._holder, HOLD_S):
+                raise Busy("Another process answers in this session.", "Wait for its answer, or open another session.")
+            undo.pop_all()
         settings = self._agent.settings
         hold = partial(self._memory.hold, self.id, self._holder, HOLD_S)
         running = self._running = Running(self._stopped, settings.max_turn_s, hold)
         try:
-            yield running
+            with refusals_told():
+                yield running
         finally:
             running.stop("left")
             running.when_ended(self._give_back)
 
     def _give_back(self) -> None:
         self.ledger.drop_unfinished()
-        self._memory.release(self.id, self._holder)
-        self._running = None
-        self._turn.release()
+        try:
+            with suppress(MemoryRefused):  # the hold ends by itself after HOLD_S
+                self._memory.release(self.id, self._holder)
+        finally:
+            self._running = None
+            self._turn.release()
 
     def _answered(self, running: Running, number: int, question: str, given: Any) -> Iterator[Event]:
-        """The events of one run of the graph, and the Answer at its end; a turn that fails is dropped."""
+        """The events of one run of the graph, and the Answer at its end; a turn that fails is dropped.
+
+        One whose memory failed stays open: once it works again, `resume` goes on with it.
+        """
         settings = self._agent.settings
         turn = Turn(question, self._agent.planner_name, self.ledger, settings)
         try:
@@ -294,8 +304,9 @@ class Session:
                 if limit := turn.over():
                     running.stop(limit)
         except Exception as error:
-            self._memory.drop_turn(self.id, number)
-            self._log("failed", {"turn": number, "error": type(error).__name__})
+            if not is_refusal(error):
+                self._memory.drop_turn(self.id, number)
+                self._log("failed", {"turn": number, "error": type(error).__name__})
             raise
         self._whole = not running.why
         if running.why:
@@ -365,17 +376,6 @@ class Session:
 
     def _radiographs(self) -> list[Radiograph]:
         return [self.films.get(film_id) for film_id in self.films.ids()]
-
-
-def _close(events: Iterator[Event]) -> None:
-    """End a stream that another thread may still be waiting in; it was stopped, so that thread soon returns."""
-    for _ in range(round(ENDING_S / LOOK_S)):
-        try:
-            events.close()  # type: ignore[attr-defined]
-        except ValueError:  # "generator already executing"
-            time.sleep(LOOK_S)
-        else:
-            return
 
 
 def _answer_of(events: Iterator[Event]) -> Answer:

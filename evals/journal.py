@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from imaging.failures import Unavailable
+from imaging.failures import Unavailable, writing
 
 FILE = "answers.jsonl"
 
@@ -73,11 +73,16 @@ class Journal:
 
         Args:
             folder: the folder of the run.
+
+        Raises:
+            BadArguments: it cannot be written.
+            Unavailable: another process writes it.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / FILE
         self._lock = threading.Lock()
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -101,9 +106,13 @@ class Journal:
         return record if record and record.fault is None else None
 
     def add(self, record: Record) -> None:
-        """Write one record and return once it is on the disk."""
+        """Write one record and return once it is on the disk.
+
+        Raises:
+            BadArguments: it cannot be written (a full disk, say): the question was not answered.
+        """
         line = (record.model_dump_json() + "\n").encode()
-        with self._lock:
+        with self._lock, writing(self.path):
             remaining = memoryview(line)
             while remaining:
                 remaining = remaining[os.write(self._file, remaining) :]

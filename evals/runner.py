@@ -25,6 +25,7 @@ from evals.grading import grade
 from evals.identity import RunIdentity
 from evals.journal import Record
 from evals.questions import Question, Questions
+from imaging.failures import HilumFailure, writing
 
 INSPECT_FOLDER = "inspect"
 """Folder of the inspect logs inside the run's folder."""
@@ -39,7 +40,7 @@ class Ran:
 
 
 def run(questions: Questions, asking: Asking, identity: RunIdentity, folder: Path, workers: int) -> Ran:
-    """Settle every question. KeyboardInterrupt leaves all answers so far in the journal.
+    """Settle every question. KeyboardInterrupt leaves all answers so far in the journal, and so does a full disk.
 
     Args:
         questions: what to ask, in order.
@@ -52,22 +53,26 @@ def run(questions: Questions, asking: Asking, identity: RunIdentity, folder: Pat
         return Ran({}, None)
     by_id = {question.id: question for question in questions.items}
     records: dict[str, Record] = {}
+    failures: list[HilumFailure] = []
     task = Task(
         name=identity.task,
         dataset=MemoryDataset([_sample(question) for question in questions.items], name=identity.task),
-        solver=_solver(by_id, asking, records),
+        solver=_solver(by_id, asking, records, failures),
         scorer=_scorer(by_id, records),
         metadata=identity.model_dump(mode="json"),
     )
-    (log,) = run_in_inspect(
-        task,
-        model=None,
-        log_dir=str(folder / INSPECT_FOLDER),
-        display="none",
-        max_samples=workers,
-        log_realtime=False,
-        ctl_server=False,
-    )
+    with writing(folder):
+        (log,) = run_in_inspect(
+            task,
+            model=None,
+            log_dir=str(folder / INSPECT_FOLDER),
+            display="none",
+            max_samples=workers,
+            log_realtime=False,
+            ctl_server=False,
+        )
+    if failures:  # of the journal: inspect stops at it and would tell of it as a fault
+        raise failures[0]
     _check(log, len(by_id), records)
     return Ran(records, Path(log.location))
 
@@ -85,12 +90,18 @@ def _sample(question: Question) -> Sample:
     )
 
 
-def _solver(by_id: Mapping[str, Question], asking: Asking, records: dict[str, Record]) -> Solver:
+def _solver(
+    by_id: Mapping[str, Question], asking: Asking, records: dict[str, Record], failures: list[HilumFailure]
+) -> Solver:
     @solver(name="agent")
     def agent() -> Solver:
         async def solve(state: TaskState, generate: Generate) -> TaskState:
             # Not abandoned on cancellation: an answer in flight at Ctrl-C still reaches the journal.
-            record = await anyio.to_thread.run_sync(asking.settle, by_id[str(state.sample_id)])
+            try:
+                record = await anyio.to_thread.run_sync(asking.settle, by_id[str(state.sample_id)])
+            except HilumFailure as failure:
+                failures.append(failure)
+                raise
             records[record.id] = record
             state.output = ModelOutput.from_content(record.planner or "none", record.text)
             state.completed = True

@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -56,13 +57,13 @@ class Journal:
 
     Raises:
         BadArguments: the file belongs to a run with other tools or models.
-        Unavailable: another process is writing it, or it cannot be written.
+        Unavailable: another process is writing it, or it cannot be written; every method, when the disk is full, say.
     """
 
     def __init__(self, path: Path, question: Mapping[str, Any]) -> None:
         self.path = path
         asked = json.dumps(question, sort_keys=True)
-        try:
+        with self._told():
             self._db = sqlite3.connect(path, isolation_level=None, timeout=1.0)
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("CREATE TABLE IF NOT EXISTS question (text TEXT)")
@@ -72,8 +73,6 @@ class Journal:
             before = self._db.execute("SELECT text FROM question").fetchone()
             if before is None:
                 self._db.execute("INSERT INTO question VALUES (?)", (asked,))
-        except sqlite3.Error as error:
-            raise Unavailable(f"{path} cannot be written: {error}.", "Is another run using it?") from error
         if before is not None and before[0] != asked:
             self._db.close()
             raise BadArguments(
@@ -88,7 +87,8 @@ class Journal:
 
     def add(self, place: int, name: str, digest: str, row: Row) -> None:
         """Write a row; it is on the disk when this returns."""
-        self._db.execute("REPLACE INTO rows VALUES (?, ?, ?, ?)", (place, name, digest, json.dumps(row)))
+        with self._told():
+            self._db.execute("REPLACE INTO rows VALUES (?, ?, ?, ?)", (place, name, digest, json.dumps(row)))
 
     def rows(self) -> Iterator[Row]:
         """Every row in the order of the films."""
@@ -97,13 +97,25 @@ class Journal:
 
     def keep_first(self, count: int) -> None:
         """Forget rows beyond the films that there are now."""
-        self._db.execute("DELETE FROM rows WHERE place >= ?", (count,))
+        with self._told():
+            self._db.execute("DELETE FROM rows WHERE place >= ?", (count,))
 
     def close(self, *, delete: bool = False) -> None:
         """Close the file; with `delete` it has served its purpose."""
         self._db.close()
         if delete:
             self.path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """While the file is worked on: SQLite's word that it cannot be becomes Unavailable, with the remedy."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            hint = "Is another run using it? Else make room, or give --out in a folder that you may write to"
+            raise Unavailable(
+                f"{self.path} cannot be written: {error}.", f"{hint}; the same command goes on with the rows so far."
+            ) from error
 
 
 def check_target(out: Path) -> None:
@@ -220,6 +232,9 @@ def write_table(journal: Journal, out: Path) -> int:
     """Write the journal's rows as CSV or Parquet, beside and then renamed; returns the number of rows.
 
     Columns: the file, the classifier's score per finding, then all else in the order in which it came up.
+
+    Raises:
+        Unavailable: it cannot be written; nothing of it is left, the rows are.
     """
     columns: dict[str, type] = {"file": type(None)}
     for row in journal.rows():
@@ -231,8 +246,15 @@ def write_table(journal: Journal, out: Path) -> int:
     columns = dict(sorted(columns.items(), key=lambda item: (item[0] != "file", item[0] not in findings())))
     beside = out.with_name(f".{out.name}.part")
     write = _write_csv if out.suffix == ".csv" else _write_parquet
-    count = write(journal.rows(), columns, beside)
-    beside.replace(out)
+    try:
+        count = write(journal.rows(), columns, beside)
+        beside.replace(out)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise Unavailable(
+            f"{out} cannot be written: {error.strerror or error}.",
+            f"Make room; the rows are kept in {journal.path.name}, and the same command writes the table from them.",
+        ) from error
     return count
 
 

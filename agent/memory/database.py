@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
-from sqlalchemy import Engine, Select, Table, and_, delete, exists, func, insert, or_, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Connection, Engine, Select, Table, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from agent.answer import Answer, Evidence
 from agent.draft import Draft
@@ -20,7 +21,7 @@ from agent.memory import engines
 from agent.memory.holding import is_gone
 from agent.memory.pixels import packed, unpacked
 from agent.memory.tables import BY_SESSION, calls, drafts, evidence, films, metadata, sessions, transcript, turns
-from imaging.failures import BadArguments, Unavailable
+from imaging.failures import BadArguments
 from imaging.studies import StudyFilm
 
 IN_PROCESS = "process"
@@ -64,6 +65,8 @@ class RememberedTurn:
 class Memory:
     """Where sessions are kept. An owner sees and touches only their own; safe between threads and processes.
 
+    Any method raises MemoryRefused while the database is full, locked, damaged or away.
+
     Attributes:
         lasting: whether it outlives the process.
     """
@@ -80,14 +83,9 @@ class Memory:
         self.lasting = str(where) != IN_PROCESS
         self._lock = threading.RLock()
         self._engine: Engine = engines.in_process() if not self.lasting else engines.opened(where)
-        try:
+        with engines.refusals_told():
             metadata.create_all(self._engine)
-        except DBAPIError as error:
-            raise Unavailable(
-                f"The session memory cannot be used: {error.orig}.",
-                "Check state_dir or memory (HILUM_STATE_DIR, HILUM_MEMORY): is it writable, and a database of Hilum?",
-            ) from error
-        self._saver = engines.checkpointer(where) if self.lasting else None
+            self._saver = engines.checkpointer(where) if self.lasting else None
 
     def checkpointer(self) -> BaseCheckpointSaver[Any]:
         """What langgraph keeps a session's messages in; of its own for a session in the process."""
@@ -102,7 +100,7 @@ class Memory:
 
     def require(self, session_id: str, owner: str) -> None:
         """BadArguments unless that owner has a session of that id; the same words if it is somebody else's."""
-        with self._lock, self._engine.connect() as connection:
+        with self._reading() as connection:
             if connection.execute(select(sessions.c.id).where(_own(session_id, owner))).first() is None:
                 known = [f"{item.id} ({item.title or 'untitled'})" for item in self.remembered(owner)[:KNOWN_SHOWN]]
                 raise BadArguments(
@@ -128,7 +126,7 @@ class Memory:
             .where(sessions.c.owner == owner)
             .order_by(sessions.c.used_s.desc())
         )
-        with self._lock, self._engine.connect() as connection:
+        with self._reading() as connection:
             rows: list[Any] = list(connection.execute(query))
         return [_remembered(tuple(row)) for row in rows]
 
@@ -144,18 +142,19 @@ class Memory:
             BadArguments: that owner has no such session.
         """
         self.require(session_id, owner)
-        with self._lock, self._engine.begin() as connection:
+        with self._writing() as connection:
             for table in BY_SESSION:
                 connection.execute(delete(table).where(table.c.session_id == session_id))
             connection.execute(delete(sessions).where(_own(session_id, owner)))
-        if self._saver is not None:
-            self._saver.delete_thread(session_id)
-        engines.erase_traces(self._engine)
+        with engines.refusals_told():
+            if self._saver is not None:
+                self._saver.delete_thread(session_id)
+            engines.erase_traces(self._engine)
 
     def hold(self, session_id: str, holder: str, seconds: float) -> bool:
         """Take or prolong the right to answer in a session for so long; False while somebody else has it."""
         now = time.time()
-        with self._lock, self._engine.begin() as connection:
+        with self._writing() as connection:
             held_by = connection.execute(select(sessions.c.held_by).where(sessions.c.id == session_id)).scalar() or ""
             free = or_(sessions.c.held_by == holder, sessions.c.held_until_s < now)
             if is_gone(held_by):
@@ -177,7 +176,7 @@ class Memory:
             return
         there = select(films.c.row).where(films.c.session_id == session_id, films.c.film_id == film.film.id)
         facts, pixels = packed(film)
-        with self._lock, self._engine.begin() as connection:
+        with self._writing() as connection:
             if connection.execute(there).first() is None:
                 row = {"session_id": session_id, "film_id": film.film.id, "facts": facts, "pixels": pixels}
                 connection.execute(insert(films).values(row))
@@ -189,7 +188,7 @@ class Memory:
     def keep_calls(self, session_id: str, ids: dict[str, str]) -> None:
         """Note which evidence number each planned call got (call id -> number); one that is noted stays as it is."""
         noted = select(calls.c.call_id).where(calls.c.session_id == session_id)
-        with self._lock, self._engine.begin() as connection:
+        with self._writing() as connection:
             there = set(connection.execute(noted).scalars())
             rows = [
                 {"session_id": session_id, "call_id": call_id, "evidence_id": evidence_id}
@@ -207,7 +206,7 @@ class Memory:
         """Keep what a tool gave, in place of what an earlier run of the same number gave."""
         mine = and_(evidence.c.session_id == session_id, evidence.c.evidence_id == record.id)
         row = {"session_id": session_id, "evidence_id": record.id, "record": record.model_dump(mode="json")}
-        with self._lock, self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(delete(evidence).where(mine))
             connection.execute(insert(evidence).values(row))
 
@@ -229,7 +228,7 @@ class Memory:
             added: ids of the films that came with it.
         """
         mine = sessions.c.id == session_id
-        with self._lock, self._engine.begin() as connection:
+        with self._writing() as connection:
             last = connection.execute(select(func.max(turns.c.number)).where(turns.c.session_id == session_id)).scalar()
             number = (last or 0) + 1
             row = {"session_id": session_id, "number": number, "question": question, "added": added}
@@ -249,7 +248,8 @@ class Memory:
             delete(calls).where(calls.c.session_id == session_id),
         )
         if self._saver is not None:
-            engines.keep_latest(self._saver, session_id)
+            with engines.refusals_told():
+                engines.keep_latest(self._saver, session_id)
 
     def drop_turn(self, session_id: str, number: int) -> None:
         """It will never be answered: it failed, and asking again is a new turn."""
@@ -269,7 +269,7 @@ class Memory:
     def draft(self, session_id: str, turn: int) -> Draft | None:
         """What was made of a turn's report so far; None where nobody touched it."""
         query = select(drafts.c.draft).where(drafts.c.session_id == session_id, drafts.c.turn == turn)
-        with self._lock, self._engine.connect() as connection:
+        with self._reading() as connection:
             kept = connection.execute(query).scalar()
         return Draft.model_validate(kept) if kept is not None else None
 
@@ -284,7 +284,7 @@ class Memory:
         row = {"version": kept.version, "draft": kept.model_dump(mode="json")}
         changed = BadArguments("The draft was changed meanwhile.", "Read it again and decide on what it says now.")
         try:
-            with self._lock, self._engine.begin() as connection:
+            with self._writing() as connection:
                 if draft.version == 0:
                     connection.execute(insert(drafts).values(session_id=session_id, turn=draft.turn, **row))
                 else:
@@ -316,14 +316,25 @@ class Memory:
         if self._saver is not None:
             engines.close(self._saver)
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction: all of it is on the disk when it ends, or nothing."""
+        with self._lock, engines.refusals_told(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._lock, engines.refusals_told(), self._engine.connect() as connection:
+            yield connection
+
     def _do(self, *statements: Any) -> None:
-        with self._lock, self._engine.begin() as connection:
+        with self._writing() as connection:
             for statement in statements:
                 connection.execute(statement)
 
     def _rows(self, table: Table, session_id: str, *columns: str) -> list[Any]:
         query = select(*(table.c[name] for name in columns)).where(table.c.session_id == session_id)
-        with self._lock, self._engine.connect() as connection:
+        with self._reading() as connection:
             return list(connection.execute(query.order_by(table.c.row)))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
+from agent.faults import MemoryRefused
 from imaging.failures import BadArguments, Unavailable
 
 POSTGRESQL = "postgresql://"
@@ -19,6 +22,31 @@ ACROSS_THREADS = {"check_same_thread": False, "cached_statements": 0}
 garbage collector ends in another thread would reset it while it runs ("SQL statements in progress")."""
 BUSY_MS = 30_000
 """How long SQLite waits for another process's write before it gives up."""
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether it says that a database cannot be used now: full, locked, damaged or away; not that a statement is wrong.
+
+    PEP 249 tells them apart, for sqlite3, psycopg and SQLAlchemy alike: OperationalError is the database's condition,
+    and a DatabaseError of no further kind is SQLite's word for a damaged file.
+    """
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return isinstance(error, MemoryRefused) or "OperationalError" in kinds or kinds[0] == "DatabaseError"
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """While a database works: what it cannot do now becomes MemoryRefused, with the remedy."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, MemoryRefused) or not is_refusal(error):
+            raise
+        raise MemoryRefused(
+            f"The session memory cannot be used now: {getattr(error, 'orig', error)}.",
+            "What was kept is still there. Look after the disk and the rights of state_dir or memory (HILUM_STATE_DIR, "
+            "HILUM_MEMORY); is it a database of Hilum? A question that was cut off is gone on with afterwards.",
+        ) from error
 
 
 def in_process() -> Engine:

@@ -14,6 +14,7 @@ from typing import Any
 
 import imaging.phantom
 from evals.phantombench.patients import Patient
+from imaging.failures import writing
 from imaging.phantom import PhantomFilm, make_phantom, progression
 from imaging.phantom.film import cores
 
@@ -72,9 +73,12 @@ def show(patients: Sequence[Patient], folder: Path) -> list[Shown]:
     Args:
         patients: whom to show.
         folder: where films are kept.
+
+    Raises:
+        BadArguments: they cannot be written there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(cores()) as pool:
+    with writing(folder), ThreadPoolExecutor(cores()) as pool:
+        folder.mkdir(parents=True, exist_ok=True)
         return list(pool.map(lambda patient: _shown(patient, folder), patients))
 
 

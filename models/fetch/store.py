@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def pull(
     Files already complete are kept, broken ones go on where they stopped. Ctrl-C leaves what came for the next time.
 
     Raises:
-        BadArguments, Unavailable: as look_up and fetch.
+        BadArguments, Unavailable: as look_up and fetch; or the disk is full.
     """
     remote = look_up(entry)
     target = folder_of(entry, model_dir)
@@ -96,7 +97,8 @@ def pull(
     connection = Connection(headers=remote.headers, advance=advance, licence=entry.licence)
     if pause_s is not None:
         connection.pause_s = pause_s
-    digests = _all(remote.files, target, connection)
+    with _writing(model_dir):
+        digests = _all(remote.files, target, connection)
     record = {
         "id": entry.id,
         "revision": remote.revision,
@@ -106,8 +108,9 @@ def pull(
         },
     }
     manifest = manifest_of(entry, model_dir)
-    manifest.with_suffix(".part").write_text(json.dumps(record, indent=1), encoding="utf-8")
-    manifest.with_suffix(".part").replace(manifest)
+    with _writing(model_dir):
+        manifest.with_suffix(".part").write_text(json.dumps(record, indent=1), encoding="utf-8")
+        manifest.with_suffix(".part").replace(manifest)
     return target / entry.source.file if entry.source.file else target
 
 
@@ -187,12 +190,20 @@ def _existing(path: Path) -> Path:
 
 
 def _writable(model_dir: Path) -> None:
-    try:
+    with _writing(model_dir):
         model_dir.mkdir(parents=True, exist_ok=True)
         probe = model_dir / ".writable"
         probe.touch()
         probe.unlink()
+
+
+@contextmanager
+def _writing(model_dir: Path) -> Iterator[None]:
+    """While the model directory is written to: a full or read-only disk is Unavailable, with the remedy."""
+    try:
+        yield
     except OSError as error:
         raise Unavailable(
-            f"{model_dir} cannot be written ({error.strerror}).", "Set HILUM_MODEL_DIR to a folder of yours."
+            f"{model_dir} cannot be written ({error.strerror}).",
+            "Make room, or set HILUM_MODEL_DIR to a folder of yours; a pull goes on where it stopped.",
         ) from error

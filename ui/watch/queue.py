@@ -132,11 +132,15 @@ class Queue:
             return bool(done.rowcount)
 
     def due(self) -> Item | None:
-        """The next film to go on with: results to be sent first, then what arrived first; None while none is due."""
+        """The next film to go on with: results to be sent first, then what arrived first; None while none is due.
+
+        One that is due later than any wait can be was noted before the clock was set back: it is due.
+        """
+        now = time.time()
         row = self._one(
-            "SELECT uid, state, tries, reason, session FROM films WHERE state IN (?, ?) AND due_s <= ? "
+            "SELECT uid, state, tries, reason, session FROM films WHERE state IN (?, ?) AND (due_s <= ? OR due_s > ?) "
             "ORDER BY state = ? DESC, arrived_s LIMIT 1",
-            *OPEN, time.time(), State.READ,
+            *OPEN, now, now + LONGEST_WAIT_S, State.READ,
         )  # fmt: skip
         return Item(row[0], State(row[1]), row[2], row[3], row[4]) if row else None
 
