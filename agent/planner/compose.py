@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.answer import Evidence
 from agent.mentions import name_of
-from agent.planner.choice import compose_choice
+from agent.planner.choosing import compose_choice
 from agent.planner.comparing import compose_comparison
 from agent.planner.facts import Facts, cite
 from agent.planner.focus import beside_originals, focus

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from agent.planner.calls import Call
+from agent.planner.choosing import choice_calls
 from agent.planner.facts import Facts
 from agent.planner.marks import marks_in
 from agent.planner.measuring import MEASURE, heart_arguments, seen_beside
@@ -27,15 +29,7 @@ BY_WORDS = "zero_shot"
 
 UNTOOLED = OUT_OF_SCOPE | {Kind.NO_SUCH_FILM}
 """Kinds that are answered without a tool."""
-LOOKS_AT_ALL = {Kind.OVERVIEW, Kind.NORMAL, Kind.CHOICE, Kind.REPORT}
-
-
-@dataclass(frozen=True)
-class Call:
-    """One tool call."""
-
-    tool: str
-    args: dict[str, Any] = field(default_factory=dict)
+LOOKS_AT_ALL = {Kind.OVERVIEW, Kind.NORMAL, Kind.REPORT}
 
 
 def wanted(question: Question, facts: Facts, tools: Offers) -> list[Call]:
@@ -50,6 +44,8 @@ def wanted(question: Question, facts: Facts, tools: Offers) -> list[Call]:
     if "quality" in tools and unchecked:
         return [Call("quality", {"image_id": film}) for film in unchecked]
     readable = replace(question, films=tuple(film for film in question.films if not facts.unusable(film)))
+    if question.kind is Kind.CHOICE:
+        return choice_calls(readable, facts, tools, _point(question, tools)) if readable.films else []
     return [*first_round(readable, tools), *second_round(readable, facts, tools)] if readable.films else []
 
 
@@ -216,11 +212,6 @@ def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
         [code for code in _candidates(question, facts, film) if facts.status(code, film) is status]
         for status in (Status.PRESENT, Status.UNCERTAIN)
     )
-    if question.kind is Kind.CHOICE:
-        sided = {m.code for option in question.options for m in option.mentions if m.side}
-        if any(option.sides for option in question.options):
-            sided |= set(question.findings)
-        return [code for code in [*present, *uncertain] if code in sided][:LOCATED_MAX]
     if question.kind is Kind.NORMAL:
         return present[:LOCATED_MAX] if question.side else []
     if question.findings and question.kind in {Kind.WHERE, Kind.SIDE}:

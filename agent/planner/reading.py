@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from agent.mentions import codes_of, has_any, mentions, side_of, structures_of, words_outside
+from agent.planner.choosing import as_choice
 from agent.planner.knowing import KNOWLEDGE, asks_knowledge
 from agent.planner.marks import marks_in
 from agent.planner.naming import (
@@ -70,10 +71,7 @@ def read(
     if asked is not None:
         return [_of_text(asked, text, films, added, previous, offered)]
     if options:
-        question = _read_one(stem or text, films, added, previous, {})
-        about = tuple(m for option in options for m in option.mentions)
-        findings = codes_of([*mentions(stem), *about], "finding")
-        return [replace(question, kind=Kind.CHOICE, options=options, findings=findings)]
+        return [as_choice(_read_one(stem or text, films, added, previous, {}), stem, options, films)]
     questions: list[Question] = []
     for part in _parts(text):
         previous = _read_one(part, films, added, previous, offered)

@@ -97,10 +97,19 @@ def side(named: Named, words: Sequence[str], found: Sequence[Named], cues: Cues)
     last = min(following, named.end + len(_first_clause(words[named.end :], cues)))
     reachable = [(at, item) for at, item in sides_at(words, cues) if first <= at < last]
     before = [item for at, item in reachable if at < named.start and named.start - at <= SIDE_REACH]
+    if before and previous and (own_one := _behind_a_comma(named, words, reachable)):
+        return own_one
     if before:
         return "bilateral" if {"left", "right"} <= set(before) else before[-1]
     after = {item for at, item in reachable if at >= named.end}
     return (after.pop() if len(after) == 1 else "bilateral") if after else None
+
+
+def _behind_a_comma(named: Named, words: Sequence[str], sides: Sequence[tuple[int, str]]) -> str:
+    """The side "on the right" of the second finding in "a mass on the left, an effusion on the right"; else empty."""
+    before = max(at for at, _ in sides if at < named.start)
+    own = [item for at, item in sides if at >= named.end and words[at - 2 : at] == ["on", "the"]]
+    return own[0] if own and "," in words[before : named.start] else ""
 
 
 def places_of(named: Named, found: Sequence[Named], words: Sequence[str], cues: Cues) -> list[Named]:

@@ -116,10 +116,10 @@ ROWS = [
     Row("blorp", (), "could not tell what is asked"),
     Row("Is there something in film 3?", (), "There is no film 3; this session has 1"),
     Row("Is the heart enlarged and where is the effusion?", (find("cardiomegaly", "effusion"), MEASURE, ground("effusion")), "left lower zone"),
-    Row("Which is shown?\nA) Pneumothorax\nB) Pleural effusion\nC) Nodule", (ALL, MEASURE), "ANSWER: B", "B"),
+    Row("Which is shown?\nA) Pneumothorax\nB) Pleural effusion\nC) Nodule", (ALL, MEASURE, ground("pneumothorax"), ground("effusion"), ground("nodule")), "ANSWER: B", "B"),
     Row("Which? A. right effusion B. left effusion C. no effusion", (ALL, MEASURE, ground("effusion")), "ANSWER: B", "B"),
-    Row("Which is true? (A) no pneumothorax (B) no effusion", (ALL, MEASURE), "ANSWER: A", "A"),
-    Row("Is there an effusion?\nA: Yes\nB: No", (ALL, MEASURE), "ANSWER: A", "A"),
+    Row("Which is true? (A) no pneumothorax (B) no effusion", (ALL, MEASURE, ground("pneumothorax"), ground("effusion")), "ANSWER: A", "A"),
+    Row("Is there an effusion?\nA: Yes\nB: No", (ALL, MEASURE, ground("effusion")), "ANSWER: A", "A"),
     Row("Is the heart enlarged?\nA) No\nB) Yes", (ALL, MEASURE), "ANSWER: B", "B"),
     Row(
         "On which side is the effusion?\nA) right\nB) left\nC) both\nD) none",
@@ -127,8 +127,8 @@ ROWS = [
         "ANSWER: B",
         "B",
     ),
-    Row("Where is the pneumothorax?\nA) left\nB) right\nC) none", (ALL, MEASURE), "ANSWER: C", "C"),
-    Row("Best match?\nA) hernia\nB) hernia", (ALL, MEASURE), "No option can be supported"),
+    Row("Where is the pneumothorax?\nA) left\nB) right\nC) none", (ALL, MEASURE, ground("pneumothorax")), "ANSWER: C", "C"),
+    Row("Best match?\nA) hernia\nB) hernia", (ALL, MEASURE, ground("hernia")), "No option can be supported"),
     Row("Diagnosis?\nA) Mild disease\nB) Severe disease", (ALL, MEASURE), "No option can be supported"),
 ]  # fmt: skip
 

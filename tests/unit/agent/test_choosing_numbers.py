@@ -6,12 +6,16 @@ import pytest
 from agent_stubs import StubTools, Truth, film, stub_agent
 
 from agent.answer import Evidence, EvidenceStatus
+from agent.planner.choosing.numbers import distances
 from agent.planner.options import Option
-from agent.planner.values import distances
 
 TRUTH = Truth(
     scores={"effusion": 0.9, "pneumothorax": 0.05, "cardiomegaly": 0.7}, sides={"effusion": "left"}, ratio=0.56
 )
+
+
+CODE = "asked"
+"""A measurement that the question is about."""
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,8 @@ TRUTH = Truth(
         (("0.46 to 0.50", "0.50 to 0.56"), 0.50, "", 1),
         (("under 5 cm", "5 to 8 cm", "over 8 cm"), 61.0, "mm", 1),
         (("20 degrees", "60°"), 55.0, "deg", 1),
+        (("under a quarter of that side", "a quarter to a half of that side", "over half"), 0.4, "", 1),
+        (("less than 300 ml", "0.3 to 0.8 litres", "over 800 ml"), 900.0, "ml", 2),
     ],
 )
 def test_the_option_that_holds_the_value_is_nearest(
@@ -30,19 +36,24 @@ def test_the_option_that_holds_the_value_is_nearest(
 ) -> None:
     """Truth: by reading."""
     options = [Option(letter, text, ()) for letter, text in zip("ABC", texts, strict=False)]
-    found = distances(options, [measured(value, unit)])
+    found = distances(options, [measured(value, unit)], (CODE,))
     assert min(found, key=lambda letter: found[letter]) == options[nearest].letter and found["ABC"[nearest]] < 6
 
 
 @pytest.mark.parametrize("texts", [("a mass", "film 2"), ("1 to 2 cm", "2 to 4 cm")])
 def test_other_options_and_units_are_left_to_other_evidence(texts: tuple[str, ...]) -> None:
     options = [Option(letter, text, ()) for letter, text in zip("AB", texts, strict=True)]
-    assert distances(options, [measured(0.5, "")]) == {}
+    assert distances(options, [measured(0.5, "")], (CODE,)) == {}
+
+
+def test_a_number_that_the_question_is_not_about_is_no_answer() -> None:
+    options = [Option(letter, text, ()) for letter, text in zip("AB", ("0.4", "0.6"), strict=True)]
+    assert distances(options, [measured(0.5, "")], ("another",)) == {}
 
 
 def measured(value: float, unit: str) -> Evidence:
     """A run of the measuring tool with one number."""
-    made = {"measured": True, "index": value, "unit": unit, "quantities": []}
+    made = {"code": CODE, "measured": True, "index": value, "unit": unit, "quantities": []}
     return Evidence(
         id="E1", tool="measure", title="Measure", image_ids=["f"], args={}, status=EvidenceStatus.OK, summary="",
         data={"measurements": [made]},
