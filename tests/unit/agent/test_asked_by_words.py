@@ -40,6 +40,8 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
         "generate",
         {"prompt": "Show an example of moderate left effusion in a 60-year-old woman", "sex": "F"},
     ),
+    ("Generate a normal film of a 71-year-old man", "generate",
+     {"prompt": "Generate a normal film of a 71-year-old man", "sex": "M"}),
     ("What is the model looking at for the effusion?", "explain", {"finding": "effusion"}),
     ("Show me the Grad-CAM", "explain", {"method": "grad_cam"}),
     ("saliency map for the mass by occlusion", "explain", {"finding": "mass", "method": "occlusion"}),
