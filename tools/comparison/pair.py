@@ -13,7 +13,7 @@ from tools.anatomy.outlines import Outlines, extent, outline
 from tools.classify import Assessment, assess
 from tools.comparison.alignment import Alignment, GridFilm, align
 from tools.comparison.changes import Changes, changes
-from tools.comparison.pictures import Seen, seen, settles
+from tools.comparison.pictures import Seen, opacity_elsewhere, seen, settles
 from tools.comparison.series import Dated
 from tools.comparison.verdicts import CHANGED, FindingChange, by_heart, by_pictures, by_scores, repeats
 from tools.contract import Finding, Status, ToolContext
@@ -155,7 +155,8 @@ def _rows(
         return [by_pictures(before, after, each) for each in sightings]
     if code == OPACITY and asked is None and before.score is None:
         return []
-    looked = found is not None and found.noise <= QUIET and settles(code)
+    grew = (after.score or 0.0) > (before.score or 0.0)
+    looked = found is not None and found.noise <= QUIET and settles(code) and not opacity_elsewhere(found, grew)
     return [by_scores(before, after, prior.assessment.model, same_view=same_view, looked=looked)]
 
 

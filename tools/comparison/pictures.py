@@ -52,6 +52,16 @@ LOW = 0.5
 VEIL = 0.35
 """Share of a lung field over which a patch may be fluid behind the lung."""
 
+LARGE = 0.1
+"""Share of a lung field from which an opacity may be of any kind, fluid included."""
+
+LEAST_EXTENT = 2.0
+"""Least change of extent at a base, in % of the lung field: less is the dome, which moves with every breath."""
+
+DOME_SHARE = 0.5
+"""Where one base changed by less than that, the other base's change in the same direction is a breath's, too, unless
+it weighs more than its weight over this."""
+
 COLLAPSE = 0.5
 """Where free air came or went, opacity on that side up to this many times its weight is the lung that collapsed."""
 
@@ -140,6 +150,15 @@ def shows(code: str) -> bool:
     )  # fmt: skip
 
 
+def opacity_elsewhere(found: Changes, more: bool) -> bool:
+    """Whether a large opacity came (more) or went: what it is the pictures do not say, so that they settle nothing."""
+    return any(
+        patch.more is more and patch.share >= LARGE and patch.at_heart < MOSTLY and _beyond_noise(patch, focal=False)
+        for patch in found.patches
+        if patch.nature == "opacity"
+    )
+
+
 def seen(code: str, found: Changes, *, fluid: bool = False) -> list[Seen]:
     """Where the pictures show a change of that finding: one entry per side, or one for both where they agree.
 
@@ -160,6 +179,8 @@ def seen(code: str, found: Changes, *, fluid: bool = False) -> list[Seen]:
         if region is Region.LUNG and fluid:
             chosen = [patch for patch in chosen if patch.at_base < MOSTLY]
         sides += [_opacity(side, chosen, found, region)] if chosen else []
+    if region is Region.PLEURA_BASE:
+        sides = _without_domes(sides)
     if not sides and region is Region.LUNG and not focal and (haze := _haze(found)) is not None:
         sides = [haze]
     return _joined(sides)
@@ -201,10 +222,23 @@ def _solid(side: Side, found: Changes, focal: bool) -> list[Patch]:
 
 def _of_region(region: Region, patches: list[Patch]) -> list[Patch]:
     if region is Region.PLEURA_BASE:
-        return [patch for patch in patches if patch.at_base >= LOW or patch.share >= VEIL]
+        veiled = {more: sum(patch.share for patch in patches if patch.more is more) >= VEIL for more in (True, False)}
+        return [patch for patch in patches if patch.at_base >= LOW or veiled[patch.more]]
     if region is Region.PLEURA:
         return [patch for patch in patches if patch.in_rim >= MOSTLY]
     return patches
+
+
+def _without_domes(sides: list[Seen]) -> list[Seen]:
+    """Changes at the bases without those that a dome makes, which another breath moved."""
+    grown = {one.side: abs(one.measured[0].change or 0.0) >= LEAST_EXTENT for one in sides}
+    weight = {one.side: sum(patch.weight for patch in one.patches) for one in sides}
+    kept = []
+    for one in sides:
+        across = [each for each in sides if each is not one and each.more is one.more and not grown[each.side]]
+        breath = any(DOME_SHARE * weight[one.side] < weight[each.side] for each in across)
+        kept += [one] if grown[one.side] and not breath else []
+    return kept
 
 
 def _opacity(side: Side, patches: list[Patch], found: Changes, region: Region) -> Seen:
@@ -283,4 +317,4 @@ def _joined(sides: Iterable[Seen]) -> list[Seen]:
     ]  # fmt: skip
 
 
-__all__ = ["Measured", "Seen", "seen", "settles", "shows"]
+__all__ = ["Measured", "Seen", "opacity_elsewhere", "seen", "settles", "shows"]
