@@ -1,0 +1,199 @@
+"""Many chats at once with `hilum serve` over loopback, for a while: the server's memory, and that no chat sees another.
+
+    python tests/faults/chats.py --chats 50 --seconds 600
+
+Every chat is a user with a token. Again and again it opens a session, gives a film of its own, asks, tries to reach
+the session and film of another, and deletes its session (films and all). Resident memory of the server process is read
+every few seconds; the figures compare its means over the second and the last quarter of the run, caches being full.
+
+Prints one JSON line; exit status 1 when a chat saw another's film, or a request failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from imaging.derived import to_png  # noqa: E402
+from imaging.phantom import PhantomSpec, make_phantom  # noqa: E402
+
+QUESTIONS = ("Is there a pleural effusion?", "How big is the heart?", "And a pneumothorax?")
+SIDE = 256
+SAMPLE_S = 5.0
+PATIENCE_S = 600.0
+"""How long a chat waits for an answer: fifty of them share two cores."""
+REFUSED = 422
+"""HTTP status for a session or film that is not the caller's."""
+
+
+class Chats:
+    """The chats, and what they count."""
+
+    def __init__(self, address: str, until: float) -> None:
+        self.address, self.until = address, until
+        self.counted: Counter[str] = Counter()
+        self.problems: list[str] = []
+        self.sessions: dict[int, tuple[str, str]] = {}
+        self._base = make_phantom(PhantomSpec(seed=1, size=SIDE)).radiograph
+
+    def run(self, number: int) -> None:
+        """One chat until the time is up."""
+        headers = {"Authorization": f"Bearer {token(number)}"}
+        rng = np.random.default_rng(number)
+        with httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_S) as http:
+            while time.monotonic() < self.until:
+                try:
+                    self._visit(http, number, rng)
+                except httpx.HTTPError as error:
+                    self.problems.append(f"chat {number}: {type(error).__name__}")
+
+    def _visit(self, http: httpx.Client, number: int, rng: np.random.Generator) -> None:
+        noisy = (self._base.pixels + rng.normal(0, 0.01, self._base.pixels.shape)).clip(0, 1).astype(np.float32)
+        film = to_png(replace(self._base, pixels=noisy))
+        session = self._said(http.post("/v1/sessions"))["id"]
+        given = self._said(http.post(f"/v1/sessions/{session}/films", files={"files": ("a.png", film)}))
+        mine = given["films"][0]["id"]
+        self.sessions[number] = (session, mine)
+        for question in QUESTIONS:
+            answer = self._said(http.post(f"/v1/sessions/{session}/ask", json={"question": question}))
+            self.counted["answers"] += 1
+            seen = {image["id"] for image in answer["images"]}
+            seen |= {film for record in answer["evidence"] for film in record["image_ids"]}
+            if seen != {mine}:
+                self.problems.append(f"chat {number} was answered about another's film")
+        self._pry(http, number, session)
+        self._said(http.delete(f"/v1/sessions/{session}"))
+        self.counted["sessions"] += 1
+
+    def _pry(self, http: httpx.Client, number: int, session: str) -> None:
+        """Reach for what belongs to somebody else."""
+        for other, (theirs, film) in list(self.sessions.items()):
+            if other == number:
+                continue
+            for path in (f"/v1/sessions/{theirs}/turns", f"/v1/sessions/{session}/films/{film}"):
+                self.counted["pried"] += 1
+                if http.get(path).status_code != REFUSED:
+                    self.problems.append(f"chat {number} reached into chat {other}")
+            break
+
+    def _said(self, response: httpx.Response) -> Any:
+        if response.is_error:
+            self.problems.append(f"{response.request.url.path.split('/')[-1]}: {response.status_code} {response.text}")
+            response.raise_for_status()
+        return response.json() if response.content else None
+
+
+def token(number: int) -> str:
+    """The token of a chat's user."""
+    return f"token-of-chat-number-{number:04}"
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process in megabytes (proc(5), VmRSS)."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS:")).split()[1]) * 1024 / 1e6
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process (proc(5), stat: utime and stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def start(port: int, chats: int, state: Path) -> subprocess.Popen[bytes]:
+    """`hilum serve` with a token per chat; returns once it answers."""
+    tokens = ",".join(f"user{number}:{token(number)}" for number in range(chats))
+    variables = {"HILUM_STATE_DIR": str(state), "HILUM_API_TOKENS": tokens, "HILUM_PLANNER": "embedded"}
+    command = [sys.executable, str(ROOT / "app.py"), "serve", "--port", str(port), "--profile", "embedded"]
+    server = subprocess.Popen(command, env={**os.environ, **variables}, cwd=ROOT)
+    for _ in range(600):
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
+        except httpx.HTTPError:
+            if server.poll() is not None:
+                raise RuntimeError("the server ended") from None
+            time.sleep(0.5)
+        else:
+            return server
+    raise RuntimeError("the server did not answer")
+
+
+def measure(chats: int, seconds: float, port: int) -> dict[str, Any]:
+    """Run the chats and read the server's memory meanwhile.
+
+    Args:
+        chats: how many at once.
+        seconds: how long new questions are asked.
+        port: the server's.
+    """
+    with tempfile.TemporaryDirectory() as state:
+        server = start(port, chats, Path(state))
+        try:
+            begun, readings = time.monotonic(), []
+            running = Chats(f"http://127.0.0.1:{port}", begun + seconds)
+            ended = threading.Event()
+
+            def watch() -> None:
+                while not ended.wait(SAMPLE_S):
+                    readings.append(round(resident_mb(server.pid), 1))
+
+            watching = threading.Thread(target=watch)
+            watching.start()
+            with ThreadPoolExecutor(chats) as threads:
+                list(threads.map(running.run, range(chats)))
+            wall = time.monotonic() - begun
+            ended.set()
+            watching.join()
+            used = cpu_s(server.pid)
+        finally:
+            server.terminate()
+            server.wait(60)
+    return figures(running, readings, wall, used, chats, seconds)
+
+
+def figures(
+    ran: Chats, readings: list[float], wall_s: float, server_cpu_s: float, chats: int, seconds: float
+) -> dict[str, Any]:
+    """The run's figures as JSON-ready values."""
+    quarter = max(1, len(readings) // 4)
+    second, last = statistics.fmean(readings[quarter : 2 * quarter]), statistics.fmean(readings[-quarter:])
+    return {
+        "chats": chats, "asked_for_s": seconds, "wall_s": round(wall_s, 1), "server_cpu_s": round(server_cpu_s, 1),
+        **ran.counted, "problems": len(ran.problems), "first_problems": ran.problems[:5],
+        "resident_mb_second_quarter": round(second, 1), "resident_mb_last_quarter": round(last, 1),
+        "last_over_second": round(last / second, 3), "resident_mb_highest": max(readings),
+        "readings_mb": readings[:: max(1, len(readings) // 20)],
+    }  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chats", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--port", type=int, default=8093)
+    given = parser.parse_args()
+    found = measure(given.chats, given.seconds, given.port)
+    print(json.dumps(found))
+    return 1 if found["problems"] else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
