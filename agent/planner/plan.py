@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from agent.planner.calls import Call
+from agent.planner.calls import SIDELESS, Call
 from agent.planner.choosing import choice_calls
 from agent.planner.facts import Facts
 from agent.planner.marks import marks_in
@@ -21,8 +21,6 @@ COMPARE = "compare"
 
 LOCATED_MAX = 3
 """Findings per film that are located unasked; more would bury the answer."""
-SIDELESS = {"cardiomegaly", "enlarged_cardiomediastinum"}
-"""Findings that have no side and whose place goes without saying."""
 
 BY_WORDS = "zero_shot"
 """The tool that looks for any phrase, and for findings that no trained model assesses."""

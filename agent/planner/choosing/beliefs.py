@@ -10,7 +10,7 @@ from agent.answer import Evidence
 from agent.planner.facts import Facts
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status
-from tools.knowledge import with_signs
+from tools.knowledge import findings
 
 MOST = 3.0
 """No single source speaks louder (about 20 to 1)."""
@@ -21,28 +21,45 @@ OF_STATUS = {Status.PRESENT: 2.0, Status.UNCERTAIN: 0.3, Status.ABSENT: -1.0}
 films without a finding through, so that seeing it says much; it misses many, so that not seeing it says less."""
 OF_MEASURE = {Status.PRESENT: 2.0, Status.UNCERTAIN: 0.0, Status.ABSENT: -2.0}
 """Weight of what a measured number says: its limits hold to a few percent."""
-OTHER_SIGNS = 0.5
-"""Share of their weight with which a disease's further signs count beside the clearest one."""
+OF_BROADER = 0.5
+"""Share of its weight with which the broader finding counts ("consolidation" for pneumonia)."""
 OUTLINING, OBJECTS = "ground", "detect_objects"
 
 
 def belief(code: str, film: str, facts: Facts) -> float | None:
-    """Weight of "this finding is there"; None where nothing was said of it or of its signs."""
-    own = list(_told(code, film, facts))
-    if own:
-        return max(-MOST, min(MOST, sum(own)))
-    signs = [weight for sign in with_signs([code])[1:] if (weight := belief(sign, film, facts)) is not None]
-    if not signs:
-        return None
-    clearest = max(signs)
-    return clearest + OTHER_SIGNS * (sum(signs) - clearest)
+    """Weight of "this finding is there": by what was said of it and of the broader finding; of what nobody assesses, by
+    its signs. None where nothing was said of any of them.
+
+    Signs of one kind (a nodule or a mass) stand for one another and the clearest counts; those of several kinds (a wide
+    heart, edema and an effusion) are expected together and count by their mean.
+    """
+    own = _own(code, film, facts)
+    concept = findings().get(code)
+    if own is not None:
+        broader = _own(concept.parent, film, facts) if concept and concept.parent else None
+        return _bounded(own + OF_BROADER * (broader or 0.0))
+    by_kind: dict[str, float] = {}
+    for sign in concept.shown_by if concept else ():
+        weight = belief(sign, film, facts)
+        if weight is not None:
+            kind = findings()[sign].parent or sign
+            by_kind[kind] = max(weight, by_kind.get(kind, -MOST))
+    return sum(by_kind.values()) / len(by_kind) if by_kind else None
+
+
+def _own(code: str, film: str, facts: Facts) -> float | None:
+    told = list(_told(code, film, facts))
+    return _bounded(sum(told)) if told else None
+
+
+def _bounded(weight: float) -> float:
+    return max(-MOST, min(MOST, weight))
 
 
 def all_beliefs(film: str, facts: Facts) -> dict[str, float]:
     """The weight of every finding that anything was said of on a film."""
     codes = dict.fromkeys(f.code for r in facts.records for f in r.findings if f.image_id == film)
-    weights = {code: list(_told(code, film, facts)) for code in codes}
-    return {code: max(-MOST, min(MOST, sum(told))) for code, told in weights.items() if told}
+    return {code: weight for code in codes if (weight := _own(code, film, facts)) is not None}
 
 
 def _told(code: str, film: str, facts: Facts) -> Iterator[float]:
@@ -76,7 +93,7 @@ def weight_of(row: Finding) -> float:
         return OF_MEASURE.get(row.status, 0.0)
     if row.score is None or row.threshold is None:
         return OF_STATUS.get(row.status, 0.0)
-    return max(-MOST, min(MOST, _log_odds(row.score) - _log_odds(row.threshold)))
+    return _bounded(_log_odds(row.score) - _log_odds(row.threshold))
 
 
 def _log_odds(score: float) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from agent.planner.calls import Call
+from agent.planner.calls import SIDELESS, Call
 from agent.planner.choosing.beliefs import OBJECTS, OUTLINING
 from agent.planner.choosing.changes import COMPARE, about_change
 from agent.planner.facts import Facts
 from agent.planner.measuring import MEASURE, heart_arguments
 from agent.planner.offers import Offers
 from agent.planner.question import Question
+from tools.contract import Status
 from tools.knowledge import with_signs
 from tools.knowledge.ontology import is_kind_of
 
@@ -51,15 +52,31 @@ def _look(question: Question, film: str, tools: Offers, point: dict[str, object]
     if measured:
         measured = {"tasks": list(dict.fromkeys([*measured["tasks"], *question.tasks]))}
     calls = [Call("classify", {"image_id": film, **point}), Call(MEASURE, {"image_id": film} | measured)]
-    if any(is_kind_of(code, kind) for code in question.findings for kind in SEEN_AS_OBJECTS):
+    if any(map(_object, question.findings)):
         calls.append(Call(OBJECTS, {"image_id": film}))
     return calls
 
 
 def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
-    """The findings named and their signs, once the classifier was heard; the heart's size has no place to tell."""
+    """The findings named, the likeliest first, once the classifier was heard; the signs of those it does not assess.
+
+    The heart's size has no place to tell, and devices have a tool of their own.
+    """
     if not facts.of("classify", film):
         return []
-    objects = [code for code in question.findings if any(is_kind_of(code, kind) for kind in SEEN_AS_OBJECTS)]
-    codes = [code for code in with_signs(question.findings) if code not in {*objects, "cardiomegaly"}]
-    return [code for code in codes if facts.about(code, film) or code in question.findings][:LOCATED_MAX]
+    codes: list[str] = []
+    for code in question.findings:
+        signs = [sign for sign in with_signs([code])[1:] if facts.assessed(sign, film)]
+        codes += signs if signs and not facts.assessed(code, film) else [code]
+    codes = [code for code in dict.fromkeys(codes) if code not in SIDELESS and not _object(code)]
+    order = {Status.PRESENT: 0, Status.UNCERTAIN: 1, Status.NOT_ASSESSED: 2, None: 2, Status.ABSENT: 3}
+    return sorted(codes, key=lambda code: order[_classified(code, film, facts)])[:LOCATED_MAX]
+
+
+def _classified(code: str, film: str, facts: Facts) -> Status | None:
+    """What the classifier says: the order must not change once the first place is told."""
+    return next((f.status for r in facts.of("classify", film) for f in r.findings if f.code == code), None)
+
+
+def _object(code: str) -> bool:
+    return any(is_kind_of(code, kind) for kind in SEEN_AS_OBJECTS)

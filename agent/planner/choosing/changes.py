@@ -6,14 +6,16 @@ from typing import Any
 
 from agent.answer import Evidence
 from agent.mentions import codes_of, has_any, name_of, tokens
+from agent.planner.choosing.beliefs import belief
 from agent.planner.choosing.weights import Weighed, one
-from agent.planner.facts import cite
+from agent.planner.facts import Facts, cite
 from agent.planner.naming import vocabulary
 from agent.planner.options import Option
 from agent.planner.question import Question
 from agent.planner.sentences import Teller
 from agent.planner.wording import say
 from tools.contract import Status
+from tools.contract.wording import listed
 from tools.knowledge import with_signs
 
 COMPARE = "compare"
@@ -26,10 +28,9 @@ OF_VERDICT = {"new": "new", "worsened": "worse", "unchanged": "same", "improved"
 BY_STEPS = (2.0, 0.0, -1.0, -1.5, -2.0)
 """Weight of a stated course by how many steps of COURSE it lies from the verdict: neighbours are easily confused."""
 OTHERWISE = -1.5
-"""Weight of a course against a finding that is on neither film, and the other way round."""
-STATUSES_ALONE = 0.5
-"""Share of their weight for films that could not be compared, where only each film's own status is known."""
-SEEN = {Status.PRESENT, Status.UNCERTAIN}
+"""Weight of "on neither film" where the verdict is a change, and of a change where a finding is on neither film."""
+THERE = {"resolved": (1, -1), "better": (1, 1), "same": (1, 1), "worse": (1, 1), "new": (-1, 1), ABSENT: (-1, -1)}
+"""Whether a course has the finding on the prior and on the current film."""
 
 
 def course_in(text: str) -> str:
@@ -50,9 +51,8 @@ def about_change(question: Question) -> bool:
 
 def by_change(question: Question, teller: Teller) -> dict[str, Weighed]:
     """The weight of each option by the last comparison of its films; empty where none was made."""
-    runs = [
-        run for run in teller.facts.of(COMPARE) if run.failure is None and set(run.image_ids) == set(question.films)
-    ]
+    runs = [run for run in teller.facts.of(COMPARE) if run.failure is None]
+    runs = [run for run in runs if set(run.image_ids) == set(question.films)]
     if not runs or not about_change(question):
         return {}
     in_options = {mention.code for option in question.options for mention in option.mentions}
@@ -68,34 +68,38 @@ def _weigh(option: Option, question: Question, asked: list[str], run: Evidence) 
 
 
 def _of_finding(code: str, course: str, run: Evidence) -> Weighed | None:
-    """The best of the finding's rows (one per side), or of its signs' where the comparison has none of its own."""
-    rows = run.data["pairs"][-1]["changes"]
-    told = next((own for each in with_signs([code]) if (own := [r for r in rows if r["finding"] == each])), [])
-    weighed = [
-        one(_weight(course, row), say("choice.change", name=name_of(row["finding"]), verdict=row["verdict"],
-                                      cite=cite([run.id])))
-        for row in told
-    ]  # fmt: skip
-    if not told and code in run.data["pairs"][-1]["absent_on_both"]:
-        words = say("choice.change", name=name_of(code), verdict=say("choice.on_neither"), cite=cite([run.id]))
-        return one(_between(course, ABSENT), words)
-    return max(weighed, key=lambda each: each.weight, default=None)
+    """By the best of the finding's rows (one per side), or of its signs' where the comparison has none of its own, and
+    by what either film shows of it by itself."""
+    pair = run.data["pairs"][-1]
+    for each in with_signs([code]):
+        rows = [row for row in pair["changes"] if row["finding"] == each]
+        if not rows and each not in pair["absent_on_both"]:
+            continue
+        verdicts = list(dict.fromkeys(row["verdict"] for row in rows)) or [say("choice.on_neither")]
+        by_verdict = max((_between(course, _state(row)) for row in rows), default=_between(course, ABSENT))
+        words = say("choice.change", name=name_of(each), verdict=listed(verdicts), cite=cite([run.id]))
+        return one(by_verdict + _by_films(each, course, pair, run), words)
+    return None
 
 
-def _weight(course: str, row: dict[str, Any]) -> float:
-    before, after = (Status(row[key]) in SEEN for key in ("prior_status", "current_status"))
-    state = OF_VERDICT.get(row["verdict"])
-    if state == "same" and not (before or after):
-        return _between(course, ABSENT)
-    if state is not None:
-        return _between(course, state)
-    if Status.NOT_ASSESSED in {row["prior_status"], row["current_status"]}:
-        return 0.0
-    alone = {(False, True): "new", (True, False): "resolved", (False, False): ABSENT}.get((before, after), "same")
-    return STATUSES_ALONE * _between(course, alone)
+def _state(row: dict[str, Any]) -> str:
+    """What the row's verdict makes of the finding; "" where it could not be compared."""
+    state = OF_VERDICT.get(row["verdict"], "")
+    there = {Status.PRESENT, Status.UNCERTAIN} & {Status(row["prior_status"]), Status(row["current_status"])}
+    return ABSENT if state == "same" and not there else state
+
+
+def _by_films(code: str, course: str, pair: dict[str, Any], run: Evidence) -> float:
+    """How far the films, each by itself, show the finding where this course has it, and not where it has not."""
+    facts = Facts([run])
+    there = [belief(code, pair[key], facts) for key in ("prior_id", "current_id")]
+    return sum(sign * (weight or 0.0) for sign, weight in zip(THERE[course], there, strict=True))
 
 
 def _between(stated: str, found: str) -> float:
+    """Weight of a stated course against the one found."""
+    if not found:
+        return 0.0
     if stated == found:
         return BY_STEPS[0]
     if ABSENT in {stated, found}:

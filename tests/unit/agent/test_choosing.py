@@ -84,13 +84,23 @@ OPTIONS = "A) new\nB) larger on film 2\nC) smaller on film 2\nD) unchanged\nE) g
     [("new", "absent", "present", "A"), ("worsened", "present", "present", "B"),
      ("improved", "present", "present", "C"),
      ("unchanged", "present", "present", "D"), ("resolved", "present", "absent", "E"),
-     ("unchanged", "absent", "absent", "F"), ("not comparable", "absent", "present", "A")],
+     ("unchanged", "absent", "absent", "F"), ("not comparable", "absent", "present", "A"),
+     ("worsened", "absent", "present", "A"), ("improved", "present", "absent", "E")],
 )  # fmt: skip
 def test_a_course_is_chosen_by_the_verdict_of_the_comparison(
     verdict: str, before: str, after: str, letter: str
 ) -> None:
+    """Where the verdict is a neighbour of what each film shows, these decide: "worsened" from nothing is new."""
     row = {"finding": "effusion", "verdict": verdict, "prior_status": before, "current_status": after}
-    told = chosen(f"Compared with film 1, how is the effusion on film 2?\n{OPTIONS}", "compare", pairs(row), films=2)
+    seen = tuple(
+        Finding(code="effusion", image_id=image, status=Status(status), score=score, threshold=0.1,
+                score_kind=ScoreKind.CALIBRATED_PROBABILITY)
+        for image, status in (("f1", before), ("f2", after))
+        for score in ({"present": 0.4, "absent": 0.02}[status],)
+    )  # fmt: skip
+    told = chosen(
+        f"Compared with film 1, how is the effusion on film 2?\n{OPTIONS}", "compare", pairs(row), seen, films=2
+    )
     assert told[-1] == f"ANSWER: {letter}", told
 
 
@@ -135,7 +145,9 @@ def test_a_device_is_chosen_by_the_tool_that_looks_for_objects(status: str, lett
 
 def pairs(*rows: dict[str, Any]) -> dict[str, Any]:
     """Data of a comparison with these rows."""
-    return {"pairs": [{"changes": list(rows), "absent_on_both": ["pneumothorax"]}]}
+    return {
+        "pairs": [{"changes": list(rows), "absent_on_both": ["pneumothorax"], "prior_id": "f1", "current_id": "f2"}]
+    }
 
 
 def chosen(
