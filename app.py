@@ -63,7 +63,7 @@ def ask(
     overlays: Annotated[Path | None, typer.Option(help="folder for the evidence pictures")] = None,
     export: Annotated[Path | None, typer.Option(help="folder for the report in every format (docs/exports.md)")] = None,
     session: Annotated[
-        str | None, typer.Option(help="`new`: keep this conversation; an id: go on with it (`hilum sessions list`)")
+        str | None, typer.Option(help="`new`: keep this conversation; `last` or an id: go on with it")
     ] = None,
     allow: Annotated[bool, typer.Option("--allow", help="let the tools of ask_before run without asking")] = False,
     planner: PlannerOption = None,
@@ -297,11 +297,18 @@ def evaluate(
 @cli.command()
 def docs(
     check: Annotated[bool, typer.Option("--check", help="write nothing; fail when a page is stale")] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", help="run the tools and draw what they give, too")] = False,
 ) -> None:
     """Write the pages that are made from the code."""
-    from ui.terminal.pages import stale_pages
+    from ui.pages.written import stale_pages
 
-    stale = stale_pages(Path(__file__).resolve().parent, _help_texts())
+    root = Path(__file__).resolve().parent
+    if pictures:
+        from ui.pages.pictures import draw_all
+
+        for path in draw_all(root / "docs" / "images"):
+            typer.echo(f"drew: {path.name}")
+    stale = stale_pages(root, _help_texts())
     for page, text in stale.items():
         typer.echo(f"{'stale' if check else 'wrote'}: {page.name}")
         if not check:

@@ -1,25 +1,21 @@
-"""Every command and Python block of README and docs/ is run here, or is a make target that CI or another test runs.
+"""Every command and Python block of README and docs/ is run here, or is a make target or a page that another test runs.
 
-A ```text block is shown, not promised. Answers come from the embedded tier: the commands are proven, not quality.
+Answers come from the embedded tier: the commands are proven, not quality.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from doc_blocks import PAGES, ROOT, Block, blocks, environment, run
 
 from models.catalog import Catalog
 from tools.contract.tool import installed
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MAKE_COVERED = {
     "demo": ".ci/run",
     "test": ".ci/run",
@@ -28,16 +24,14 @@ MAKE_COVERED = {
     "bench": "tests/unit/evals",
 }
 """Where each make target that a page names is run; checked to exist."""
-MIN_BLOCKS = 5
-"""Fewer would mean that the pattern above no longer finds the README's blocks."""
-
-
-def blocks() -> list[tuple[Path, str, str]]:
-    return [(page, kind, body) for page in PAGES for kind, body in BLOCK.findall(page.read_text(encoding="utf-8"))]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
+PAGES_COVERED = {
+    "add-a-tool.md": "tests/integration/test_third_party_tool.py",
+    "bring-your-llm.md": "tests/integration/test_tutorials.py",
+}
+"""Pages whose blocks need company: the test that runs them."""
+MIN_BLOCKS = 25
+"""Fewer would mean that the pattern no longer finds the blocks."""
+BLOCKS = [block for block in blocks(PAGES) if block.page.name not in PAGES_COVERED]
 
 
 @pytest.fixture(scope="module")
@@ -52,31 +46,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_pages_have_blocks() -> None:
-    assert len(blocks()) >= MIN_BLOCKS
+    assert len(BLOCKS) >= MIN_BLOCKS
+    for page, test in PAGES_COVERED.items():
+        assert page in (ROOT / test).read_text(encoding="utf-8")
 
 
 @pytest.mark.timeout(900)  # a block may start a dozen processes, each of which imports torch
-@pytest.mark.parametrize(("page", "kind", "body"), blocks(), ids=lambda x: x.stem if isinstance(x, Path) else "")
-def test_block_runs(page: Path, kind: str, body: str, folder: Path) -> None:
-    if kind == "python":
-        command = [sys.executable, "-c", body]
-        done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.strip(), "a block that prints nothing shows nothing"
-        return
-    for line in filter(None, (line.split("  #")[0].strip() for line in body.splitlines())):
-        if line.startswith("make "):
-            check_make_target(line.removeprefix("make ").split()[0])
-            continue
-        done = subprocess.run(shlex.split(line), cwd=folder, env=environment(), capture_output=True, text=True)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
-
-
-def test_readme_counts_what_is_installed() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"plans over {len(list(installed()))} tools" in text
-    others = sum(entry.profile != "embedded" for entry in Catalog.read())
-    assert f"{others} in the catalog, pulled on request" in text
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.page.stem)
+def test_block_runs(block: Block, folder: Path) -> None:
+    for target in block.make_targets:
+        check_make_target(target)
+    for program in ("curl",):
+        if program in block.body and shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    run(block, folder)
 
 
 def check_make_target(target: str) -> None:
@@ -87,6 +70,24 @@ def check_make_target(target: str) -> None:
         assert f"make {target}" in cover.read_text(encoding="utf-8")
 
 
+def test_links_lead_somewhere() -> None:
+    """Relative links and pictures of every page; anchors are those of mkdocs, which `make docs` checks."""
+    dead = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        if not re.match(r"[a-z]+:", target) and not (page.parent / target).exists()
+    ]
+    assert not dead
+
+
 def test_generated_pages_are_fresh() -> None:
     done = subprocess.run(["hilum", "docs", "--check"], env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_readme_counts_what_is_installed() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"plans over {len(list(installed()))} tools" in text
+    others = sum(entry.profile != "embedded" for entry in Catalog.read())
+    assert f"{others} in the catalog, pulled on request" in text

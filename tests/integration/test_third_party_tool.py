@@ -1,55 +1,37 @@
-"""A tool of another package, found by its entry point, is listed, planned over, run and cited like ours."""
+"""docs/tutorials/add-a-tool.md: a tool of another package is listed, planned over, run and cited like ours."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from doc_blocks import ROOT, blocks, run
 
 from imaging.phantom import PhantomSpec, make_phantom
 
-PACKAGE = Path(__file__).resolve().parents[1] / "third_party"
+PAGE = ROOT / "docs" / "tutorials" / "add-a-tool.md"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which pip has installed the package."""
-    folder = tmp_path_factory.mktemp("site")
-    source = tmp_path_factory.mktemp("source")
-    for file in PACKAGE.iterdir():
-        if file.is_file():
-            (source / file.name).write_bytes(file.read_bytes())
-    # A .venv made by uv has no pip.
-    installer = [sys.executable, "-m", "pip", "install"] if find_spec("pip") else ["uv", "pip", "install"]
-    command = [*installer, "--quiet", "--no-deps", "--no-build-isolation", "--target", str(folder), str(source)]
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=240)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a reader did what the page says."""
+    folder = tmp_path_factory.mktemp("reader")
+    installer = "python -m pip install" if find_spec("pip") else f"uv pip install --python {sys.executable}"
+    for block in blocks([PAGE]):
+        run(replace(block, body=block.body.replace("python -m pip install", installer)), folder)
     return folder
 
 
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("films") / "film.png"
-    made = make_phantom(PhantomSpec(seed=5, size=256))
-    made.write_png(path)
-    return path
+pytestmark = pytest.mark.timeout(600)  # the fixture builds a package and starts three processes
 
 
-def hilum(site: Path, *arguments: object) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(site)}
-    command = [str(Path(sys.executable).parent / "hilum"), *map(str, arguments)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_installed_tool_is_planned_over_and_cited(site: Path, film: Path) -> None:
-    answer: dict[str, Any] = json.loads(hilum(site, "ask", film, "How symmetric is this film?", "--json"))
+def test_installed_tool_is_planned_over_and_cited(folder: Path) -> None:
+    answer: dict[str, Any] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
     [record] = [record for record in answer["evidence"] if record["tool"] == "symmetry"]
     pixels = make_phantom(PhantomSpec(seed=5, size=256)).radiograph.pixels
     assert record["data"]["right"] == pytest.approx(float(pixels[:, :128].mean()), abs=0.01)
@@ -59,5 +41,5 @@ def test_installed_tool_is_planned_over_and_cited(site: Path, film: Path) -> Non
     assert any(record["id"] in claim["evidence"] for claim in answer["claims"])
 
 
-def test_installed_tool_is_in_doctor(site: Path) -> None:
-    assert "symmetry" in hilum(site, "doctor")
+def test_installed_tool_is_in_doctor(folder: Path) -> None:
+    assert "symmetry" in (folder / "doctor.txt").read_text(encoding="utf-8")

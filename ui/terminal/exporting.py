@@ -10,19 +10,14 @@ from agent.exports import Format, SourceMissing, export
 from imaging.failures import NotApplicable
 from ui.terminal.sessions import kept_memory, whole_id
 
-LAST = "last"
-"""What names the session that was used last."""
-
 
 def export_kept(
     beginning: str, formats: str, folder: Path, films: Sequence[Path], turn: int | None, owner: str
 ) -> list[Path]:
-    """Write the report of the kept session whose id begins so, or of the one used last for "last"; the files."""
+    """Write the report of the kept session named so; the files."""
     settings = Settings()
     memory = kept_memory(settings)
-    kept = memory.remembered(owner)
-    named_id = kept[0].id if beginning == LAST and kept else whole_id(memory, beginning, owner)
-    session = Agent(settings, planner="embedded", memory=memory).reopen(named_id, owner)
+    session = Agent(settings, planner="embedded", memory=memory).reopen(whole_id(memory, beginning, owner), owner)
     named = [name for name in (part.strip() for part in formats.split(",")) if name]
     return export(session, named, folder, sources=films, turn=turn)
 

@@ -9,7 +9,7 @@ import typer
 
 commands = typer.Typer(help="Kept conversations.", no_args_is_help=True, rich_markup_mode=None)
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="as `hilum sessions list` shows it, or its beginning")]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="as `hilum sessions list` shows it, its start, or: last")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else")]
 OwnerOption = Annotated[str, typer.Option(help="whose sessions; the login's name where the chat has logins")]
 

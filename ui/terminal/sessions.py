@@ -21,6 +21,8 @@ from ui.terminal.answers import print_answer
 
 SHORT_ID = 8
 """Hex digits by which a session is shown and may be named."""
+LAST = "last"
+"""What names the session that was used last."""
 
 
 def kept_memory(settings: Settings) -> Memory:
@@ -54,8 +56,9 @@ def list_kept(owner: str, as_json: bool) -> None:
 
 
 def whole_id(memory: Memory, beginning: str, owner: str) -> str:
-    """The id that begins so. BadArguments if none or several do."""
-    fitting = [item for item in memory.remembered(owner) if item.id.startswith(beginning)]
+    """The id that begins so, or of the session used last for "last". BadArguments if none or several do."""
+    kept = memory.remembered(owner)
+    fitting = kept[:1] if beginning == LAST else [item for item in kept if item.id.startswith(beginning)]
     if len(fitting) == 1:
         return fitting[0].id
     if not fitting:

@@ -31,7 +31,8 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_list_show_rename_and_delete(kept: str) -> None:
     assert kept[:8] in run(cli, ["sessions", "list"]).output
-    assert "Yes: pleural effusion is present" in run(cli, ["sessions", "show", kept[:6]]).output
+    for named in (kept[:6], "last"):
+        assert "Yes: pleural effusion is present" in run(cli, ["sessions", "show", named]).output
     assert run(cli, ["sessions", "rename", kept[:6], "Mrs. X"]).exit_code == 0
     [item] = json.loads(run(cli, ["sessions", "list", "--json"]).output)
     assert item["title"] == "Mrs. X" and item["films"] == item["turns"] == 1

@@ -1,4 +1,4 @@
-"""Pages that are made from the code: docs/tools.md, docs/models.md, docs/cli.md and the README's measured tables.
+"""Pages that are made from the code: docs/tools.md, models.md, cli.md and the README's measured table.
 
 `hilum docs` writes them, `hilum docs --check` fails when one is stale; the suite runs the check.
 """
@@ -15,7 +15,7 @@ from models.catalog import Catalog
 from models.pool import ModelPool
 from tools.contract import Tool
 from tools.contract.tool import installed
-from ui.terminal.worth import worth_table
+from ui.pages.worth import worth_table
 
 GENERATED = "<!-- made by `hilum docs`; change the code, not this page -->"
 BLOCK = re.compile(r"(<!-- begin:(?P<name>[\w-]+) -->\n).*?(<!-- end:(?P=name) -->)", re.DOTALL)

@@ -1,0 +1,19 @@
+"""`hilum docs --pictures`: pictures of docs/ that are drawn from the code and from what the tools give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ui.pages.rooms import rooms_picture
+from ui.pages.way import way_picture
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def draw_all(folder: Path) -> Iterator[Path]:
+    """Draw each picture into `folder`; its path as it is done."""
+    drawings: dict[str, Callable[[], str]] = {"rooms.svg": lambda: rooms_picture(ROOT), "way.svg": way_picture}
+    for name, draw in drawings.items():
+        (folder / name).write_text(draw(), encoding="utf-8")
+        yield folder / name
