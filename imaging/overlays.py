@@ -64,7 +64,7 @@ class Overlay(BaseModel):
     kind: Literal["mask", "box", "heatmap", "line", "point"]
     image_id: str
     label: str
-    color: str | None = Field(default=None, description="a role or colour name of imaging.render.PALETTE")
+    color: str | None = Field(default=None, description="a role or colour name of imaging.inks.PALETTE")
     text: str | None = Field(default=None, description="what is written beside it, such as a length with its unit")
     data: Mask | Heat | FiniteBox | Ends | Place
 

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from imaging import ImageStore, Overlay, Radiograph, open_film
 from imaging.failures import BadArguments, FilmRefused
 from imaging.geometry import Placement, clip_box, mask_box
+from imaging.inks import PALETTE, Ink, inks_of
 from imaging.intensity import display
 from imaging.overlays import Mask, decode_mask, encode_mask
 from imaging.radiograph import Source, SpacingOrigin, canonical, film_id
-from imaging.render import PALETTE, Ink, inks_of, render, to_png
+from imaging.render import render, to_png
 
 SIDES = st.integers(40, 300)
 QUICK = settings(max_examples=60, deadline=None)
