@@ -36,7 +36,7 @@ def take(picture: Path = PICTURE) -> Path:
         page.get_by_text(EXAMPLES[EXAMPLE].question).first.click()
         page.wait_for_selector("#chat .signature")
         page.locator("#viewer .choices button[data-evidence^=E]:not(.bare)").last.click()
-        page.wait_for_selector("#viewer .stage > img[alt*=with]")
+        page.wait_for_selector("#viewer .layers img")
         page.wait_for_timeout(1000)
         picture.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(picture))

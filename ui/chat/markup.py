@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from html import escape
 from typing import Any
@@ -35,6 +36,8 @@ STATUS_WORDS = {
     Status.NOT_ASSESSED: ("–", "not assessed"),
 }
 """Sign and word of a status, in the order of the table; colour is only ever added to them."""
+
+_LEFT = Status.NOT_ASSESSED
 
 _CITED = re.compile(r"\[(E\d+(?:\s*[,;]\s*E\d+)*)\]")
 _BOLD = re.compile(r"\*\*(\S(?:.*?\S)?)\*\*")
@@ -191,12 +194,24 @@ def answer(result: Answer, films: Mapping[str, str], names: Mapping[str, str], k
     parts.extend(
         _conflict(claim, result.text, known) for claim in result.claims if claim.verdict is Verdict.CONFLICTING
     )
-    parts.append(findings_table(result.findings, films, names, known))
+    parts.append(_folded(result.findings, films, names, known))
     parts.append(_not_assessed(result, films, names))
     if result.stopped:
         parts.append(notice("note", "Stopped early.", result.stopped))
     parts.append(f'<p class="muted signature">{_signature(result)}</p>')
     return f'<div class="answer">{"".join(parts)}</div>'
+
+
+def _folded(
+    findings: Collection[Finding], films: Mapping[str, str], names: Mapping[str, str], known: Mapping[str, str]
+) -> str:
+    """The findings table behind one line that counts them; the whole table stands beside the film too."""
+    table = findings_table(findings, films, names, known)
+    counted = Counter(row.status for row in findings)
+    told = ", ".join(
+        f"{counted[item]} {words}" for item, (_, words) in STATUS_WORDS.items() if counted[item] and item is not _LEFT
+    )
+    return f'<details class="findings"><summary>Findings: {told}</summary>{table}</details>' if table else ""
 
 
 def _conflict(claim: Claim, text: str, known: Mapping[str, str]) -> str:

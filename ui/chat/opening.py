@@ -1,4 +1,4 @@
-"""Uploaded files into a visit: the films on the stage, and in the conversation what became of every file."""
+"""Uploaded files into a conversation: the films on the stage, and in the conversation what became of every file."""
 
 from __future__ import annotations
 
@@ -7,53 +7,46 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-import gradio as gr
-
 from agent.films import places
 from imaging.failures import FilmRefused
 from imaging.studies import Refused, StudyInput
 from ui.chat import markup
+from ui.chat.conversation import Conversation
 from ui.chat.examples import Example
 from ui.chat.facts import brief_facts, film_names
-from ui.chat.visits import Visit
-
-SUGGESTIONS = ("What do you see?", "Is the heart enlarged?", "Write a report.")
-"""Offered beside a film that was just opened."""
+from ui.chat.suggestions import beside
+from ui.chat.telling import said
 
 NOTICES_MAX = 3
 """Refused files that get a notice each; more are told in one that folds."""
 
 
-def open_files(visit: Visit, files: Sequence[Path]) -> None:
+def open_files(conversation: Conversation, files: Sequence[Path]) -> None:
     """Take files, folders' files and zip archives into the session and say what became of each."""
-    found = visit.session.take(files)
-    new = [each.film for each in found.films if visit.add(each.film)]
+    found = conversation.session.take(files)
+    new = [each.film for each in found.films if conversation.add(each.film)]
     chosen = found.to_read()
     if chosen:
-        visit.choose(chosen[-1].film.id)
+        conversation.show(chosen[-1].film.id)
     for message in [*_refusals(found, files), *_remarks(found, files)]:
-        visit.messages.append(said(message))
+        conversation.messages.append(said(message))
     if found.films:
-        visit.messages.append(_offer(_taken(visit, found, bool(new))))
+        told = f'<div class="opened">{_taken(conversation, found, bool(new))}</div>'
+        conversation.messages.append(said(told, *beside(len(conversation.films))))
 
 
-def open_example(visit: Visit, example: Example) -> None:
+def open_example(conversation: Conversation, example: Example) -> None:
     """Make an example's film and open it."""
     with tempfile.TemporaryDirectory(prefix="hilum-") as folder:
         path = Path(folder) / "synthetic.dcm"
         example.write(path)
-        visit.add(visit.session.add(path))
-    visit.messages.append(said(f'<div class="opened">{markup.plain(f"Synthetic film: {example.film}.")}</div>'))
+        conversation.add(conversation.session.add(path))
+    conversation.messages.append(said(f'<div class="opened">{markup.plain(f"Synthetic film: {example.film}.")}</div>'))
 
 
-def said(content: str) -> gr.ChatMessage:
-    """A message of Hilum's."""
-    return gr.ChatMessage(role="assistant", content=content)
-
-
-def _taken(visit: Visit, found: StudyInput, new: bool) -> str:
+def _taken(conversation: Conversation, found: StudyInput, new: bool) -> str:
     """What was opened, as HTML: one line for one film, a list with dates, views and roles for several."""
-    names, told = film_names(visit.films), places(visit.session.studies)
+    names, told = film_names(conversation.films), places(conversation.session.studies)
     if len(found.films) == 1:
         film = found.films[0].film
         name = names[film.id]
@@ -105,9 +98,3 @@ def _short(source: str, files: Sequence[Path]) -> str:
         if source.startswith(str(path)):
             return source.removeprefix(f"{path.parent}/")
     return source
-
-
-def _offer(content: str) -> gr.ChatMessage:
-    message = said(f'<div class="opened">{content}</div>')
-    message.options = [{"value": text, "label": text} for text in SUGGESTIONS]
-    return message

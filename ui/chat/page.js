@@ -1,13 +1,18 @@
-// Citations, and films dropped anywhere on the page. Listens on the document, whatever gradio draws and redraws.
+// Citations, tabs, panels' buttons, and films dropped anywhere on the page. Listens on the document, whatever gradio redraws.
 (() => {
-  const viewer = () => document.querySelector("#viewer [data-viewer]");
-  const input = () => document.querySelector("#chat-side input[type=file]:not([webkitdirectory])");
+  const hilum = (window.hilum = window.hilum || {});
+  const input = () => document.querySelector("#films-side input[type=file]:not([webkitdirectory])");
+
+  // Open a tab under the viewer by its name.
+  hilum.tab = (name) => {
+    const tab = [...document.querySelectorAll("#dock [role=tab]")].find((each) => each.textContent.trim().startsWith(name));
+    if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
+  };
 
   const cite = (link) => {
     const id = (link.getAttribute("href") || "").slice(1);
-    const place = viewer();
-    if (!place || !/^E\d+$/.test(id)) return;
-    place.dispatchEvent(new CustomEvent("hilum:cite", { detail: id, bubbles: true }));
+    if (!/^E\d+$/.test(id)) return;
+    hilum.cite(id);
     document.querySelectorAll("a.cite.shown").forEach((other) => other.classList.remove("shown"));
     link.classList.add("shown");
     const box = document.querySelector("#viewer").getBoundingClientRect();
@@ -15,21 +20,64 @@
       document.querySelector("#viewer").scrollIntoView({ behavior: "smooth", block: "start" });
     }
   };
+  const copy = async (link) => {
+    const text = link.closest(".answer").querySelector(".prose-answer").innerText;
+    await navigator.clipboard.writeText(text);
+    link.textContent = "Copied";
+    setTimeout(() => (link.textContent = "Copy"), 1500);
+  };
+
+  // Rename and delete ask in place; nothing is sent before the user has said so.
+  const ask = (item, html, done) => {
+    const form = document.createElement("form");
+    form.innerHTML = html;
+    item.append(form);
+    item.classList.add("asking");
+    const close = () => { form.remove(); item.classList.remove("asking"); };
+    form.addEventListener("submit", (event) => { event.preventDefault(); done(form); close(); });
+    form.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
+    form.querySelector("[type=button]").addEventListener("click", close);
+    form.querySelector("input, [type=submit]").focus();
+  };
+  const rename = (button) => {
+    const item = button.closest("li");
+    ask(item, '<input maxlength="80" aria-label="New name"><button>Save</button><button type="button">Cancel</button>',
+      (form) => hilum.send({ do: "rename", session: button.dataset.rename, title: form.querySelector("input").value }));
+    const field = item.querySelector("input");
+    field.value = item.querySelector(".open strong").textContent;
+    field.select();
+  };
+  const remove = (button) =>
+    ask(button.closest("li"), '<span>Delete for good?</span><button type="submit">Delete</button><button type="button">Keep</button>',
+      () => hilum.send({ do: "delete", session: button.dataset.delete }));
 
   document.addEventListener("click", (event) => {
-    const link = event.target.closest && event.target.closest("a.cite");
-    if (!link) return;
-    event.preventDefault();
-    cite(link);
+    const at = (selector) => event.target.closest && event.target.closest(selector);
+    const link = at("a.cite");
+    if (link) { event.preventDefault(); cite(link); return; }
+    if (at("a.copy")) { event.preventDefault(); copy(at("a.copy")); return; }
+    const button = at("button");
+    if (!button) return;
+    if (button.dataset.do) hilum.send(JSON.parse(button.dataset.do));
+    else if (button.dataset.rename) rename(button);
+    else if (button.dataset.delete) remove(button);
+    else if ("theme" in button.dataset) theme(!document.body.classList.contains("dark"));
   });
 
-  // A citation is announced as a button: the space bar presses it too.
+  // Citations and the like are announced as buttons: the space bar presses them too.
   document.addEventListener("keydown", (event) => {
-    const link = event.key === " " && event.target.closest && event.target.closest("a.cite");
+    const link = event.key === " " && event.target.closest && event.target.closest("a.cite, a.copy");
     if (!link) return;
     event.preventDefault();
-    cite(link);
+    link.click();
   });
+
+  const theme = (dark) => {
+    document.body.classList.toggle("dark", dark);
+    localStorage.setItem("hilum-theme", dark ? "dark" : "light");
+  };
+  const chosen = localStorage.getItem("hilum-theme");
+  if (chosen) document.addEventListener("DOMContentLoaded", () => setTimeout(() => theme(chosen === "dark"), 0));
 
   document.addEventListener("hilum:choose", () => input() && input().click());
 

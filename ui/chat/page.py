@@ -1,16 +1,16 @@
-"""The page: film viewer on the left, conversation on the right, the state of the system below, and their wiring."""
+"""The page: films and conversations, viewer, chat, the state of the system below, and their wiring."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from agent.settings import Settings
+from ui.chat.desk import Desk
 from ui.chat.examples import EXAMPLES
-from ui.chat.turns import Desk
-from ui.chat.viewer import EMPTY
 from ui.chat.visits import Visits
 
 if TYPE_CHECKING:
@@ -23,9 +23,13 @@ TITLE = "Hilum"
 SWEEP_S = 600
 """How often, and after how long, gradio deletes what it still keeps of uploads; Hilum deletes its own at once."""
 
+REMEMBERED = "() => sessionStorage.getItem('hilum-session') || ''"
+"""Which conversation this window looked at before it was reloaded."""
+
 HEADER = (
     '<div class="brand"><span class="mark" aria-hidden="true"></span><h1>Hilum</h1>'
-    "<p>Questions about chest radiographs, answered with their evidence</p></div>"
+    "<p>Questions about chest radiographs, answered with their evidence</p>"
+    '<button type="button" data-theme class="plain">Light / dark</button></div>'
 )
 
 PLACEHOLDER = (
@@ -35,48 +39,94 @@ PLACEHOLDER = (
     "<p>No film at hand? These make a synthetic one:</p></div>"
 )
 
+DETAILS = '<div class="details" aria-live="polite"></div>'
+
+
+@dataclass
+class Parts:
+    """What the page is made of, as far as handlers change it or listen to it."""
+
+    chat: gr.Chatbot
+    scene: gr.HTML
+    films: gr.HTML
+    history: gr.HTML
+    findings: gr.HTML
+    state: gr.HTML
+    question: gr.Textbox
+    uploads: tuple[gr.UploadButton, gr.UploadButton]
+    restart: gr.Button
+
+    @property
+    def screen(self) -> list[Any]:
+        """In the order of ui.chat.screen.Screen."""
+        return [self.chat, self.scene, self.films, self.history, self.findings, self.state, self.question]
+
 
 def build(agent: Agent, settings: Settings) -> gr.Blocks:
-    """The chat as a gradio app for `agent`; `launch` serves it. Each browser window gets a session of its own."""
+    """The workbench as a gradio app for `agent`; `launch` serves it. Each window looks at a session of its own."""
     desk = Desk(Visits(agent), settings)
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, fill_width=True, fill_height=True, delete_cache=(SWEEP_S, SWEEP_S)
     ) as page:
-        with gr.Row(elem_id="header"):
-            gr.HTML(HEADER, elem_id="brand")
-            restart = gr.Button("New conversation", elem_id="restart", size="sm", scale=0, min_width=150)
+        gr.HTML(HEADER, elem_id="header", js_on_load=None)
         with gr.Row(elem_id="desk", equal_height=True):
-            with gr.Column(elem_id="film-side", scale=11, min_width=380):
-                viewer = gr.HTML(EMPTY, elem_id="viewer", js_on_load=asset("viewer.js"))
-            with gr.Column(elem_id="chat-side", scale=12, min_width=420):
-                chat = _conversation()
-                with gr.Row(elem_id="ask-row"):
-                    films = gr.UploadButton(
-                        "Add films", elem_id="films", file_count="multiple", size="sm", scale=0, min_width=96
-                    )
-                    folder = gr.UploadButton(
-                        "Folder", elem_id="folder", file_count="directory", size="sm", scale=0, min_width=76
-                    )
-                    question = gr.Textbox(
-                        elem_id="question",
-                        show_label=False,
-                        label="Your question",
-                        placeholder="Ask about the film, e.g. Is there a pneumothorax?",
-                        lines=1,
-                        max_lines=5,
-                        autofocus=True,
-                        submit_btn="Ask",
-                        container=False,
-                        max_length=4000,
-                    )
-        state = gr.HTML("", elem_id="state")
-        _wire(page, desk, [chat, viewer, state, question], [films, folder], restart)
+            films, uploads, history, restart = _left()
+            findings = _middle()
+            chat, question = _right()
+        state = gr.HTML("", elem_id="state", js_on_load=None)
+        scene = _scene(desk)
+        parts = Parts(chat, scene, films, history, findings, state, question, uploads, restart)
+        _wire(page, desk, parts)
     return page
 
 
 def asset(name: str) -> str:
     """The text of a file beside this one."""
     return (HERE / name).read_text(encoding="utf-8")
+
+
+def _left() -> tuple[gr.HTML, tuple[gr.UploadButton, gr.UploadButton], gr.HTML, gr.Button]:
+    with gr.Column(elem_id="films-side", scale=0, min_width=214):
+        gr.HTML("<h2>Films</h2>", js_on_load=None)
+        films = gr.HTML("", elem_id="films-list", js_on_load=None)
+        with gr.Row(elem_id="open-row"):
+            add = gr.UploadButton("Add films", elem_id="films", file_count="multiple", size="sm", scale=3, min_width=80)
+            folder = gr.UploadButton(
+                "Folder", elem_id="folder", file_count="directory", size="sm", scale=2, min_width=60
+            )
+        gr.HTML("<h2>Conversations</h2>", js_on_load=None)
+        restart = gr.Button("New conversation", elem_id="restart", size="sm")
+        history = gr.HTML("", elem_id="history", js_on_load=None)
+    return films, (add, folder), history, restart
+
+
+def _middle() -> gr.HTML:
+    with gr.Column(elem_id="film-side", scale=12, min_width=380):
+        gr.HTML(asset("viewer.html"), elem_id="viewer", js_on_load=None)
+        with gr.Tabs(elem_id="dock"):
+            with gr.Tab("Evidence"):
+                gr.HTML(DETAILS, elem_id="details", js_on_load=None)
+            with gr.Tab("Findings"):
+                findings = gr.HTML("", elem_id="findings", js_on_load=None)
+    return findings
+
+
+def _right() -> tuple[gr.Chatbot, gr.Textbox]:
+    with gr.Column(elem_id="chat-side", scale=10, min_width=360):
+        chat = _conversation()
+        question = gr.Textbox(
+            elem_id="question",
+            show_label=False,
+            label="Your question",
+            placeholder="Ask about the film, e.g. Is there a pneumothorax?",
+            lines=1,
+            max_lines=5,
+            autofocus=True,
+            submit_btn="Ask",
+            container=False,
+            max_length=4000,
+        )
+    return chat, question
 
 
 def _conversation() -> gr.Chatbot:
@@ -97,19 +147,34 @@ def _conversation() -> gr.Chatbot:
     )
 
 
-def _wire(page: gr.Blocks, desk: Desk, screen: list[Any], uploads: list[gr.UploadButton], restart: gr.Button) -> None:
+def _scene(desk: Desk) -> gr.HTML:
+    def picture(asked: list[str]) -> str | None:
+        return desk.picture(asked)
+
+    return gr.HTML(
+        "", elem_id="scene", html_template="", js_on_load=asset("scene.js"), server_functions=[picture], visible=True
+    )
+
+
+def _wire(page: gr.Blocks, desk: Desk, parts: Parts) -> None:
     """Connect every event. A handler that fails in a way nobody named is reported in the conversation."""
-    chat, viewer, _, question = screen
-    quiet: dict[str, Any] = {"outputs": screen, "api_visibility": "private", "show_progress": "hidden"}
+    remembered = gr.Textbox(visible=False)
+    quiet: dict[str, Any] = {"outputs": parts.screen, "api_visibility": "private", "show_progress": "hidden"}
+    free: dict[str, Any] = quiet | {"concurrency_limit": None}
     events = [
-        page.load(desk.welcome, None, **quiet),
-        *(each.upload(desk.open_films, each, **quiet) for each in uploads),
-        viewer.select(desk.pick, None, trigger_mode="multiple", **quiet),
-        chat.example_select(desk.example, None, **quiet),
-        chat.option_select(desk.suggestion, None, **quiet),
-        question.submit(desk.ask, question, **quiet),
-        restart.click(desk.restart, None, **quiet),
+        page.load(desk.welcome, remembered, js=REMEMBERED, **free),
+        *(each.upload(desk.open_films, each, **quiet) for each in parts.uploads),
+        parts.scene.select(desk.act, None, trigger_mode="multiple", **free),
+        parts.chat.example_select(desk.example, None, **free),
+        parts.chat.option_select(desk.suggestion, None, trigger_mode="multiple", **free),
+        parts.chat.retry(desk.again, None, **free),
+        parts.question.submit(desk.ask, parts.question, trigger_mode="multiple", **free),
+        parts.restart.click(desk.restart, None, **free),
     ]
     for event in events:
         event.failure(desk.broke, None, **quiet)
+    parts.question.stop(desk.stop, None, None, api_visibility="private", show_progress="hidden", concurrency_limit=None)
     page.unload(desk.closed)
+
+
+__all__ = ["asset", "build"]

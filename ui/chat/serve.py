@@ -22,11 +22,17 @@ MAX_UPLOAD = "512mb"
 """Largest file the server takes, as imaging.limits: a chest film of 4,300 × 3,600 pixels in 16 bits is 31 MB
 uncompressed, a zip archive holds several."""
 
-CONCURRENT_TURNS = 4
-"""Questions answered at once; the model pool batches what they ask of a model."""
+CONCURRENT_UPLOADS = 4
+"""Uploads decoded at once."""
+
+THREADS = 160
+"""Handlers at once: each window that follows its answer holds one, and mostly sleeps."""
 
 WAITING_TURNS = 64
 """Requests that may wait in line; one more is told that the server is busy."""
+
+STYLES = ("style.css", "viewer.css", "panels.css")
+SCRIPTS = ("page.js", "planes.js", "viewer.js")
 
 METRICS_PATH = "/metrics"
 """Where Prometheus looks by default."""
@@ -67,14 +73,15 @@ def launch(
             "Listen on 127.0.0.1, or set a login: HILUM_CHAT_LOGIN=user:password.",
         )
     page = build(agent, settings)
-    page.queue(default_concurrency_limit=CONCURRENT_TURNS, max_size=WAITING_TURNS)
+    page.queue(default_concurrency_limit=CONCURRENT_UPLOADS, max_size=WAITING_TURNS)
     server, _, _ = page.launch(
         server_name=host,
         server_port=port or None,
         auth=auth,
         theme=theme(),
-        css=asset("style.css"),
-        head=f"<script>{asset('page.js')}</script>",
+        css="".join(map(asset, STYLES)),
+        head="".join(f"<script>{asset(name)}</script>" for name in SCRIPTS),
+        max_threads=THREADS,
         share=False,
         inbrowser=False,
         ssr_mode=False,

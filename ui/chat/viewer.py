@@ -1,158 +1,163 @@
-"""The film viewer as HTML: the chosen film, with or without one evidence's overlays, and what is known about both.
+"""What the film viewer is given: the scene (films, evidence, what is on the stage) and, when it asks, pictures.
 
-Pictures are data URIs inside the page of the one visitor they belong to: no file, no address another could ask for.
+The viewer itself is viewer.js: it lays evidence over films, windows, zooms and measures without asking again.
+Pictures are data URIs handed to the window that holds the visit's secret: no file, no address another could ask for.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from agent.answer import Evidence
-from imaging.radiograph import Radiograph
-from imaging.render import render
+from agent.films import places
+from imaging.inks import inks_of
+from imaging.radiograph import Radiograph, SpacingOrigin
+from imaging.render import deep, heat_layer, marks_layer
 from tools.contract.wording import sentence_case
-from ui.chat.facts import brief_facts, film_facts
+from ui.chat.facts import film_facts, film_names
 from ui.chat.markup import notice, plain, provenance
 
-STAGE_PX = 1280
-"""Longest side of the picture on the screen: twice the stage at 1366×768, enough for a dense display."""
+if TYPE_CHECKING:
+    from ui.chat.conversation import Conversation
 
-THUMBNAIL_PX = 112
+STAGE_PX = 2048
+"""Longest side of the picture on the stage; a chest film's detail beyond it is finer than half a millimetre per pixel
+would show, and the picture stays below four megabytes."""
+
+THUMBNAIL_PX = 144
 """Longest side of a thumbnail, twice its size on the page."""
 
-EMPTY = (
-    '<div class="viewer empty" data-viewer><div class="drop"><p class="big">Drop a chest film here</p>'
-    "<p>DICOM, PNG, JPEG or TIFF, one or several, or a zip archive. It stays on this machine.</p>"
-    '<button type="button" class="choose" data-choose>Choose films</button></div></div>'
-)
-"""What the viewer shows before there is a film."""
 
-
-def picture(film: Radiograph, evidence: Evidence | None, longest_side_px: int = STAGE_PX) -> str:
-    """The film as a PNG data URI, with the overlays that `evidence` has on it, at most `longest_side_px` long."""
-    overlays = [item for item in evidence.overlays if item.image_id == film.id] if evidence else []
-    if overlays:
-        return data_uri(render(film, overlays), longest_side_px)
-    return data_uri(np.round(film.pixels * 255).astype(np.uint8), longest_side_px)
-
-
-def data_uri(pixels: npt.NDArray[np.uint8], longest_side_px: int) -> str:
-    """uint8 [H, W] or [H, W, 3] in 0..255 as a PNG data URI, made smaller to `longest_side_px`, never larger."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((longest_side_px, longest_side_px), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=3)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
-
-
-def viewer(
-    film: Radiograph,
-    name: str,
-    stage: str,
-    evidence: Evidence | None,
-    records: Sequence[Evidence],
-    thumbnails: Mapping[str, tuple[str, str]],
-    beside: tuple[str, str] | None = None,
-) -> str:
-    """The whole viewer.
+def scene(conversation: Conversation, token: str) -> str:
+    """Everything the viewer needs but the pictures, as JSON.
 
     Args:
-        film: the film on the stage.
-        name: its name, e.g. "Film 1".
-        stage: its picture as a data URI, overlays drawn.
-        evidence: the record that is shown, or None for the bare film.
-        records: every record of the conversation that concerns this film.
-        thumbnails: film id -> (name and brief facts, data URI), in order; shown when there are several.
-        beside: what a second picture left of the film is, and its data URI: the film that a processed one was computed
-            from, or the prior that the shown evidence laid over it.
+        conversation: that the window looks at.
+        token: the window's secret, by which it fetches pictures.
     """
-    alternative = escape(f"{name}: chest radiograph{f', with {evidence.id}: {evidence.title}' if evidence else ''}")
-    return (
-        '<div class="viewer" data-viewer>'
-        f'<div class="caption"><strong>{escape(name)}</strong>{film_facts(film)}</div>'
-        f'<div class="stage">{_strip(film, thumbnails)}{_beside(beside)}'
-        f'<img src="{stage}" alt="{alternative}"></div>'
-        f"{_caption(name, beside)}{_choices(film, evidence, records)}{_details(evidence, film)}</div>"
+    names = film_names(conversation.films)
+    told = places(conversation.session.studies) if conversation.films else {}
+    return json.dumps(
+        {
+            "token": token,
+            "session": conversation.id,
+            "moved": conversation.moved,
+            "focus": list(conversation.focus),
+            "films": [_film(film, names, told.get(film.id, "")) for film in conversation.films.values()],
+            "evidence": [_evidence(record, conversation.films, names) for record in _ordered(conversation.evidence)],
+        }
     )
 
 
-def laid_beside(film: Radiograph, evidence: Evidence | None) -> tuple[str, str] | None:
-    """What the shown evidence lays beside the film (its data's `beside`), in words and as a data URI, or None."""
-    for item in evidence.data.get("beside", []) if evidence else []:
-        if item["image_id"] == film.id:
+def picture(film: Radiograph) -> str:
+    """The film for the stage as a data URI, in 12 bits (imaging.render.deep)."""
+    return data_uri(deep(film, STAGE_PX))
+
+
+def layer(film: Radiograph, evidence: Evidence, kind: str) -> str | None:
+    """What an evidence draws on a film as a transparent picture that spans it; None where it draws no such thing.
+
+    Args:
+        film: that is drawn on.
+        evidence: whose overlays.
+        kind: "marks" (masks, boxes, lines, points) or "heat".
+    """
+    overlays = [item for item in evidence.overlays if item.image_id == film.id]
+    if kind == "heat":
+        heat = [item for item in overlays if item.kind == "heatmap"]
+        return data_uri(heat_layer(heat[0])) if heat else None
+    marks = [item for item in overlays if item.kind != "heatmap"]
+    if not marks:
+        return None
+    image = Image.fromarray(marks_layer(film, marks))
+    image.thumbnail((STAGE_PX, STAGE_PX), Image.Resampling.LANCZOS)
+    return data_uri(np.asarray(image))
+
+
+def laid_beside(film_id: str, evidence: Evidence) -> tuple[str, str] | None:
+    """What an evidence lays beside a film (its data's `beside`), in words and as a data URI, or None."""
+    for item in evidence.data.get("beside", []):
+        if item["image_id"] == film_id:
             return sentence_case(item["caption"]), f"data:image/png;base64,{item['picture']}"
     return None
 
 
-def _beside(beside: tuple[str, str] | None) -> str:
-    if beside is None:
-        return ""
-    words, uri = beside
-    return f'<img class="original" src="{uri}" alt="{escape(words)}">'
+def thumbnail(film: Radiograph) -> str:
+    """A small picture of a film as a data URI."""
+    image = Image.fromarray(np.round(film.pixels * 255).astype(np.uint8))
+    image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
+    return data_uri(np.asarray(image))
 
 
-def _caption(name: str, beside: tuple[str, str] | None) -> str:
-    """Says which picture is which where there are two."""
-    return f'<p class="beside muted">Left: {escape(beside[0])}. Right: {escape(name)}.</p>' if beside else ""
+def data_uri(pixels: npt.NDArray[np.uint8]) -> str:
+    """uint8 [H, W], [H, W, 3] or [H, W, 4] as a PNG data URI."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def _strip(film: Radiograph, thumbnails: Mapping[str, tuple[str, str]]) -> str:
-    if len(thumbnails) < 2:
-        return ""
-    buttons = "".join(
-        f'<button type="button" data-film="{escape(film_id)}" aria-pressed="{_truth(film_id == film.id)}">'
-        f'<img src="{uri}" alt=""><span>{escape(words)}</span></button>'
-        for film_id, (words, uri) in thumbnails.items()
-    )
-    return f'<div class="films" role="group" aria-label="Films">{buttons}</div>'
-
-
-def _choices(film: Radiograph, shown: Evidence | None, records: Sequence[Evidence]) -> str:
-    """Buttons that put an evidence's overlays on the film; the first takes them away."""
-    if not records:
-        return ""
-    buttons = [_choice("", "Film only", shown is None, "")]
-    for record in records:
-        drawn = any(item.image_id == film.id for item in record.overlays)
-        words = f"{record.id} {record.title}"
-        buttons.append(_choice(record.id, words, shown is not None and shown.id == record.id, "" if drawn else "bare"))
-    return f'<div class="choices" role="group" aria-label="Evidence on the film">{"".join(buttons)}</div>'
-
-
-def _choice(evidence_id: str, words: str, pressed: bool, extra: str) -> str:
-    return (
-        f'<button type="button" class="{extra}" data-evidence="{escape(evidence_id)}" '
-        f'aria-pressed="{_truth(pressed)}">{escape(words)}</button>'
-    )
-
-
-def _details(evidence: Evidence | None, film: Radiograph) -> str:
-    """What the shown evidence says, read out when it changes."""
-    if evidence is None:
-        return '<div class="details" aria-live="polite"></div>'
-    drawn = any(item.image_id == film.id for item in evidence.overlays)
-    parts = [f"<p><strong>{escape(evidence.id)} · {escape(evidence.title)}</strong>"]
-    parts.append("</p>" if drawn else ' <span class="muted">draws nothing on this film</span></p>')
+def details(evidence: Evidence) -> str:
+    """What an evidence says, its caveats and who made it."""
+    parts = [f"<h3>{escape(evidence.id)} · {escape(evidence.title)}</h3>"]
     if evidence.failure is not None:
         parts.append(notice("problem", "Could not answer.", evidence.failure.message, evidence.failure.hint))
     else:
         parts.append(f"<p>{plain(evidence.summary)}</p>")
     parts.extend(f'<p class="caveat">{plain(caveat)}</p>' for caveat in evidence.caveats)
     parts.append(f'<p class="muted">{provenance(evidence)}</p>')
-    return f'<div class="details" aria-live="polite">{"".join(parts)}</div>'
+    return "".join(parts)
 
 
-def thumbnail_words(name: str, film: Radiograph, place: str = "") -> str:
-    """A thumbnail's label, e.g. 'Film 2 · PA · 2021-05-03 · prior'."""
-    return f"{name} · {brief_facts(film, place)}"
+def _film(film: Radiograph, names: Mapping[str, str], place: str) -> dict[str, Any]:
+    return {
+        "id": film.id,
+        "name": names[film.id],
+        "place": place,
+        "facts": film_facts(film),
+        "rows": film.shape[0],
+        "columns": film.shape[1],
+        "mm": list(film.spacing_mm) if film.spacing_mm else None,
+        "at": " at the detector" if film.spacing_origin is SpacingOrigin.IMAGER else "",
+        "parent": film.derived.parent if film.derived else None,
+    }
 
 
-def _truth(value: bool) -> str:
-    return "true" if value else "false"
+def _ordered(evidence: Mapping[str, Evidence]) -> list[Evidence]:
+    return sorted(evidence.values(), key=lambda record: int(record.id[1:]))
+
+
+def _evidence(record: Evidence, films: Mapping[str, Radiograph], names: Mapping[str, str]) -> dict[str, Any]:
+    drawn = {film_id: _drawn(record, film_id) for film_id in films}
+    beside = {film_id: laid[0] for film_id in films if (laid := laid_beside(film_id, record))}
+    return {
+        "id": record.id,
+        "title": record.title,
+        "films": [film_id for film_id in record.image_ids if film_id in films],
+        "on": ", ".join(names[film_id] for film_id in record.image_ids if film_id in names),
+        "drawn": {film_id: found for film_id, found in drawn.items() if found["kinds"]},
+        "beside": beside,
+        "html": details(record),
+    }
+
+
+def _drawn(record: Evidence, film_id: str) -> dict[str, Any]:
+    """{"kinds": layers that the evidence has on a film, "legend": [label, colour, kind, dashed] of each label}."""
+    overlays = [item for item in record.overlays if item.image_id == film_id]
+    kinds = sorted({"heat" if item.kind == "heatmap" else "marks" for item in overlays})
+    legend = {
+        item.label: [item.label, "#{:02x}{:02x}{:02x}".format(*ink.colour), item.kind, ink.dashed]
+        for item, ink in zip(overlays, inks_of(overlays), strict=True)
+    }
+    return {"kinds": kinds, "legend": list(legend.values())}
+
+
+__all__: Sequence[str] = ["data_uri", "details", "laid_beside", "layer", "picture", "scene", "thumbnail"]

@@ -1,105 +1,48 @@
-"""Who is here: one Visit per browser window, with a session of its own. No window ever sees another's.
+"""Who is here: one Visit per browser window, looking at one conversation. No user ever sees another's.
 
-A visit is keyed by the login (if there is one) and gradio's session of the window, made when the window first does
-something, and forgotten, films and all, some time after the window closed or fell silent.
+A visit is keyed by the login (if there is one) and gradio's session of the window, and forgotten some time after the
+window closed or fell silent. A conversation lives as long as a visit looks at it or it is being answered; with a
+lasting memory it can be opened again.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import gradio as gr
 
-from agent.answer import Evidence
-from agent.approval import Waiting
-from imaging.radiograph import Radiograph
+from agent.memory import Remembered
+from ui.chat.conversation import Conversation
 
 if TYPE_CHECKING:
     from agent import Agent
-    from agent.session import Session
 
 IDLE_LIMIT_S = 3600.0
 """A visit that was silent this long is forgotten."""
-
-ALLOW, REFUSE = "Allow this call", "Refuse it"
-"""Buttons under a question whether a tool may run."""
 CLOSED_GRACE_S = 60.0
-"""A closed window's visit is kept this long, because a broken connection looks like a closed window."""
+"""A closed window's visit is kept this long: a reload or a broken connection looks like a closed window."""
 
 
 @dataclass(eq=False)
 class Visit:
-    """One window's conversation as the screen needs it.
+    """One window.
 
     Attributes:
-        session: the agent's conversation; holds the pixels.
-        films: film id -> film, in the order they were opened.
-        evidence: evidence id -> record, of every turn.
-        models: model id -> revision of every model that answered.
-        messages: the chat as gradio shows it.
-        film_id: the film on the stage, or None.
-        evidence_id: the evidence shown on it, or None.
-        turn: held while a question is answered or films are opened.
+        owner: name of the login, empty without one.
+        conversation: what it looks at.
+        token: secret of this window, by which its pictures are fetched.
     """
 
-    session: Session
-    films: dict[str, Radiograph] = field(default_factory=dict)
-    evidence: dict[str, Evidence] = field(default_factory=dict)
-    models: dict[str, str] = field(default_factory=dict)
-    messages: list[gr.ChatMessage] = field(default_factory=list)
-    film_id: str | None = None
-    evidence_id: str | None = None
-    turn: threading.Lock = field(default_factory=threading.Lock)
-    thumbnails: dict[str, str] = field(default_factory=dict)
-    asked: Waiting = field(default_factory=Waiting)
-
-    def __post_init__(self) -> None:
-        """The window's user is asked before the tools of Settings.ask_before run."""
-        self.session.approver = self.asked.wait
-
-    def pressed(self, button: str) -> bool:
-        """A button was pressed: whether it answered a question whether a tool may run."""
-        return button in (ALLOW, REFUSE) and self.asked.answer(button == ALLOW)
-
-    def add(self, film: Radiograph) -> bool:
-        """Put an opened film on the stage; False if it was open already."""
-        new = film.id not in self.films
-        self.films[film.id] = film
-        self.film_id, self.evidence_id = film.id, None
-        return new
-
-    def note(self, record: Evidence) -> None:
-        """Keep a record so that its number can be clicked; a film that the run made goes on the stage."""
-        self.evidence[record.id] = record
-        for film_id in self.session.films.ids():
-            if film_id not in self.films:
-                self.add(self.session.films.get(film_id))
-                self.evidence_id = record.id if film_id in record.image_ids else None
-        if record.model:
-            self.models[record.model] = record.revision
-
-    def show(self, evidence_id: str) -> None:
-        """Show an evidence, on a film it concerns if the one on the stage is not. Unknown ids do nothing."""
-        record = self.evidence.get(evidence_id)
-        if record is None:
-            return
-        self.evidence_id = evidence_id
-        drawn_on = [item.image_id for item in record.overlays] or record.image_ids
-        known = [image_id for image_id in drawn_on if image_id in self.films]
-        if known and self.film_id not in known:
-            self.film_id = known[0]
-
-    def choose(self, film_id: str) -> None:
-        """Put a film on the stage; the evidence stays only if it concerns that film. Unknown ids do nothing."""
-        if film_id not in self.films:
-            return
-        self.film_id = film_id
-        if self.evidence_id and film_id not in self.evidence[self.evidence_id].image_ids:
-            self.evidence_id = None
+    owner: str
+    conversation: Conversation
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
 
 class Visits:
@@ -108,9 +51,10 @@ class Visits:
     def __init__(self, agent: Agent, clock: Callable[[], float] = time.monotonic) -> None:
         self.agent = agent
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._visits: dict[tuple[str, str], Visit] = {}
         self._deadlines: dict[tuple[str, str], float] = {}
+        self._open: WeakValueDictionary[tuple[str, str], Conversation] = WeakValueDictionary()
 
     def of(self, request: gr.Request) -> Visit:
         """The visit of the window that sent this request, made if it is new."""
@@ -119,14 +63,56 @@ class Visits:
         with self._lock:
             self._deadlines[key] = self._clock() + IDLE_LIMIT_S
             if key not in self._visits:
-                self._visits[key] = Visit(self.agent.session())
+                self._visits[key] = Visit(key[0], self._new(key[0]))
             return self._visits[key]
 
-    def restart(self, request: gr.Request) -> Visit:
-        """Forget this window's films and conversation and begin a new one."""
+    def having(self, token: str) -> Visit | None:
+        """The visit with this secret."""
         with self._lock:
-            self._visits.pop(_key(request), None)
-        return self.of(request)
+            return next((each for each in self._visits.values() if secrets.compare_digest(each.token, token)), None)
+
+    def restart(self, request: gr.Request) -> Visit:
+        """Look at a new conversation."""
+        visit = self.of(request)
+        visit.conversation = self._new(visit.owner)
+        return visit
+
+    def open(self, request: gr.Request, session_id: str) -> Visit:
+        """Look at a conversation of this user's.
+
+        Raises:
+            BadArguments: the user has none of that id.
+        """
+        visit = self.of(request)
+        self.agent.memory.require(session_id, visit.owner)
+        with self._lock:
+            found = self._open.get((visit.owner, session_id))
+            if found is None:
+                session = self.agent.reopen(session_id, visit.owner)
+                found = self._open[visit.owner, session_id] = Conversation(lambda: session, session)
+            visit.conversation = found
+        return visit
+
+    def kept(self, visit: Visit) -> list[Remembered]:
+        """The user's conversations, the one used last first; those in which nothing happened left out."""
+        return [each for each in self.agent.memory.remembered(visit.owner) if each.turns or each.films]
+
+    def rename(self, visit: Visit, session_id: str, title: str) -> None:
+        """Call one of the user's conversations something else. Raises as open."""
+        self.agent.memory.rename(session_id, visit.owner, title)
+
+    def delete(self, visit: Visit, session_id: str) -> None:
+        """Delete one of the user's conversations for good; windows that look at it begin a new one. Raises as open."""
+        self.agent.memory.require(session_id, visit.owner)
+        with self._lock:
+            found = self._open.pop((visit.owner, session_id), None)
+            if found is not None:
+                found.stop()
+            for each in self._visits.values():
+                if each.conversation is found and found is not None:
+                    each.conversation = self._new(each.owner)
+        if self.agent.memory.lasting:  # else it ends with the conversation
+            self.agent.memory.delete(session_id, visit.owner)
 
     def closed(self, request: gr.Request) -> None:
         """The window closed: its visit ends soon, unless it speaks again."""
@@ -148,6 +134,13 @@ class Visits:
 
     def __len__(self) -> int:
         return len(self._visits)
+
+    def _new(self, owner: str) -> Conversation:
+        return Conversation(partial(self.agent.session, owner), opened=partial(self._opened, owner))
+
+    def _opened(self, owner: str, conversation: Conversation) -> None:
+        """A conversation got its session: other windows of its owner's can open it."""
+        self._open[owner, conversation.id] = conversation
 
 
 def _key(request: gr.Request) -> tuple[str, str]:

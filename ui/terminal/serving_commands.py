@@ -31,12 +31,13 @@ def chat(
     from agent import Agent
     from imaging.failures import BadArguments
     from ui.chat import launch
+    from ui.terminal.sessions import kept_memory
 
     user, _, password = (login or "").partition(":")
     if login is not None and not (user and password):
         raise BadArguments("The login is not of the form user:password.", "Set HILUM_CHAT_LOGIN=user:password.")
     settings = settings_of(planner=planner, profile=profile)
-    agent = Agent(settings)
+    agent = Agent(settings, memory=kept_memory(settings))
     agent.prefetch()
     launch(agent, settings, host=host, port=port, auth=(user, password) if login else None)
 
