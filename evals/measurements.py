@@ -38,12 +38,15 @@ FIRST_SEED = 8_000_000
 
 FILMS = 60
 
-RENAMED = {"left_scapula": "scapula_left", "right_scapula": "scapula_right"}
+RENAMED = {
+    "left_scapula": "scapula_left", "right_scapula": "scapula_right",
+    "left_diaphragm": "diaphragm_left", "right_diaphragm": "diaphragm_right",
+}  # fmt: skip
 """Structure codes whose phantom mask is called differently."""
 
 EXACT = (
     "left_lung", "right_lung", "heart", "left_clavicle", "right_clavicle", "mediastinum", "aorta", "trachea", "spine",
-    "ascending_aorta", "descending_aorta", "left_scapula", "right_scapula",
+    "ascending_aorta", "descending_aorta", "left_scapula", "right_scapula", "left_diaphragm", "right_diaphragm",
 )  # fmt: skip
 """Structures whose exact outlines the truth is read from."""
 

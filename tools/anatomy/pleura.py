@@ -92,6 +92,35 @@ def _direction(border: list[tuple[int, int]], tip: tuple[int, int], sign: int, a
     return math.degrees(math.atan2(along[1], along[0])), (tip[0] - up / aspect, tip[1] - sign * medial)
 
 
+DOME_REACH = 0.01
+"""How far below the lung's border the diaphragm may begin, as a share of the film's rows: outlines leave a gap."""
+
+
+def dome_top(lung: BoolMask, diaphragm: BoolMask) -> Point:
+    """The highest point of the lung's lower border that lies on the diaphragm.
+
+    Args:
+        lung: of one side.
+        diaphragm: of that side, without what the heart hides.
+
+    Raises:
+        ValueError: nowhere in its lower half does the lung end on the diaphragm.
+    """
+    if not lung.any():
+        raise ValueError("the lung is not outlined")
+    top, _, bottom, _ = extent(lung)
+    columns = np.flatnonzero(lung.any(axis=0))
+    low = lung.shape[0] - 1 - np.argmax(lung[::-1, columns], axis=0)
+    beneath = np.zeros(columns.shape, dtype=np.bool_)
+    for step in range(max(3, round(DOME_REACH * lung.shape[0]))):
+        beneath |= diaphragm[np.minimum(low + step, lung.shape[0] - 1), columns]
+    kept = beneath & (low > (top + bottom) / 2)
+    if not kept.any():
+        raise ValueError("the lung does not end on the diaphragm where it is seen, as with fluid at the base")
+    row = int(low[kept].min())
+    return float(row), float(np.median(columns[kept][low[kept] == row]))
+
+
 @dataclass(frozen=True)
 class Collapse:
     """How large a pneumothorax is on a frontal film.

@@ -23,6 +23,7 @@ TASKS: Mapping[str, Callable[[Sheet], Measurement]] = MappingProxyType(
         "carina_angle": airway.carina_angle,
         "costophrenic_angles": lungs.costophrenic_angles,
         "lung_areas": lungs.lung_areas,
+        "diaphragm_levels": lungs.diaphragm_levels,
         "inclusion": technique.inclusion,
         "inspiration": technique.inspiration,
         "rotation": technique.rotation,

@@ -1,8 +1,8 @@
-"""Lung areas, costophrenic angles, pneumothorax size."""
+"""Lung areas, costophrenic angles, the levels of the diaphragm, pneumothorax size."""
 
 from __future__ import annotations
 
-from tools.anatomy.pleura import Collapse, Recess, collapse, costophrenic
+from tools.anatomy.pleura import Collapse, Recess, collapse, costophrenic, dome_top
 from tools.contract import Status
 from tools.contract.films import is_child
 from tools.contract.wording import listed
@@ -118,6 +118,44 @@ def judge_recess(angle_deg: float) -> Status:
     if angle_deg >= limits["blunted"]:
         return Status.PRESENT
     return Status.ABSENT if angle_deg <= limits["usual"] else Status.UNCERTAIN
+
+
+def diaphragm_levels(sheet: Sheet) -> Measurement:
+    """How much higher the right dome stands. NotMeasured where a lung does not end on its half of the diaphragm."""
+    concept = measurement("diaphragm_levels")
+    heart = sheet.mask("heart")
+    tops = {
+        side: reasoned(dome_top, sheet.mask(f"{side}_lung"), sheet.mask(f"{side}_diaphragm") & ~heart) for side in SIDES
+    }
+    lower_px = (tops["left"][0] - tops["right"][0]) * sheet.aspect
+    ratio = lower_px / sheet.chest.width_px
+    status, side, judged = judge_domes(ratio)
+    done = begun(concept)
+    done.index, done.status, done.side = round(ratio, 4), status, side
+    done.quantities = sheet.lengths("dome_difference", "left dome's top below (positive) the right one's", lower_px)
+    higher = "right" if lower_px >= 0 else "left"
+    done.sentences = [f"The {higher} dome of the diaphragm stands {sheet.words(abs(lower_px))} higher.", judged]
+    done.chain = [
+        sheet.outlined("left_lung", "right_lung", "left_diaphragm", "right_diaphragm"),
+        *(landmark(f"Top of the {side} dome.", [top], f"top of the {side} dome") for side, top in tops.items()),
+        length("Left top below the right one.", *sheet.size(lower_px)),
+        index("Over the chest's width.", ratio),
+        threshold(f"Usual {concept.limits['low']:.2f} to {concept.limits['high']:.2f}, error ±{concept.error:.2f}."),
+        conclusion(judged),
+    ]
+    return done
+
+
+def judge_domes(ratio: float) -> tuple[Status, str | None, str]:
+    """(status, side, sentence): does one dome stand unusually high, by how far the left lies below the right?"""
+    limits, error = measurement("diaphragm_levels").limits, measurement("diaphragm_levels").error
+    if ratio < limits["low"] - error:
+        return Status.PRESENT, "left", "Usually the right one does: the left half of the diaphragm stands high."
+    if ratio > limits["high"] + error:
+        return Status.PRESENT, "right", "That is more than usual: the right half of the diaphragm stands high."
+    if limits["low"] + error <= ratio <= limits["high"] - error:
+        return Status.ABSENT, None, "That is the usual difference."
+    return Status.UNCERTAIN, None, "That lies at the edge of the usual difference."
 
 
 def pneumothorax_size(sheet: Sheet) -> Measurement:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from agent.answer import Evidence
+from agent.mentions import has_any, tokens
 from agent.planner.choosing.weights import Weighed, one
 from agent.planner.facts import cite
 from agent.planner.measuring import MEASURE
@@ -31,6 +32,8 @@ BELOW = ("below", "under", "less than", "smaller than", "up to", "at most", "<")
 ABOVE = ("above", "over", "more than", "greater than", "at least", "from", ">")
 """Words before a limit that leave the option open to one side."""
 OPEN = float("inf")
+LEVELS = "diaphragm_levels"
+"""The measurement whose options say which side is the higher one."""
 EDGE = 1e-5
 """How far a value on the upper end of a range lies outside it: of two ranges that meet, the upper one holds it."""
 MOST_BESIDE = 1
@@ -70,6 +73,8 @@ def distances(options: Sequence[Option], runs: Sequence[Evidence], tasks: Sequen
         Letter to distance; empty where the options are no numbers or nothing of their unit was measured.
     """
     spans = {option.letter: span for option in options if (span := _span(option.text)) is not None}
+    if LEVELS in tasks:
+        spans = {o.letter: _directed(o, *spans[o.letter]) for o in options if o.letter in spans}
     units = {unit for unit, _, _ in spans.values()}
     if len(spans) < 2 or len(units) > 1:
         return {}
@@ -77,6 +82,15 @@ def distances(options: Sequence[Option], runs: Sequence[Evidence], tasks: Sequen
     if value is None:
         return {}
     return {letter: _distance(value, low, high) for letter, (_, low, high) in spans.items()}
+
+
+def _directed(option: Option, unit: str, low: float, high: float) -> tuple[str, float, float]:
+    """A span of the levels' difference, which is above 0 where the right side is the higher one."""
+    words = tokens(option.text)
+    if has_any(words, ["level", "equal", "same height", "within"]):
+        return unit, -max(abs(low), abs(high)) if high < OPEN else -abs(low), high if high < OPEN else abs(low)
+    left, lower = "left" in option.sides, has_any(words, ["lower", "deeper"])
+    return (unit, -high, -low) if left is not lower else (unit, low, high)
 
 
 def _distance(value: float, low: float, high: float) -> float:

@@ -46,6 +46,19 @@ def test_other_options_and_units_are_left_to_other_evidence(texts: tuple[str, ..
     assert distances(options, [measured(0.5, "")], (CODE,)) == {}
 
 
+@pytest.mark.parametrize(
+    ("right_higher_mm", "letter"), [(-9.0, "A"), (2.0, "B"), (-2.0, "B"), (12.0, "C"), (41.0, "D")]
+)
+def test_options_on_which_dome_is_higher_have_a_direction(right_higher_mm: float, letter: str) -> None:
+    texts = ("the left dome is higher by more than 5 mm", "the domes are level within 5 mm",
+             "the right dome is higher by 5 to 20 mm", "the left dome is lower by more than 20 mm")  # fmt: skip
+    options = [Option(mark, text, ()) for mark, text in zip("ABCD", texts, strict=True)]
+    run = measured(right_higher_mm, "mm")
+    run.data["measurements"][0]["code"] = "diaphragm_levels"
+    found = distances(options, [run], ("diaphragm_levels",))
+    assert min(found, key=lambda each: found[each]) == letter
+
+
 def test_a_number_that_the_question_is_not_about_is_no_answer() -> None:
     options = [Option(letter, text, ()) for letter, text in zip("AB", ("0.4", "0.6"), strict=True)]
     assert distances(options, [measured(0.5, "")], ("another",)) == {}

@@ -30,7 +30,7 @@ from tools.measurements import TASKS, Measurement, Sheet, StepKind, measured
 from tools.measurements.airway import judge_angle, judge_deviation
 from tools.measurements.aorta import judge_ascending, judge_width
 from tools.measurements.devices import judge_tip
-from tools.measurements.lungs import judge_areas, judge_recess
+from tools.measurements.lungs import judge_areas, judge_domes, judge_recess
 from tools.measurements.mediastinum import judge_mediastinum
 from tools.measurements.technique import judge_rotation
 
@@ -293,7 +293,30 @@ def test_all_that_can_be_measured_comes_with_why_the_rest_cannot() -> None:
     assert {item.code for item in result.data.measurements if not item.measured} == NOT_HERE
     assert "Not measured: inspiration" in result.summary or "More is in" in result.summary
     codes = [row.code for row in result.findings]
-    assert codes == ["cardiomegaly", "enlarged_cardiomediastinum", "aortic_enlargement", "mediastinal_shift"]
+    assert codes == [
+        "cardiomegaly",
+        "enlarged_cardiomediastinum",
+        "aortic_enlargement",
+        "mediastinal_shift",
+        "hemidiaphragm_elevation",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "status", "side"),
+    [(0.06, Status.ABSENT, None), (-0.05, Status.PRESENT, "left"), (0.2, Status.PRESENT, "right"),
+     (0.0, Status.UNCERTAIN, None)],
+)  # fmt: skip
+def test_levels_of_the_domes_are_judged(ratio: float, status: Status, side: str | None) -> None:
+    """The limits are the range of JSRT; by reading."""
+    assert judge_domes(ratio)[:2] == (status, side)
+
+
+def test_no_levels_where_fluid_hides_a_dome() -> None:
+    film = phantom()
+    none = np.zeros_like(film.masks["left_lung"])
+    refused = one(film, "diaphragm_levels", left_diaphragm=none)
+    assert not refused.measured and refused.reason
 
 
 def test_one_task_is_answered_first_and_in_full() -> None:
