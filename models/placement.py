@@ -182,6 +182,18 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
 
 
+def is_device_lost(error: BaseException, device: str) -> bool:
+    """Whether a GPU failed for good: after a CUDA error other than too little memory, its context answers nothing more.
+
+    torch.AcceleratorError, or in older releases a RuntimeError that begins so (CUDA's cudaGetErrorString).
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not device.startswith("cuda") or is_out_of_memory(error):
+        return False
+    named = isinstance(error, getattr(torch, "AcceleratorError", ()))
+    return named or (isinstance(error, RuntimeError) and str(error).startswith("CUDA error"))
+
+
 def fallbacks(devices: Sequence[str], device: str) -> tuple[str, ...]:
     """Where to go when a device is too small: the other devices, then the processor."""
     others = [other for other in devices if other != device]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +22,11 @@ from models.lane import Lane
 from models.metrics import Metrics
 from models.numerics import Numerics
 from models.outputs import Output, Task
-from models.placement import Placement, fallbacks, free_memory, is_out_of_memory
+from models.placement import Placement, fallbacks, free_memory, is_device_lost, is_out_of_memory
 from models.predictions import PredictionKey
 from models.request import Request
+
+log = logging.getLogger(__name__)
 
 GPU_BATCH = 64
 """Films in a batch on a GPU: a ResNet-50 at 512 pixels in bf16 takes about 6 GB with it (an estimate)."""
@@ -109,6 +112,7 @@ class LocalServing:
     _helpers: ThreadPoolExecutor | None = None
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lost: set[str] = field(default_factory=set)
 
     def compute(
         self,
@@ -218,10 +222,22 @@ class LocalServing:
     def _run(
         self, entry: CatalogEntry, card: ModelCard, device: str, task: Task, requests: Sequence[Request]
     ) -> list[Output]:
-        """One batch; without memory: other models out, then half the batch, then another device, then Unavailable."""
+        """One batch; without memory: other models out, then half the batch, then another device, then Unavailable.
+
+        A device that fails for good is not asked again in this process: its work goes to the next one.
+        """
+        if device in self._lost:
+            other = next(each for each in fallbacks(self.devices, device) if each not in self._lost)
+            return self._run(entry, card, other, task, requests)
         try:
             return self._once(entry, card, device, task, requests)
         except Exception as error:
+            if is_device_lost(error, device):
+                self._lost.add(device)
+                log.warning(
+                    "%s failed (%s); models run elsewhere until Hilum starts anew", device, type(error).__name__
+                )
+                return self._run(entry, card, device, task, requests)
             if not is_out_of_memory(error):
                 raise
             self.metrics.out_of_memory.labels(entry.id, device).inc()
@@ -238,7 +254,7 @@ class LocalServing:
         self, entry: CatalogEntry, card: ModelCard, device: str, task: Task, requests: Sequence[Request]
     ) -> list[Output]:
         """One request on another device."""
-        for other in fallbacks(self.devices, device):
+        for other in (each for each in fallbacks(self.devices, device) if each not in self._lost):
             try:
                 return self._once(entry, card, other, task, requests)
             except Exception as error:

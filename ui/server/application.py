@@ -54,7 +54,7 @@ def create(agent: Agent, tokens: str = "", hosts: list[str] | None = None, per_m
     """
     callers = Callers(read_tokens(tokens), per_minute)
     conversing = Conversing(agent)
-    mcp = Guarded(callers)
+    mcp = Guarded(None, callers.of_headers)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -69,6 +69,8 @@ def create(agent: Agent, tokens: str = "", hosts: list[str] | None = None, per_m
     app = FastAPI(
         title="Hilum", version=version("hilum"), description=ABOUT, docs_url=None, redoc_url=None, lifespan=running
     )
+    # FastAPI reads a request's body before it asks who calls: a stranger must not fill the disk with an upload.
+    app.add_middleware(Guarded, check=callers.known, under="/v1")
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts or LOOPBACK_NAMES)
     app.add_middleware(_SizeLimit)
     app.mount("/static", StaticFiles(directory=swagger_ui_path), name="static")

@@ -4,7 +4,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -62,17 +62,20 @@ class Callers:
         Raises:
             HTTPException: 401 without a good token, 403 for another site's page, 429 beyond the limit.
         """
-        _refuse_other_sites(request)
-        user = self._user(bearer.credentials if bearer else "")
+        user = self.known(request, bearer)
         if not self._limiter.hit(self._limit, user or _address(request)):
             raise HTTPException(429, "Too many requests; wait a minute.", {"Retry-After": "60"})
         return user
 
+    def known(self, request: Request, bearer: HTTPAuthorizationCredentials | None = None) -> str:
+        """As `owner`, without counting the request; the token is the request's own where none is given."""
+        _refuse_other_sites(request)
+        bearer = bearer or _bearer_of(request)
+        return self._user(bearer.credentials if bearer else "")
+
     def of_headers(self, request: Request) -> str:
-        """The user's name from a request's Authorization header, as `owner`, for what is mounted beside the routes."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        bearer = HTTPAuthorizationCredentials(scheme=scheme, credentials=token) if scheme.lower() == "bearer" else None
-        return self.owner(request, bearer)
+        """As `owner`, for what is mounted beside the routes."""
+        return self.owner(request, _bearer_of(request))
 
     def _user(self, token: str) -> str:
         if not self._tokens:
@@ -85,21 +88,33 @@ class Callers:
 
 
 class Guarded:
-    """An application that only a known caller reaches; `app` is set before the first request."""
+    """An application that only a known caller reaches, asked before a byte of the body is read.
 
-    def __init__(self, callers: Callers) -> None:
-        self.app: Any = None
-        self._callers = callers
+    Args:
+        app: the application; may be set later, before the first request.
+        check: raises HTTPException for a caller that is refused.
+        under: beginning of the paths that are guarded.
+    """
+
+    def __init__(self, app: Any, check: Callable[[Request], object], under: str = "") -> None:
+        self.app = app
+        self._check, self._under = check, under
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == "http" and scope["path"].startswith(self._under):
             try:
-                self._callers.of_headers(Request(scope))
+                self._check(Request(scope))
             except HTTPException as refused:
                 answer = JSONResponse({"detail": refused.detail}, refused.status_code, refused.headers)
                 await answer(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+
+def _bearer_of(request: Request) -> HTTPAuthorizationCredentials | None:
+    """The token of a request's Authorization header."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return HTTPAuthorizationCredentials(scheme=scheme, credentials=token) if scheme.lower() == "bearer" else None
 
 
 def _refuse_other_sites(request: Request) -> None:

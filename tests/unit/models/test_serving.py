@@ -222,6 +222,37 @@ def test_out_of_memory_moves_on_to_another_device_then_fails_with_the_remedy(
         pool.predict(Task.CLASSIFY, [make_film(1, (16, 16))])
 
 
+def test_a_lost_gpu_is_left_for_good_and_nothing_is_lost(
+    models: Models, tmp_path: Path, make_film: MakeFilm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What torch raises once a CUDA context is broken; it answers every later call the same way."""
+
+    def unplugged(device: str, films: int) -> None:
+        if device == "cuda:0" or (device == "cuda:1" and len(models.made) > 2):
+            raise RuntimeError("CUDA error: unspecified launch failure")
+
+    models.before = unplugged
+    pool = two_gpus(monkeypatch, tmp_path)
+    films = [make_film(seed, (16, 16)) for seed in range(6)]
+    assert [score(item) for item in pool.predict(Task.CLASSIFY, films)] == [film.pixels.mean() for film in films]
+    asked = [adapter for _, device, adapter in models.made if device == "cuda:0"]
+    models.before = lambda device, films: None
+    later = [make_film(seed, (16, 16)) for seed in range(10, 14)]
+    assert [score(item) for item in pool.predict(Task.CLASSIFY, later)] == [film.pixels.mean() for film in later]
+    assert sum(len(adapter.batches) for adapter in asked) == 0, "a device that came back is not trusted"
+
+
+def test_another_fault_of_a_gpu_is_no_lost_device_raises(
+    models: Models, tmp_path: Path, make_film: MakeFilm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(device: str, films: int) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    models.before = wrong
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        two_gpus(monkeypatch, tmp_path).predict(Task.CLASSIFY, [make_film(0, (16, 16))])
+
+
 def test_a_deadline_ends_the_waiting_and_the_work_is_kept(models: Models, tmp_path: Path, make_film: MakeFilm) -> None:
     going, release = threading.Event(), threading.Event()
 
