@@ -11,7 +11,7 @@ from typing import Any
 from tools.reading import language_of
 from tools.reading.cues import cues
 from tools.reading.lexicon import corrected, lexicon
-from tools.reading.words import Phrases, spoken, stemmer, tokens
+from tools.reading.words import Phrases, spoken, stems_of, tokens
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,12 @@ def read_query(text: str, codes: tuple[str, ...] = ()) -> Query:
 
 def stem(word: str) -> str:
     """A word as SQLite's porter tokenizer keeps it."""
-    stemming: Any = stemmer("porter")
-    return str(stemming.stemWord(word))
+    return stems_of([word], "porter")[0]
 
 
 def stems(text: str) -> list[str]:
     """The stems of a text's words, in order."""
-    stemming: Any = stemmer("porter")
-    return list(stemming.stemWords([word for word in tokens(text) if word[0].isalnum()]))
+    return stems_of((word for word in tokens(text) if word[0].isalnum()), "porter")
 
 
 def _asked(words: list[str]) -> tuple[set[int], tuple[str, ...]]:

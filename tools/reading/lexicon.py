@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from rapidfuzz import fuzz, process
 
 from tools.knowledge import Language, findings, places, structures
 from tools.knowledge.ontology import normalise
 from tools.reading.cues import cues
-from tools.reading.words import spoken, stemmer
+from tools.reading.words import spoken, stems_of
 
 SNOWBALL = {"es": "spanish", "fr": "french", "de": "german", "da": "danish"}
 """Languages whose words are compared by their stems; English ones differ in their plural s alone."""
@@ -60,8 +58,6 @@ class Lexicon:
 
     def __init__(self, language: Language, *, asking: bool) -> None:
         self.language = language
-        self._stem = stemmer(SNOWBALL[language]) if language in SNOWBALL else None
-        self._stemming = threading.Lock()  # a stemmer keeps the word it works on in itself
         self._table: dict[str, tuple[str, str]] = {}
         for phrase, kind, code in _entries(language, asking):
             self._table[" ".join(self._stems(spoken(phrase).split()))] = (kind, code)
@@ -99,12 +95,7 @@ class Lexicon:
         return None
 
     def _stems(self, words: Sequence[str]) -> list[str]:
-        stemming: Any = self._stem
-        if stemming is None:
-            return list(words)
-        with self._stemming:
-            stems: list[str] = stemming.stemWords(list(words))
-        return stems
+        return stems_of(words, SNOWBALL[self.language]) if self.language in SNOWBALL else list(words)
 
 
 @cache

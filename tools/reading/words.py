@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*|[,;:.?!()/]")
 ELISION = re.compile(r"^(?:[ldnsmjtc]|qu)['’](?=..)", re.IGNORECASE)
@@ -125,9 +127,21 @@ class Phrases:
         return 0
 
 
+def stems_of(words: Iterable[str], language: str) -> list[str]:
+    """The Snowball stems of words. Safe between threads.
+
+    Args:
+        words: folded.
+        language: by its English name, e.g. "spanish", or "porter".
+    """
+    stemming, lock = _stemmer(language)
+    with lock:
+        return [str(stem) for stem in stemming.stemWords(list(words))]
+
+
 @cache
-def stemmer(language: str) -> object:
-    """The Snowball stemmer of a language by its English name, e.g. "spanish"."""
+def _stemmer(language: str) -> tuple[Any, threading.Lock]:
+    """A stemmer, and the lock of it: it keeps the word that it works on in itself."""
     import snowballstemmer  # small, but English texts need none
 
-    return snowballstemmer.stemmer(language)
+    return snowballstemmer.stemmer(language), threading.Lock()

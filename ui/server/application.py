@@ -35,6 +35,8 @@ LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]", "testserver"]
 """Host names under which a server of this machine answers; a page that rebinds its name to 127.0.0.1 has another."""
 UPLOAD_MOST = 2 * MAX_FILE_BYTES
 """Bytes of one request."""
+ROUTES = "/v1"
+"""Paths that need a known caller. FastAPI reads a body before it asks who calls: none of a stranger's is to be kept."""
 NAMES_CHECKED_ALREADY = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 """Host names are checked for every route alike, so that MCP's own check would only differ from it."""
 ABOUT = (
@@ -69,8 +71,7 @@ def create(agent: Agent, tokens: str = "", hosts: list[str] | None = None, per_m
     app = FastAPI(
         title="Hilum", version=version("hilum"), description=ABOUT, docs_url=None, redoc_url=None, lifespan=running
     )
-    # FastAPI reads a request's body before it asks who calls: a stranger must not fill the disk with an upload.
-    app.add_middleware(Guarded, check=callers.known, under="/v1")
+    app.add_middleware(Guarded, check=callers.known, under=ROUTES)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts or LOOPBACK_NAMES)
     app.add_middleware(_SizeLimit)
     app.mount("/static", StaticFiles(directory=swagger_ui_path), name="static")

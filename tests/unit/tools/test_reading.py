@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tools.reading import Stated, language_of, read
 from tools.reading.labels import Value, labels_of, own_labels, value_of
-from tools.reading.lexicon import lexicon
-from tools.reading.words import sentences, tokens
+from tools.reading.lexicon import Lexicon, lexicon
+from tools.reading.words import sentences, stems_of, tokens
 
 PRESENT, ABSENT, UNCERTAIN, UNSTATED = Stated.PRESENT, Stated.ABSENT, Stated.UNCERTAIN, Stated.UNSTATED
 
@@ -179,3 +179,15 @@ def test_many_threads_may_read_at_once() -> None:
     with ThreadPoolExecutor(8) as threads:
         jobs = [(key, threads.submit(lexicon(key[1]).find, key[0].split())) for key in alone for _ in range(60)]
         assert all(job.result() == alone[key] for key, job in jobs)
+
+
+def test_many_threads_may_stem_at_once_while_lexicons_are_made() -> None:
+    """Expected: what one thread stems alone. Fifty chats that began at once broke on a shared stemmer."""
+    words = ["neumotórax", "derrames", "consolidaciones", "kardiomegalie", "pleuraerguss", "effusions", "opacities"]
+    languages = ("spanish", "german", "porter")
+    alone = {language: stems_of(words, language) for language in languages}
+    with ThreadPoolExecutor(8) as threads:
+        jobs = [(each, threads.submit(stems_of, words, each)) for each in languages for _ in range(150)]
+        made = [threads.submit(Lexicon, "es", asking=asking) for asking in (True, False) * 4]
+        assert all(job.result() == alone[each] for each, job in jobs)
+        assert len({lexicon.result().words for lexicon in made[::2]}) == 1
