@@ -1,10 +1,12 @@
 """Many chats at once with `hilum serve` over loopback, for a while: the server's memory, and that no chat sees another.
 
-    python tests/faults/chats.py --chats 50 --seconds 600
+    python tests/faults/chats.py --chats 50 --seconds 600 [--stub]
 
 Every chat is a user with a token. Again and again it opens a session, gives a film of its own, asks, tries to reach
 the session and film of another, and deletes its session (films and all). Resident memory of the server process is read
 every few seconds; the figures compare its means over the second and the last quarter of the run, caches being full.
+
+With --stub the tools are the tests' stubs, so that sessions, films and memory are turned over many times on few cores.
 
 Prints one JSON line; exit status 1 when a chat saw another's film, or a request failed.
 """
@@ -73,6 +75,8 @@ class Chats:
         mine = given["films"][0]["id"]
         self.sessions[number] = (session, mine)
         for question in QUESTIONS:
+            if time.monotonic() > self.until:
+                break
             answer = self._said(http.post(f"/v1/sessions/{session}/ask", json={"question": question}))
             self.counted["answers"] += 1
             seen = {image["id"] for image in answer["images"]}
@@ -118,11 +122,27 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def start(port: int, chats: int, state: Path) -> subprocess.Popen[bytes]:
-    """`hilum serve` with a token per chat; returns once it answers."""
+def serve_stubs(port: int) -> None:
+    """The same server over the stub tools, until it is ended."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from agent_stubs import StubTools, Truth, stub_agent
+
+    from agent.memory import Memory
+    from ui.server import serve
+
+    agent = stub_agent(StubTools(Truth(scores={"effusion": 0.8}, sides={"effusion": "left"})))
+    agent.memory = Memory(Path(os.environ["HILUM_STATE_DIR"]) / "sessions.db")
+    agent.models.device = "cpu"  # type: ignore[misc]
+    serve(agent, "127.0.0.1", port, os.environ["HILUM_API_TOKENS"])
+
+
+def start(port: int, chats: int, state: Path, stub: bool) -> subprocess.Popen[bytes]:
+    """The server with a token per chat; returns once it answers."""
     tokens = ",".join(f"user{number}:{token(number)}" for number in range(chats))
     variables = {"HILUM_STATE_DIR": str(state), "HILUM_API_TOKENS": tokens, "HILUM_PLANNER": "embedded"}
     command = [sys.executable, str(ROOT / "app.py"), "serve", "--port", str(port), "--profile", "embedded"]
+    if stub:
+        command = [sys.executable, __file__, "--port", str(port), "--serve-stub"]
     server = subprocess.Popen(command, env={**os.environ, **variables}, cwd=ROOT)
     for _ in range(600):
         try:
@@ -136,16 +156,17 @@ def start(port: int, chats: int, state: Path) -> subprocess.Popen[bytes]:
     raise RuntimeError("the server did not answer")
 
 
-def measure(chats: int, seconds: float, port: int) -> dict[str, Any]:
+def measure(chats: int, seconds: float, port: int, stub: bool) -> dict[str, Any]:
     """Run the chats and read the server's memory meanwhile.
 
     Args:
         chats: how many at once.
         seconds: how long new questions are asked.
         port: the server's.
+        stub: whether the tools are stubs.
     """
     with tempfile.TemporaryDirectory() as state:
-        server = start(port, chats, Path(state))
+        server = start(port, chats, Path(state), stub)
         try:
             begun, readings = time.monotonic(), []
             running = Chats(f"http://127.0.0.1:{port}", begun + seconds)
@@ -189,9 +210,14 @@ def main() -> int:
     parser.add_argument("--chats", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--port", type=int, default=8093)
+    parser.add_argument("--stub", action="store_true", help="the tests' stub tools in place of the models")
+    parser.add_argument("--serve-stub", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    found = measure(given.chats, given.seconds, given.port)
-    print(json.dumps(found))
+    if given.serve_stub:
+        serve_stubs(given.port)
+        return 0
+    found = measure(given.chats, given.seconds, given.port, given.stub)
+    print(json.dumps({"stub_tools": given.stub, **found}))
     return 1 if found["problems"] else 0
 
 

@@ -80,8 +80,7 @@ def create(agent: Agent, tokens: str = "", hosts: list[str] | None = None, per_m
 
     @app.exception_handler(HilumFailure)
     def refused(request: Request, error: HilumFailure) -> JSONResponse:
-        status = next((status for family, status in STATUS.items() if isinstance(error, family)), 500)
-        return JSONResponse(error.to_json(), status_code=status)
+        return JSONResponse(error.to_json(), status_code=_status_of(error))
 
     @app.get("/health", tags=["state"])
     def health() -> dict[str, Any]:
@@ -121,6 +120,10 @@ def serve(agent: Agent, host: str, port: int, tokens: str = "") -> None:
         )
     hosts = None if is_loopback(host) else ["*"]
     uvicorn.run(create(agent, tokens, hosts), host=host, port=port, log_level="warning", access_log=False)
+
+
+def _status_of(error: HilumFailure) -> int:
+    return next((status for family, status in STATUS.items() if isinstance(error, family)), 500)
 
 
 class _SizeLimit:
