@@ -175,6 +175,10 @@ class Session:
             self._log("signed", {"turn": kept.turn, "version": kept.version, "by": kept.signature.name})
         return kept
 
+    def rate(self, turn: int, good: bool, note: str = "") -> None:
+        """Keep in the transcript what the user thinks of a turn's answer."""
+        self._log("rated", {"turn": turn, "good": good, "note": note})
+
     @property
     def interrupted(self) -> str:
         """The question that was cut off and can be gone on with by `resume`; empty if there is none."""

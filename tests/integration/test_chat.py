@@ -164,3 +164,32 @@ def test_tool_that_needs_approval_waits_for_a_button(window: Window, film: Path,
     window.answered()
     assert said in page.inner_text("#chat")
     assert page.locator("#chat >> text=It waits for you.").count() == 0
+
+
+def test_report_is_decided_sentence_by_sentence_signed_and_saved(window: Window, film: Path) -> None:
+    page = window.page
+    window.open(film)
+    window.ask("Write a report.")
+    window.answered()
+    page.wait_for_selector("#report >> text=UNVERIFIED DRAFT")
+    page.fill("#report [name=name]", "Dr. Reader")
+    page.click("#report form.signing button")
+    page.wait_for_selector("text=Not decided yet")
+    page.locator("#report [data-change]").first.click()
+    page.fill("#report textarea", "Small left effusion.")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#report li.changed >> text=Small left effusion.")
+    page.locator("#report [data-sentence=S1] a.cite").first.click()
+    assert page.locator("#details h3").count()
+    window.tab("Report")
+    if page.locator("#report button", has_text="Accept the other").count():
+        page.locator("#report button", has_text="Accept the other").click()
+        page.wait_for_selector("#report li.proposed", state="detached")
+    page.fill("#report [name=name]", "Dr. Reader")
+    page.click("#report form.signing button")
+    page.wait_for_selector("#report >> text=Signed by Dr. Reader")
+    window.saved("report")
+    with page.expect_download() as saved:
+        page.click("#report [data-export=md]")
+    text = saved.value.path().read_text(encoding="utf-8")
+    assert "Small left effusion." in text and "Signed by Dr. Reader" in text

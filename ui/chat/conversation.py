@@ -46,7 +46,6 @@ class Conversation:
         findings: (film id, finding code) -> the latest row.
         models: model id -> revision of every model that answered.
         messages: the chat as gradio shows it.
-        answers: position of an answer among the messages -> number of its turn.
         focus: (film id, evidence id) that were last put on the stage; `moved` counts how often.
         busy: held while a question is answered or films are opened.
     """
@@ -76,7 +75,6 @@ class Conversation:
         self.findings: dict[tuple[str, str], Finding] = {}
         self.models: dict[str, str] = {}
         self.messages: list[gr.ChatMessage] = []
-        self.answers: dict[int, int] = {}
         self.thumbnails: dict[str, str] = {}
         self.focus: tuple[str | None, str | None] = (None, None)
         self.moved = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,15 @@ import gradio as gr
 
 from agent.settings import Settings
 from imaging.failures import BadArguments
-from ui.chat import viewer
+from ui.chat import report, viewer
 from ui.chat.examples import EXAMPLES
 from ui.chat.opening import open_example, open_files
 from ui.chat.screen import Outputs, Screen, Screens, asking
 from ui.chat.telling import FAULT, GO_ON, said
 from ui.chat.visits import Visit, Visits
+
+NOTE_MAX = 1000
+"""Characters of what a user notes on an answer."""
 
 
 class Desk:
@@ -107,20 +110,28 @@ class Desk:
     def act(self, event: gr.EventData, request: gr.Request) -> Iterator[Outputs]:
         """A button of a panel was pressed (panels.command)."""
         wanted: dict[str, Any] = event._data or {}
-        session_id = str(wanted.get("session", ""))
         visit = self.visits.of(request)
         try:
-            if wanted.get("do") == "open":
-                visit = self.visits.open(request, session_id)
-            elif wanted.get("do") == "rename" and str(wanted.get("title", "")).strip():
-                self.visits.rename(visit, session_id, str(wanted["title"]))
-            elif wanted.get("do") == "delete":
-                self.visits.delete(visit, session_id)
+            self._do(wanted, visit, request)
         except BadArguments as refused:
-            gr.Warning(refused.message)
+            gr.Warning(f"{refused.message} {refused.hint}", title="Not done")
         yield self.screens.whole(visit).outputs()
         if visit.conversation.busy.locked():
             yield from self._followed(visit)
+
+    def _do(self, wanted: Mapping[str, Any], visit: Visit, request: gr.Request) -> None:
+        session_id, what = str(wanted.get("session", "")), wanted.get("do")
+        if what == "open":
+            self.visits.open(request, session_id)
+        elif what == "rename" and str(wanted.get("title", "")).strip():
+            self.visits.rename(visit, session_id, str(wanted["title"]))
+        elif what == "delete":
+            self.visits.delete(visit, session_id)
+        elif what == "rate":
+            visit.conversation.session.rate(int(wanted["turn"]), bool(wanted["good"]), str(wanted["note"])[:NOTE_MAX])
+            gr.Info("Noted in this conversation's transcript.")
+        elif what in report.DECISIONS:
+            report.decide(visit.conversation.session, wanted)
 
     def broke(self, request: gr.Request) -> Outputs:
         """A handler failed in a way nobody named: our bug."""
@@ -148,6 +159,17 @@ class Desk:
             laid = viewer.laid_beside(film_id, record)
             return laid[1] if laid else None
         return viewer.layer(film, record, more[1])
+
+    def exported(self, asked: list[Any]) -> dict[str, str]:
+        """The report in a format, for the window that holds a secret (ui.chat.report.exported).
+
+        Args:
+            asked: [secret, format, files as base64].
+        """
+        visit = self.visits.having(str(asked[0]))
+        if visit is None or not visit.conversation.id:
+            return {"refused": "This conversation has no report."}
+        return report.exported(visit.conversation.session, str(asked[1]), asked[2])
 
     def _followed(self, visit: Visit) -> Iterator[Outputs]:
         """The conversation step by step while it is answered, then everything; ends when the window looks elsewhere."""

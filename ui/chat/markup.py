@@ -185,10 +185,13 @@ def _value(value: Any, films: Mapping[str, str]) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def answer(result: Answer, films: Mapping[str, str], names: Mapping[str, str], known: Mapping[str, str]) -> str:
+def answer(
+    result: Answer, films: Mapping[str, str], names: Mapping[str, str], known: Mapping[str, str], turn: int = 0
+) -> str:
     """The whole answer: text, disagreements, findings table, what was not assessed, who answered.
 
     `films` maps film ids to names, `names` finding codes to names, `known` evidence ids to titles.
+    `turn` is its number in its session: with one it can be rated.
     """
     parts = [prose(result.text, known), *(strip(record.data) for record in result.evidence)]
     parts.extend(
@@ -198,7 +201,7 @@ def answer(result: Answer, films: Mapping[str, str], names: Mapping[str, str], k
     parts.append(_not_assessed(result, films, names))
     if result.stopped:
         parts.append(notice("note", "Stopped early.", result.stopped))
-    parts.append(f'<p class="muted signature">{_signature(result)}</p>')
+    parts.append(f'<p class="muted signature">{_signature(result)}</p>{_actions(turn)}')
     return f'<div class="answer">{"".join(parts)}</div>'
 
 
@@ -212,6 +215,14 @@ def _folded(
         f"{counted[item]} {words}" for item, (_, words) in STATUS_WORDS.items() if counted[item] and item is not _LEFT
     )
     return f'<details class="findings"><summary>Findings: {told}</summary>{table}</details>' if table else ""
+
+
+def _actions(turn: int) -> str:
+    """Copy, and a word on whether the answer was of use; page.js knows what to do with them."""
+    rated = [("rate", f"#good-{turn}", "Helpful"), ("rate", f"#bad-{turn}", "Not helpful")] if turn else []
+    links = [("copy", "#copy", "Copy"), *rated]
+    shown = "".join(f'<a class="{name}" href="{href}" role="button">{words}</a>' for name, href, words in links)
+    return f'<p class="actions">{shown}</p>'
 
 
 def _conflict(claim: Claim, text: str, known: Mapping[str, str]) -> str:

@@ -27,6 +27,23 @@
     setTimeout(() => (link.textContent = "Copy"), 1500);
   };
 
+  // Helpful or not, with a note if one likes.
+  const rate = (link) => {
+    const [good, turn] = link.getAttribute("href").slice(1).split("-");
+    const line = link.closest(".actions");
+    line.querySelector("form")?.remove();
+    const form = document.createElement("form");
+    form.innerHTML = '<input maxlength="1000" aria-label="A note on this answer, if you like" placeholder="A note, if you like"><button>Send</button>';
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      hilum.send({ do: "rate", turn: Number(turn), good: good === "good", note: form.querySelector("input").value });
+      form.remove();
+      line.querySelectorAll("a.rate").forEach((each) => each.classList.toggle("given", each === link));
+    });
+    line.append(form);
+    form.querySelector("input").focus();
+  };
+
   // Rename and delete ask in place; nothing is sent before the user has said so.
   const ask = (item, html, done) => {
     const form = document.createElement("form");
@@ -55,7 +72,10 @@
     const at = (selector) => event.target.closest && event.target.closest(selector);
     const link = at("a.cite");
     if (link) { event.preventDefault(); cite(link); return; }
+    if (at("a.rate")) { event.preventDefault(); rate(at("a.rate")); return; }
     if (at("a.copy")) { event.preventDefault(); copy(at("a.copy")); return; }
+    const tab = at("#dock [role=tab]");
+    if (tab) document.querySelector("#film-side").dataset.tab = tab.textContent.trim();
     const button = at("button");
     if (!button) return;
     if (button.dataset.do) hilum.send(JSON.parse(button.dataset.do));
@@ -66,7 +86,7 @@
 
   // Citations and the like are announced as buttons: the space bar presses them too.
   document.addEventListener("keydown", (event) => {
-    const link = event.key === " " && event.target.closest && event.target.closest("a.cite, a.copy");
+    const link = event.key === " " && event.target.closest && event.target.closest("a.cite, a.copy, a.rate");
     if (!link) return;
     event.preventDefault();
     link.click();

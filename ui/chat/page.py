@@ -51,6 +51,7 @@ class Parts:
     films: gr.HTML
     history: gr.HTML
     findings: gr.HTML
+    report: gr.HTML
     state: gr.HTML
     question: gr.Textbox
     uploads: tuple[gr.UploadButton, gr.UploadButton]
@@ -59,7 +60,8 @@ class Parts:
     @property
     def screen(self) -> list[Any]:
         """In the order of ui.chat.screen.Screen."""
-        return [self.chat, self.scene, self.films, self.history, self.findings, self.state, self.question]
+        around = [self.films, self.history, self.findings, self.report]
+        return [self.chat, self.scene, *around, self.state, self.question]
 
 
 def build(agent: Agent, settings: Settings) -> gr.Blocks:
@@ -71,11 +73,11 @@ def build(agent: Agent, settings: Settings) -> gr.Blocks:
         gr.HTML(HEADER, elem_id="header", js_on_load=None)
         with gr.Row(elem_id="desk", equal_height=True):
             films, uploads, history, restart = _left()
-            findings = _middle()
+            findings, report = _middle()
             chat, question = _right()
         state = gr.HTML("", elem_id="state", js_on_load=None)
         scene = _scene(desk)
-        parts = Parts(chat, scene, films, history, findings, state, question, uploads, restart)
+        parts = Parts(chat, scene, films, history, findings, report, state, question, uploads, restart)
         _wire(page, desk, parts)
     return page
 
@@ -100,7 +102,7 @@ def _left() -> tuple[gr.HTML, tuple[gr.UploadButton, gr.UploadButton], gr.HTML, 
     return films, (add, folder), history, restart
 
 
-def _middle() -> gr.HTML:
+def _middle() -> tuple[gr.HTML, gr.HTML]:
     with gr.Column(elem_id="film-side", scale=12, min_width=380):
         gr.HTML(asset("viewer.html"), elem_id="viewer", js_on_load=None)
         with gr.Tabs(elem_id="dock"):
@@ -108,7 +110,9 @@ def _middle() -> gr.HTML:
                 gr.HTML(DETAILS, elem_id="details", js_on_load=None)
             with gr.Tab("Findings"):
                 findings = gr.HTML("", elem_id="findings", js_on_load=None)
-    return findings
+            with gr.Tab("Report"):
+                report = gr.HTML("", elem_id="report", js_on_load=None)
+    return findings, report
 
 
 def _right() -> tuple[gr.Chatbot, gr.Textbox]:
@@ -151,9 +155,11 @@ def _scene(desk: Desk) -> gr.HTML:
     def picture(asked: list[str]) -> str | None:
         return desk.picture(asked)
 
-    return gr.HTML(
-        "", elem_id="scene", html_template="", js_on_load=asset("scene.js"), server_functions=[picture], visible=True
-    )
+    def exported(asked: list[Any]) -> dict[str, str]:
+        return desk.exported(asked)
+
+    served: list[Any] = [picture, exported]
+    return gr.HTML("", elem_id="scene", html_template="", js_on_load=asset("scene.js"), server_functions=served)
 
 
 def _wire(page: gr.Blocks, desk: Desk, parts: Parts) -> None:

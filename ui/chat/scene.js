@@ -3,6 +3,7 @@
 window.hilum = window.hilum || {};
 window.hilum.send = (command) => trigger("select", command);
 window.hilum.picture = (asked) => server.picture(asked);
+window.hilum.exported = (asked) => server.exported(asked);
 const tell = () => {
   if (!props.value) return;
   window.hilum.scene = JSON.parse(props.value);

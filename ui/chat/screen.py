@@ -9,7 +9,7 @@ import gradio as gr
 
 from agent.settings import Settings
 from models.device import choose
-from ui.chat import panels, viewer
+from ui.chat import panels, report, viewer
 from ui.chat.facts import SystemState, leaves_machine, state_line
 from ui.chat.visits import Visit, Visits
 
@@ -25,6 +25,7 @@ class Screen:
     films: Any = field(default_factory=gr.skip)
     history: Any = field(default_factory=gr.skip)
     findings: Any = field(default_factory=gr.skip)
+    report: Any = field(default_factory=gr.skip)
     state: Any = field(default_factory=gr.skip)
     question: Any = field(default_factory=gr.skip)
 
@@ -52,6 +53,7 @@ class Screens:
             films=panels.films(shown),
             history=panels.conversations(self._visits.kept(visit), shown.id),
             findings=panels.findings(shown),
+            report=report.panel(shown),
             state=state_line(state),
             question=asking(shown.busy.locked()),
         )

@@ -32,7 +32,7 @@ WAITING_TURNS = 64
 """Requests that may wait in line; one more is told that the server is busy."""
 
 STYLES = ("style.css", "viewer.css", "panels.css")
-SCRIPTS = ("page.js", "planes.js", "viewer.js")
+SCRIPTS = ("page.js", "planes.js", "viewer.js", "report.js")
 
 METRICS_PATH = "/metrics"
 """Where Prometheus looks by default."""

@@ -101,10 +101,9 @@ class Telling:
         self._conversation.models.update(answer.models)
         self._conversation.findings.update({(row.image_id, row.code): row for row in answer.findings})
         self._films = film_names(self._conversation.films)
-        self._write(markup.answer(answer, self._films, finding_names(), self._known()))
+        self._write(markup.answer(answer, self._films, finding_names(), self._known(), turn))
         if self._draft is not None:
             self._draft.options = [{"value": text, "label": text} for text in after(answer, len(self._films))]
-            self._conversation.answers[self._conversation.messages.index(self._draft)] = turn
 
     def _begin(self, evidence_id: str, title: str, args: dict[str, Any]) -> None:
         if evidence_id in self._steps:

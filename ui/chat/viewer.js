@@ -301,6 +301,9 @@
     const other = state.session !== detail.session && state.session !== null && state.session !== "";
     Object.assign(state, { scene: detail, session: detail.session });
     if (other) Object.assign(state, { lit: new Set(), chosen: null, left: null, side: false, film: null, moved: -1 });
+    const drafts = (scene) => scene.evidence.filter((each) => each.tool === "report").length;
+    if (state.reports !== undefined && !other && drafts(detail) > state.reports) hilum.tab("Report");
+    state.reports = drafts(detail);
     if (state.moved !== detail.moved || !film(state.film)) {
       const [focus, evidence] = detail.focus;
       Object.assign(state, { moved: detail.moved, film: focus, lit: new Set(evidence ? [evidence] : []), chosen: evidence });

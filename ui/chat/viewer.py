@@ -141,6 +141,7 @@ def _evidence(record: Evidence, films: Mapping[str, Radiograph], names: Mapping[
     return {
         "id": record.id,
         "title": record.title,
+        "tool": record.tool,
         "films": [film_id for film_id in record.image_ids if film_id in films],
         "on": ", ".join(names[film_id] for film_id in record.image_ids if film_id in names),
         "drawn": {film_id: found for film_id, found in drawn.items() if found["kinds"]},
