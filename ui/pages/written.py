@@ -15,6 +15,7 @@ from models.catalog import Catalog
 from models.pool import ModelPool
 from tools.contract import Tool
 from tools.contract.tool import installed
+from ui.pages.tools_drawn import SHOWINGS
 from ui.pages.worth import worth_table
 
 GENERATED = "<!-- made by `hilum docs`; change the code, not this page -->"
@@ -49,9 +50,18 @@ def _tool_section(item: Tool) -> str:
     needs = ", ".join(item.needs) or "no model"
     table = "\n".join(["| argument | | meaning |", "|---|---|---|", *rows])
     return (
-        f"## {item.name}: {item.title}\n\n{item.answers}\n\nNeeds: {needs}.\n\n{table}\n\nThe planner reads:\n\n"
-        + "\n".join(f"> {line}".rstrip() for line in item.description.splitlines())
+        f"## {item.name}: {item.title}\n\n{item.answers}\n\n{_shown(item.name)}Needs: {needs}.\n\n{table}\n\n"
+        "The planner reads:\n\n" + "\n".join(f"> {line}".rstrip() for line in item.description.splitlines())
     )
+
+
+def _shown(name: str) -> str:
+    """The tool's picture, with what is on the film; nothing for a tool that has none."""
+    if name not in SHOWINGS:
+        return ""
+    showing = SHOWINGS[name]
+    on = f"Synthetic film: {showing.told}." if showing.films else "Drawn from words."
+    return f"![What {name} shows](images/tools/{name}.jpg)\n\n{on} Drawn by `hilum docs --pictures`.\n\n"
 
 
 def models_page() -> str:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from agent.answer import Answer, Claim, Evidence, EvidenceStatus, Verdict
 from agent.events import Answered, Planned
+from models.pool import ModelPool
+from tools.contract.tool import installed
 from ui.pages.rooms import AGAINST, rooms_picture
+from ui.pages.tools_drawn import MOST_BYTES, SHOWINGS, SIZE, tool_picture
 from ui.pages.way import drawn
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,6 +26,21 @@ def test_rooms_picture_shows_the_imports_of_today_and_none_against_the_flow() ->
     today, kept = rooms_picture(ROOT), (IMAGES / "rooms.svg").read_text(encoding="utf-8")
     assert set(PAIR.findall(today)) == set(PAIR.findall(kept)), "run `hilum docs --pictures`"
     assert "agent imports tools" in today and AGAINST not in today
+
+
+def test_every_tool_that_shows_something_has_its_small_picture() -> None:
+    for name in SHOWINGS:
+        installed().get(name)
+        assert 5_000 < (IMAGES / "tools" / f"{name}.jpg").stat().st_size <= MOST_BYTES
+    assert {path.stem for path in (IMAGES / "tools").iterdir()} == set(SHOWINGS)
+
+
+def test_a_tool_is_drawn_with_its_overlays_on_the_film_that_is_told(tmp_path: Path) -> None:
+    """Expected: the phantom with a box of text in its corner; what burned-in text is needs no model."""
+    picture = np.asarray(Image.open(io.BytesIO(tool_picture("deidentify", ModelPool(device="cpu"), tmp_path))))
+    assert picture.shape == (SIZE, SIZE, 3)
+    coloured = picture.max(axis=2).astype(int) - picture.min(axis=2) > 60
+    assert coloured.any() and coloured[: SIZE // 4].sum() > coloured[SIZE // 4 : SIZE // 2].sum()
 
 
 def test_way_draws_a_line_from_each_evidence_to_the_statement_that_cites_it() -> None:

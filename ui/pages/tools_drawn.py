@@ -1,0 +1,119 @@
+"""docs/images/tools/NAME.jpg: what each tool shows, drawn by running it on synthetic films."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from imaging.phantom import PhantomSpec, make_phantom, parse_finding
+from imaging.render import render
+from imaging.store import ImageStore
+from models.pool import ModelPool
+from tools.contract import Result, ToolContext
+from tools.contract.tool import installed
+
+SIZE = 512
+"""Rows and columns of a film that is drawn."""
+GAP = 8
+MOST_BYTES = 60_000
+QUALITIES = range(85, 30, -5)
+"""JPEG's quality: the first that keeps a picture below MOST_BYTES."""
+FIRST_DAY = dt.date(2026, 1, 5)
+WEEK = dt.timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Showing:
+    """How a tool is shown: the films' findings, further facts of them, and the tool's other arguments."""
+
+    films: tuple[tuple[str, ...], ...]
+    facts: dict[str, Any] = field(default_factory=dict)
+    args: dict[str, Any] = field(default_factory=dict)
+    seed: int = 7
+
+    @property
+    def told(self) -> str:
+        """What is on the films, in words."""
+        each = [" and ".join(findings) or "no finding" for findings in self.films]
+        return "; then ".join(f"`{words}`" if ":" in words else words for words in each)
+
+
+SHOWINGS = {
+    "anomaly": Showing((("consolidation:right:lower:80mm",),)),
+    "compare": Showing((("effusion:left:300ml",), ("effusion:left:900ml",)), args={"findings": ["effusion"]}, seed=3),
+    "deidentify": Showing(((),), facts={"name_block": True, "texts": ("PORTABLE",)}),
+    "detect_objects": Showing((("ett:40mm", "central_line", "chest_drain:right"),)),
+    "enhance": Showing(((),), args={"method": "clahe"}),
+    "explain": Showing((("effusion:left:600ml",),), args={"finding": "effusion"}),
+    "generate": Showing((), args={"prompt": "moderate left pleural effusion"}),
+    "ground": Showing((("effusion:left:600ml",),), args={"finding": "effusion"}),
+    "measure": Showing((("cardiomegaly:0.60",),), args={"tasks": ["cardiothoracic_ratio"]}),
+    "segment": Showing(
+        ((),), args={"structures": ["left_lung", "right_lung", "heart", "left_clavicle", "right_clavicle"]}
+    ),
+    "suppress_bone": Showing(((),)),
+}
+"""Tools that have something to show without weights, an index or a text of the user's."""
+
+
+def tool_picture(name: str, pool: ModelPool, home: Path) -> bytes:
+    """JPEG of what the tool shows.
+
+    Args:
+        name: one of SHOWINGS.
+        pool: the embedded models.
+        home: a folder to write films to, also as Hilum's home.
+
+    Raises:
+        RuntimeError: the tool refused, or gave nothing to show.
+    """
+    showing, tool = SHOWINGS[name], installed().get(name)
+    context = ToolContext(films=ImageStore(), models=pool, home=home)
+    ids = [context.films.add(_film(showing, number, home)).id for number in range(len(showing.films))]
+    takes = tool.arguments.model_fields
+    films: dict[str, Any] = {"image_ids": ids} if "image_ids" in takes else {"image_id": ids[0]} if ids else {}
+    result = tool.run(context, films | showing.args)
+    if result.failure is not None:
+        raise RuntimeError(f"{name} refused its own picture: {result.failure}")
+    panels = _panels(result, context, ids)
+    if not panels:
+        raise RuntimeError(f"{name} gave nothing to show")
+    return _jpeg(panels)
+
+
+def _film(showing: Showing, number: int, folder: Path) -> Path:
+    findings = tuple(map(parse_finding, showing.films[number]))
+    spec = PhantomSpec(
+        seed=showing.seed, size=SIZE, findings=findings, date=FIRST_DAY + number * WEEK, visit=number, **showing.facts
+    )
+    path = folder / f"film_{number}.dcm"
+    make_phantom(spec).write_dicom(path)
+    return path
+
+
+def _panels(result: Result, context: ToolContext, ids: list[str]) -> list[npt.NDArray[np.uint8]]:
+    """Each film with its overlays; a film that the tool made beside the one it was made of."""
+    made = getattr(result.data, "film_id", None)
+    if isinstance(made, str):
+        return [render(context.films.get(film), scale_bar=False) for film in (*ids, made)]
+    by_film = {film: [item for item in result.overlays if item.image_id == film] for film in ids}
+    return [render(context.films.get(film), overlays) for film, overlays in by_film.items() if overlays]
+
+
+def _jpeg(panels: list[npt.NDArray[np.uint8]]) -> bytes:
+    panels = [np.asarray(Image.fromarray(panel).resize((SIZE, SIZE), Image.Resampling.LANCZOS)) for panel in panels]
+    gap = np.full((SIZE, GAP, 3), 255, np.uint8)
+    sheet = np.hstack([part for panel in panels for part in (gap, panel)][1:])
+    for quality in QUALITIES:
+        out = io.BytesIO()
+        Image.fromarray(sheet).save(out, "JPEG", quality=quality, optimize=True)
+        if out.tell() <= MOST_BYTES:
+            break
+    return out.getvalue()
