@@ -176,11 +176,8 @@ class _Writer:
         """Every assessed finding region by region: present, uncertain, then those not identified; then what changed."""
         sentences: list[Sentence] = []
         for group, regions in GROUPS.items():
-            here = [self._present(item) for item in self._evidence.with_status(Status.PRESENT, regions)]
-            here += [
-                self._of(item, "uncertain", ["classify"])
-                for item in self._evidence.with_status(Status.UNCERTAIN, regions)
-            ]
+            here = [self._present(item) for item in self._open(Status.PRESENT, regions)]
+            here += [self._of(item, "uncertain", ["classify"]) for item in self._open(Status.UNCERTAIN, regions)]
             if absent := self._evidence.with_status(Status.ABSENT, regions):
                 here.append(self._several("absent", absent, Status.ABSENT))
             here += self._heart() if group == "heart" else []
@@ -195,7 +192,7 @@ class _Writer:
     def impression(self) -> list[Sentence]:
         """What matters, first things first; never "normal"."""
         evidence = self._evidence
-        present = sorted(evidence.with_status(Status.PRESENT), key=_matters)
+        present = sorted(self._open(Status.PRESENT), key=_matters)
         sentences = [self._told(item) for item in present]
         ratio = evidence.ratio
         if ratio is not None and ratio.status is Status.PRESENT and HEART not in {item.code for item in present}:
@@ -203,7 +200,7 @@ class _Writer:
             key, basis = ("told_ratio_alone", _by("measure", "classify")) if against else ("told_ratio", _by("measure"))
             told = self._say(key, basis, ratio=self._wording.number(ratio.index or 0.0))
             sentences.append(told.model_copy(update={"finding": HEART, "status": Status.PRESENT}))
-        if uncertain := evidence.with_status(Status.UNCERTAIN):
+        if uncertain := self._open(Status.UNCERTAIN):
             sentences.append(self._several("told_uncertain", uncertain, Status.UNCERTAIN))
         if not sentences:
             sentences.append(self._nothing())
@@ -222,6 +219,18 @@ class _Writer:
             sentences.append(self._say("lateral_unread", ["film"]))
         general = self._say("general", ["film"])
         return [*sentences, general.model_copy(update={"status": Status.NOT_ASSESSED})]
+
+    def _open(self, status: Status, regions: tuple[Region, ...] | None = None) -> list[Finding]:
+        """The classifier's findings of a status, without a heart whose measured ratio settles it.
+
+        A ratio settles what the classifier leaves uncertain, and says better what it finds, too; where it denies what
+        the classifier finds, both are told.
+        """
+        ratio, items = self._evidence.ratio, self._evidence.with_status(status, regions)
+        decided = {Status.PRESENT: {Status.PRESENT}, Status.UNCERTAIN: {Status.PRESENT, Status.ABSENT}}[status]
+        if ratio is None or ratio.status not in decided:
+            return items
+        return [item for item in items if item.code != HEART]
 
     def _present(self, item: Finding) -> Sentence:
         key = "flagged" if only_flagged(item) else "present"

@@ -32,7 +32,7 @@ class Example:
 
 EXAMPLES = (
     Example("Is there a pleural effusion, and on which side?", "left pleural effusion", ("effusion:left:600ml",), 7),
-    Example("Is the heart enlarged?", "large heart", ("cardiomegaly:0.60",), 11),
+    Example("Is the heart enlarged?", "large heart", ("cardiomegaly:0.60",), 1),
     Example("Write a report.", "large heart and right effusion", ("cardiomegaly:0.58", "effusion:right:400ml"), 3),
-    Example("Is this film normal?", "no finding", (), 5),
+    Example("Is this film normal?", "no finding", (), 2),
 )

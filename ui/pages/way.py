@@ -14,11 +14,9 @@ from agent.answer import Answer, Claim, Evidence
 from agent.events import Answered, Event, Planned
 from agent.settings import Profile, Settings
 from imaging.phantom import PhantomSpec, make_phantom, parse_finding
+from ui.terminal.demo import FINDINGS, SEED
 
 QUESTION = "Is the heart enlarged, and is there a pleural effusion?"
-FINDINGS = ("effusion:left:600ml", "cardiomegaly:0.60")
-SEED = 7
-"""The film of `hilum demo`."""
 BOX, GAP, TOP, LINE = 230, 50, 46, 15
 SUMMARY_CHARACTERS = 100
 DIRECT = re.compile(r"(Yes|No)\b|(?!Caveat)[A-Z][a-z ]+: ")

@@ -12,8 +12,8 @@ from imaging.failures import writing
 from imaging.phantom import PhantomSpec, make_phantom, parse_finding
 from ui.terminal.answers import follow, print_answer, save_overlays
 
-SEED = 7
-FINDINGS = ("effusion:left:600ml", "cardiomegaly:0.60")
+SEED = 1
+FINDINGS = ("effusion:right:600ml", "cardiomegaly:0.60")
 QUESTIONS = ("Is the heart enlarged, and is there a pleural effusion?", "Write the report.")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from stub_pool import SCORES, context_of, masks_of, phantom
 
 from tools.contract import Result, Status
+from tools.measurements.heart import judge_ratio
 from tools.report import ReportData, report
 from tools.reporting.draft import QUOTED_MAX
 
@@ -54,6 +56,17 @@ def test_what_was_not_assessed_is_listed() -> None:
     told = " ".join(sentence.text for sentence in data.section("Not assessed"))
     assert "hiatal hernia" in told and "Cardiothoracic ratio" in told
     assert data.missing and data.missing[0].startswith("measure:")
+
+
+@pytest.mark.parametrize(("ratio", "score"), [(0.62, 0.52), (0.62, 0.9), (0.4, 0.52)])
+def test_a_measured_ratio_settles_the_heart(ratio: float, score: float) -> None:
+    """Whether the heart is large is the phantom's; the classifier's band around 0.5 is uncertain."""
+    film = phantom(3, f"cardiomegaly:{ratio}") if ratio > 0.5 else phantom(3)
+    context, image_id, _ = context_of(film, scores=LOW | {"cardiomegaly": score})
+    data = data_of(report.run(context, {"image_id": image_id}))
+    told = [s for name in ("Findings", "Impression") for s in data.section(name) if s.finding == "cardiomegaly"]
+    assert {s.status for s in told} == {judge_ratio(film.measures["cardiothoracic_ratio"], film.radiograph)[0]}
+    assert not any("classifier decides" in s.text for s in told)
 
 
 def test_disagreement_on_the_heart_is_said() -> None:
