@@ -4,7 +4,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo chat test lint bench constraints clean
+.PHONY: setup demo chat test lint bench constraints audit sbom clean
 
 setup: $(READY)
 
@@ -38,6 +38,17 @@ bench: setup
 constraints:  ## resolve the pins anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --output-file constraints.txt --python-version 3.11 --upgrade \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+audit: setup  ## bandit over the code, then the pinned packages against the advisories (needs a network)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit]'
+	$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive \
+	  app.py agent evals imaging models prompts tools ui
+	$(BIN)/pip-audit --disable-pip --no-deps --requirement constraints.txt
+
+sbom: setup  ## what is installed, as CycloneDX JSON: out/sbom.json
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit]'
+	mkdir -p out
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file out/sbom.json $(BIN)/python
 
 clean:
 	rm -rf .venv out

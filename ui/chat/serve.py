@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from fastapi import Request
 from fastapi.responses import PlainTextResponse
+from gradio import processing_utils
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from agent.llm.named import is_loopback
@@ -72,6 +73,8 @@ def launch(
             f"{host!r} is an address beyond this machine, and no login is set.",
             "Listen on 127.0.0.1, or set a login: HILUM_CHAT_LOGIN=user:password.",
         )
+    # Gradio downloads what a request names by an address, from any public host; a film is uploaded or not at all.
+    processing_utils.async_ssrf_protected_download = _fetch_nothing
     page = build(agent, settings)
     page.queue(default_concurrency_limit=CONCURRENT_UPLOADS, max_size=WAITING_TURNS)
     server, _, _ = page.launch(
@@ -98,6 +101,10 @@ def launch(
     if block:
         page.block_thread()
     return page
+
+
+async def _fetch_nothing(url: str, cache_dir: str) -> str:
+    raise gr.Error("The chat opens files that are given to it and fetches nothing from an address.")
 
 
 def _metrics(agent: "Agent") -> Callable[[Request], PlainTextResponse]:
