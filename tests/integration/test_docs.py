@@ -17,6 +17,7 @@ from models.catalog import Catalog
 from tools.contract.tool import installed
 
 MAKE_COVERED = {
+    "setup": ".ci/run",
     "demo": ".ci/run",
     "test": ".ci/run",
     "lint": ".ci/run",
