@@ -9,14 +9,22 @@ from urllib.parse import urlsplit
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 SCREENS = Path(__file__).resolve().parents[2] / "out" / "screens"
-PATIENCE_MS = 20_000
+PATIENCE_MS = 45_000
 """How long a step may take on a busy machine."""
 
 
 class Window:
     """One browser window; `page` is playwright's."""
 
-    def __init__(self, browser: Any, address: str, width: int = 1366, height: int = 768, **look: Any) -> None:
+    def __init__(
+        self,
+        browser: Any,
+        address: str,
+        width: int = 1366,
+        height: int = 768,
+        login: tuple[str, str] | None = None,
+        **look: Any,
+    ) -> None:
         self.page = browser.new_context(viewport={"width": width, "height": height}, **look).new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.asked: list[str] = []
@@ -24,6 +32,10 @@ class Window:
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.goto(address)
+        if login:
+            self.page.get_by_label("username").fill(login[0])
+            self.page.get_by_label("password").fill(login[1])
+            self.page.get_by_role("button", name="Login").click()
         self.page.wait_for_selector("#state .research")
 
     def open(self, path: Path) -> None:

@@ -91,12 +91,6 @@ class Desk:
         yield Screen(messages=list(visit.conversation.messages), question=asking(True, value="")).outputs()
         yield from self._followed(visit)
 
-    def again(self, request: gr.Request) -> Iterator[Outputs]:
-        """Ask the last question once more."""
-        turns = self.visits.of(request).conversation.session.turns
-        if turns:
-            yield from self.ask(turns[-1].question, request)
-
     def resume(self, request: gr.Request) -> Iterator[Outputs]:
         """Go on with a question that was cut off."""
         visit = self.visits.of(request)
@@ -116,7 +110,10 @@ class Desk:
         except BadArguments as refused:
             gr.Warning(f"{refused.message} {refused.hint}", title="Not done")
         yield self.screens.whole(visit).outputs()
-        if visit.conversation.busy.locked():
+        if wanted.get("do") == "again":
+            asked = {turn.number: turn.question for turn in visit.conversation.session.turns}
+            yield from self.ask(asked.get(int(wanted.get("turn", 0)), ""), request)
+        elif visit.conversation.busy.locked():
             yield from self._followed(visit)
 
     def _do(self, wanted: Mapping[str, Any], visit: Visit, request: gr.Request) -> None:
@@ -181,6 +178,7 @@ class Desk:
             screen = Screen(messages=list(conversation.messages))
             if told != (now := (len(conversation.evidence), conversation.moved)):
                 screen.scene, told = viewer.scene(conversation, visit.token), now
+                screen.history = self.screens.history(visit)
             yield screen.outputs()
         if visit.conversation is conversation:
             yield self.screens.whole(visit).outputs()

@@ -35,12 +35,14 @@ class SystemState:
         device: where the models run.
         models: model id -> revision of the models that answered in this conversation.
         leaves: what leaves this machine, or empty for nothing.
+        user: name of the login, or empty without one.
     """
 
     planner: str
     device: str
     models: Mapping[str, str]
     leaves: str
+    user: str = ""
 
 
 def film_facts(film: Radiograph) -> str:
@@ -111,8 +113,9 @@ def state_line(state: SystemState) -> str:
         if state.leaves
         else '<li class="stays"><span class="sign">✓</span> Nothing leaves this machine</li>'
     )
+    user = f"<li><i>Signed in as</i> {escape(state.user)}</li>" if state.user else ""
     return (
-        '<ul class="state" aria-label="State of the system">'
+        f'<ul class="state" aria-label="State of the system">{user}'
         f"<li><i>Planner</i> {escape(state.planner)}</li><li><i>Device</i> {escape(state.device)}</li>"
         f'<li class="models" title="{escape(revisions)}"><i>Models that answered</i> {escape(models)}</li>{privacy}'
         '<li class="research"><strong>Research use, not a medical device</strong></li></ul>'

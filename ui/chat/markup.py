@@ -218,9 +218,9 @@ def _folded(
 
 
 def _actions(turn: int) -> str:
-    """Copy, and a word on whether the answer was of use; page.js knows what to do with them."""
-    rated = [("rate", f"#good-{turn}", "Helpful"), ("rate", f"#bad-{turn}", "Not helpful")] if turn else []
-    links = [("copy", "#copy", "Copy"), *rated]
+    """Copy, ask again, and a word on whether the answer was of use; page.js knows what to do with them."""
+    rated = [("again", f"#again-{turn}", "Ask again"), ("rate", f"#good-{turn}", "Helpful")] if turn else []
+    links = [("copy", "#copy", "Copy"), *rated, *([("rate", f"#bad-{turn}", "Not helpful")] if turn else [])]
     shown = "".join(f'<a class="{name}" href="{href}" role="button">{words}</a>' for name, href, words in links)
     return f'<p class="actions">{shown}</p>'
 

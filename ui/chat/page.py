@@ -96,6 +96,7 @@ def _left() -> tuple[gr.HTML, tuple[gr.UploadButton, gr.UploadButton], gr.HTML, 
             folder = gr.UploadButton(
                 "Folder", elem_id="folder", file_count="directory", size="sm", scale=2, min_width=60
             )
+        gr.HTML('<p role="alert"></p>', elem_id="upload-told", js_on_load=None)
         gr.HTML("<h2>Conversations</h2>", js_on_load=None)
         restart = gr.Button("New conversation", elem_id="restart", size="sm")
         history = gr.HTML("", elem_id="history", js_on_load=None)
@@ -173,7 +174,6 @@ def _wire(page: gr.Blocks, desk: Desk, parts: Parts) -> None:
         parts.scene.select(desk.act, None, trigger_mode="multiple", **free),
         parts.chat.example_select(desk.example, None, **free),
         parts.chat.option_select(desk.suggestion, None, trigger_mode="multiple", **free),
-        parts.chat.retry(desk.again, None, **free),
         parts.question.submit(desk.ask, parts.question, trigger_mode="multiple", **free),
         parts.restart.click(desk.restart, None, **free),
     ]

@@ -46,17 +46,21 @@ class Screens:
     def whole(self, visit: Visit) -> Screen:
         """Everything anew."""
         shown = visit.conversation
-        state = SystemState(self._planner, self._device, shown.models, self._leaves)
+        state = SystemState(self._planner, self._device, shown.models, self._leaves, visit.owner)
         return Screen(
             messages=list(shown.messages),
             scene=viewer.scene(shown, visit.token),
             films=panels.films(shown),
-            history=panels.conversations(self._visits.kept(visit), shown.id),
+            history=self.history(visit),
             findings=panels.findings(shown),
             report=report.panel(shown),
             state=state_line(state),
             question=asking(shown.busy.locked()),
         )
+
+    def history(self, visit: Visit) -> str:
+        """The user's conversations."""
+        return panels.conversations(self._visits.kept(visit), visit.conversation.id)
 
 
 def asking(running: bool, **more: Any) -> Any:

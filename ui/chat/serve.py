@@ -19,9 +19,9 @@ from ui.chat.page import asset, build
 if TYPE_CHECKING:
     from agent import Agent
 
-MAX_UPLOAD = "512mb"
-"""Largest file the server takes, as imaging.limits: a chest film of 4,300 × 3,600 pixels in 16 bits is 31 MB
-uncompressed, a zip archive holds several."""
+MAX_UPLOAD_MB = 150
+"""Largest file the page takes: a chest film of 4,300 × 3,600 pixels in 16 bits is 31 MB uncompressed, and a zip archive
+holds several."""
 
 CONCURRENT_UPLOADS = 4
 """Uploads decoded at once."""
@@ -33,7 +33,7 @@ WAITING_TURNS = 64
 """Requests that may wait in line; one more is told that the server is busy."""
 
 STYLES = ("style.css", "viewer.css", "panels.css")
-SCRIPTS = ("page.js", "planes.js", "viewer.js", "report.js")
+SCRIPTS = ("page.js", "planes.js", "viewer.js", "report.js", "access.js")
 
 METRICS_PATH = "/metrics"
 """Where Prometheus looks by default."""
@@ -51,6 +51,7 @@ def launch(
     port: int = 7860,
     *,
     auth: Login | None = None,
+    named_by: Callable[[Request], str | None] | None = None,
     block: bool = True,
     quiet: bool = False,
 ) -> gr.Blocks:
@@ -62,16 +63,18 @@ def launch(
         host: address to listen on; other than loopback only with `auth`.
         port: TCP port; 0 takes the first free one from 7860 on.
         auth: logins, as gradio takes them: (user, password), a list of them, or a function of both.
+        named_by: who a request is from, None for nobody, where a reverse proxy has let its user in; instead of `auth`.
         block: wait until the server is stopped; otherwise return while it serves.
         quiet: do not print the address.
 
     Raises:
         BadArguments: an address beyond this machine and no login.
     """
-    if not is_loopback(host) and not auth:
+    if not is_loopback(host) and not (auth or named_by):
         raise BadArguments(
             f"{host!r} is an address beyond this machine, and no login is set.",
-            "Listen on 127.0.0.1, or set a login: HILUM_CHAT_LOGIN=user:password.",
+            "Listen on 127.0.0.1, or set one: --users FILE, --user-header NAME --proxy ADDRESS, or "
+            "HILUM_CHAT_LOGIN=user:password.",
         )
     # Gradio downloads what a request names by an address, from any public host; a film is uploaded or not at all.
     processing_utils.async_ssrf_protected_download = _fetch_nothing
@@ -81,9 +84,11 @@ def launch(
         server_name=host,
         server_port=port or None,
         auth=auth,
+        auth_dependency=named_by,
         theme=theme(),
         css="".join(map(asset, STYLES)),
-        head="".join(f"<script>{asset(name)}</script>" for name in SCRIPTS),
+        head=f"<script>window.hilum = {{ uploadMb: {MAX_UPLOAD_MB} }};</script>"
+        + "".join(f"<script>{asset(name)}</script>" for name in SCRIPTS),
         max_threads=THREADS,
         share=False,
         inbrowser=False,
@@ -92,7 +97,7 @@ def launch(
         show_error=True,
         enable_monitoring=False,
         mcp_server=False,
-        max_file_size=MAX_UPLOAD,
+        max_file_size=f"{MAX_UPLOAD_MB}mb",
         footer_links=[],
         quiet=quiet,
         prevent_thread_lock=True,

@@ -21,7 +21,7 @@
     if (laying) return { words: laying.beside[state.film], evidence: laying.id, film: film(state.film) };
     if (!state.side) return null;
     const left = film(state.left) || companion();
-    return left ? { words: left.name, film: left } : null;
+    return left ? { words: left.name + (left.place ? ` · ${left.place}` : ""), film: left } : null;
   };
   const companion = () => {
     const shown = film(state.film);
@@ -53,6 +53,7 @@
     if (left) {
       const fetching = left.evidence ? hilum.laid(state.scene, left.film, left.evidence) : hilum.film(state.scene, left.film);
       panes[0].title.textContent = left.words;
+      panes[0].reading.textContent = "";
       jobs.push(panes[0].show(left.film, `${left.words}`, fetching, look(left.film.id)));
     }
     arrange();
@@ -83,7 +84,7 @@
     $("[data-act=side]").setAttribute("aria-pressed", Boolean(left));
     $("[data-act=invert]").setAttribute("aria-pressed", look(state.film).invert);
     $(".heat").hidden = !lit.some((each) => each.drawn[state.film].kinds.includes("heat"));
-    document.querySelectorAll("#viewer [data-mode]").forEach((each) =>
+    document.querySelectorAll("#viewer button[data-mode]").forEach((each) =>
       each.setAttribute("aria-pressed", each.dataset.mode === state.mode));
     $(".stage").dataset.mode = state.mode;
     const select = $(".left-film");

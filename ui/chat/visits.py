@@ -94,8 +94,9 @@ class Visits:
         return visit
 
     def kept(self, visit: Visit) -> list[Remembered]:
-        """The user's conversations, the one used last first; those in which nothing happened left out."""
-        return [each for each in self.agent.memory.remembered(visit.owner) if each.turns or each.films]
+        """The user's conversations, the one used last first; those in which nothing was asked left out."""
+        open_id = visit.conversation.id
+        return [each for each in self.agent.memory.remembered(visit.owner) if each.turns or each.id == open_id]
 
     def rename(self, visit: Visit, session_id: str, title: str) -> None:
         """Call one of the user's conversations something else. Raises as open."""

@@ -24,22 +24,30 @@ def chat(
     login: Annotated[
         str | None, typer.Option(envvar="HILUM_CHAT_LOGIN", help="user:password, best by the variable")
     ] = None,
+    users: Annotated[
+        Path | None, typer.Option(help="file of name:bcrypt lines as htpasswd -B writes them; each sees their own")
+    ] = None,
+    user_header: Annotated[
+        str, typer.Option(help="header by which a reverse proxy names its user, e.g. X-Forwarded-User")
+    ] = "",
+    proxy: Annotated[
+        list[str] | None, typer.Option(help="address or network of that proxy; repeatable; others are refused")
+    ] = None,
     planner: PlannerOption = None,
     profile: ProfileOption = None,
 ) -> None:
     """Open the chat in the browser."""
     from agent import Agent
-    from imaging.failures import BadArguments
     from ui.chat import launch
+    from ui.chat.login import login_of, proxied
     from ui.terminal.sessions import kept_memory
 
-    user, _, password = (login or "").partition(":")
-    if login is not None and not (user and password):
-        raise BadArguments("The login is not of the form user:password.", "Set HILUM_CHAT_LOGIN=user:password.")
+    named_by = proxied(user_header, proxy or []) if user_header else None
+    auth = login_of(login, users, named_by is not None)
     settings = settings_of(planner=planner, profile=profile)
     agent = Agent(settings, memory=kept_memory(settings))
     agent.prefetch()
-    launch(agent, settings, host=host, port=port, auth=(user, password) if login else None)
+    launch(agent, settings, host=host, port=port, auth=auth, named_by=named_by)
 
 
 @commands.command()

@@ -1,0 +1,218 @@
+"""Journeys through the workbench: stop, reload, history, viewer, keyboard, small screens, too large a file, axe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from windows import Window
+from workbench import WorkbenchAgent
+
+from ui.chat import launch
+from ui.chat.serve import MAX_UPLOAD_MB
+
+pytestmark = pytest.mark.browser
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> WorkbenchAgent:
+    return WorkbenchAgent(tmp_path_factory.mktemp("memory") / "sessions.db")
+
+
+@pytest.fixture(scope="module")
+def address(agent: WorkbenchAgent) -> Iterator[str]:
+    page = launch(agent, agent.settings, port=0, block=False, quiet=True)
+    yield page.local_url
+    page.close()
+
+
+def dragged(window: Window, mode: str, across: float, down: float) -> None:
+    """Drag from the middle of the stage by shares of its size."""
+    window.page.click(f"#viewer button[data-mode={mode}]")
+    box = window.page.locator("#viewer .stage").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    window.page.mouse.move(x, y)
+    window.page.mouse.down()
+    window.page.mouse.move(x + across * box["width"], y + down * box["height"], steps=4)
+    window.page.mouse.up()
+
+
+def test_stop_ends_the_answer_with_what_is_known_and_the_next_question_works(window: Window, film: Path) -> None:
+    window.open(film)
+    window.ask("slow: is the heart enlarged?")
+    window.page.wait_for_selector("#chat >> text=Running …")
+    window.page.get_by_role("button", name="Stop").click()
+    window.page.wait_for_selector("#chat .notice >> text=Stopped early.")
+    window.ask("Is the heart enlarged?")
+    window.answered(2)
+
+
+def test_reload_in_mid_answer_loses_nothing_and_the_answer_arrives(window: Window, film: Path) -> None:
+    window.open(film)
+    window.ask("slow: is the heart enlarged?")
+    window.page.wait_for_selector("#chat >> text=Running …")
+    window.page.reload()
+    window.page.wait_for_selector("#chat .asked >> text=slow: is the heart enlarged?")
+    window.drawn()
+    window.answered()
+    assert window.page.locator("#chat .signature").count() == 1
+    assert window.page.get_by_role("button", name="Ask", exact=True).is_visible()
+
+
+def test_conversations_are_renamed_opened_again_and_deleted(window: Window, film: Path) -> None:
+    page = window.page
+    window.open(film)
+    window.ask("Is the heart enlarged?")
+    window.answered()
+    page.locator("#history li[aria-current] [data-rename]").click()
+    page.fill("#history form input", "Mrs. X, follow-up")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#history >> text=Mrs. X, follow-up")
+    page.click("#restart")
+    page.wait_for_selector("#viewer .drop >> visible=true")
+    page.locator("#history .open", has_text="Mrs. X, follow-up").click()
+    window.answered()
+    window.drawn()
+    page.locator("#history li[aria-current] [data-delete]").click()
+    page.locator("#history form button", has_text="Delete").click()
+    page.wait_for_selector("#history >> text=Mrs. X, follow-up", state="detached")
+    page.wait_for_selector("#viewer .drop >> visible=true")
+
+
+def test_film_is_windowed_inverted_zoomed_and_reset(window: Window, film: Path) -> None:
+    window.open(film)
+    first = window.pixels()
+    dragged(window, "window", -0.3, 0.1)
+    narrow = window.pixels()
+    assert narrow != first and "W 1.00" not in window.page.inner_text("#viewer .reading")
+    window.page.click("#viewer [data-act=invert]")
+    window.page.wait_for_selector("#viewer [data-act=invert][aria-pressed=true]")
+    assert window.pixels() not in (first, narrow)
+    window.page.click("#viewer [data-act=in]")
+    dragged(window, "pan", 0.1, 0.1)
+    assert window.page.inner_text("#viewer .reading").endswith("125 %")
+    window.page.click("#viewer [data-act=reset]")
+    window.page.wait_for_selector("#viewer .reading >> text=W 1.00 L 0.50 · 100 %")
+    assert window.pixels() == first
+
+
+def test_drawn_line_tells_its_length_as_it_is_known(window: Window, film: Path) -> None:
+    """The stage shows 256 rows of 1.394 mm over its height; a line over a fifth of that is 71 mm long."""
+    window.open(film)
+    dragged(window, "measure", 0.0, 0.2)
+    told = window.page.inner_text("#viewer .length")
+    assert told.endswith("mm at the detector") and abs(int(told.split()[0]) - 0.2 * 256 * 1.394) <= 2
+
+
+def test_prior_stands_beside_the_film_and_a_cursor_follows(window: Window, visits: list[Path]) -> None:
+    page = window.page
+    page.set_input_files("#films-side input[webkitdirectory]", str(visits[0].parent))
+    window.drawn()
+    page.click("#viewer [data-act=side]")
+    page.wait_for_function("() => document.querySelectorAll('#viewer .pane').length === 2")
+    assert page.locator("#viewer .pane .title").all_inner_texts() == ["Film 1 · prior", "Film 2 · current"]
+    page.locator("#viewer .pane").last.hover()
+    page.wait_for_selector("#viewer .pane:first-child .cursor:not([hidden])")
+    window.saved("side-by-side")
+    page.locator("#films-list [data-film]").first.click()
+    page.wait_for_selector("#films-list [data-film]:first-child[aria-pressed=true]")
+    assert "2020-01-05" in page.inner_text("#viewer .caption")
+
+
+def test_heat_map_is_laid_over_the_film_as_strong_as_one_likes(window: Window, film: Path) -> None:
+    page = window.page
+    window.open(film)
+    assert not page.locator("#viewer label.heat").is_visible()
+    window.ask("Where is the effusion?")
+    page.locator("#chat button", has_text="Allow this call").click()
+    window.answered()
+    page.locator("#viewer .choices button:not(.bare)", has_text="ground").click()
+    page.wait_for_selector("#viewer img.heat")
+    page.locator("#viewer label.heat input").fill("20")
+    assert page.evaluate("document.querySelector('#viewer img.heat').style.opacity") == "0.2"
+
+
+def test_answer_is_asked_again_followed_up_and_rated(window: Window, film: Path, agent: WorkbenchAgent) -> None:
+    page = window.page
+    window.open(film)
+    window.ask("Is the heart enlarged?")
+    window.answered()
+    page.locator("#chat a.again").last.click()
+    window.answered(2)
+    page.locator("#chat .options button", has_text="Write a report.").last.click()
+    window.answered(3)
+    page.locator("#chat a.rate", has_text="Not helpful").last.click()
+    page.fill("#chat .actions input", "too long")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#chat a.rate.given")
+    newest = agent.memory.remembered("")[0]
+    assert any(x["kind"] == "rated" and x["note"] == "too long" for x in agent.memory.transcript(newest.id))
+
+
+def test_file_of_200_mb_is_refused_in_place_before_it_travels(window: Window, tmp_path: Path) -> None:
+    path = tmp_path / "large.dcm"
+    with path.open("wb") as stream:
+        os.truncate(stream.fileno(), 200_000_000)
+    window.give(path)
+    told = window.page.wait_for_selector("#upload-told p.problem")
+    assert f"large.dcm was not taken: it has 200 MB, and a file may have {MAX_UPLOAD_MB} MB." in told.inner_text()
+    assert not [url for url in window.asked if url.endswith("/upload")]
+
+
+def test_everything_is_reached_by_the_keyboard(window: Window, film: Path) -> None:
+    page = window.page
+    window.open(film)
+    page.focus("#question textarea")
+    page.keyboard.type("Is the heart enlarged?")
+    page.keyboard.press("Enter")
+    window.answered()
+    page.locator("#chat .prose-answer a.cite").first.focus()
+    page.keyboard.press("Space")
+    window.page.wait_for_selector("#viewer .choices button[aria-pressed=true][data-evidence^=E]")
+    page.focus("#viewer .stage")
+    first = window.pixels()
+    page.keyboard.press("i")
+    page.keyboard.press("+")
+    page.wait_for_selector("#viewer [data-act=invert][aria-pressed=true]")
+    assert window.pixels() != first and page.inner_text("#viewer .reading").endswith("125 %")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.choices') !== null")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#viewer .choices [data-evidence=''][aria-pressed=true]")
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(390, 844, "light"), (820, 1180, "dark")])
+def test_small_screen_needs_no_sideways_scrolling(
+    windows: Callable[..., Window], film: Path, width: int, height: int, scheme: str
+) -> None:
+    window = windows(width=width, height=height, color_scheme=scheme)
+    window.open(film)
+    window.ask("Is the heart enlarged?")
+    window.answered()
+    assert window.page.evaluate("document.documentElement.scrollWidth") <= width
+    window.page.locator("#chat .prose-answer a.cite").first.click()
+    window.page.wait_for_timeout(600)
+    assert window.page.locator("#viewer .stage").is_visible()
+    window.saved(f"small-{width}")
+
+
+def test_axe_finds_nothing_serious(window: Window, film: Path) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def found() -> list[str]:
+        violations = axe.run(window.page).response["violations"]
+        return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in violations if v["impact"] in SERIOUS]
+
+    assert found() == []
+    window.open(film)
+    window.ask("Write a report.")
+    window.answered()
+    window.page.wait_for_timeout(300)
+    assert found() == []
+    window.page.click("[data-theme]")
+    window.tab("Findings")
+    assert found() == []
