@@ -70,12 +70,7 @@ def launch(
     Raises:
         BadArguments: an address beyond this machine and no login.
     """
-    if not is_loopback(host) and not (auth or named_by):
-        raise BadArguments(
-            f"{host!r} is an address beyond this machine, and no login is set.",
-            "Listen on 127.0.0.1, or set one: --users FILE, --user-header NAME --proxy ADDRESS, or "
-            "HILUM_CHAT_LOGIN=user:password.",
-        )
+    _require_login(host, bool(auth or named_by))
     # Gradio downloads what a request names by an address, from any public host; a film is uploaded or not at all.
     processing_utils.async_ssrf_protected_download = _fetch_nothing
     page = build(agent, settings)
@@ -87,8 +82,7 @@ def launch(
         auth_dependency=named_by,
         theme=theme(),
         css="".join(map(asset, STYLES)),
-        head=f"<script>window.hilum = {{ uploadMb: {MAX_UPLOAD_MB} }};</script>"
-        + "".join(f"<script>{asset(name)}</script>" for name in SCRIPTS),
+        head=_head(),
         max_threads=THREADS,
         share=False,
         inbrowser=False,
@@ -106,6 +100,21 @@ def launch(
     if block:
         page.block_thread()
     return page
+
+
+def _require_login(host: str, there_is_one: bool) -> None:
+    if not is_loopback(host) and not there_is_one:
+        raise BadArguments(
+            f"{host!r} is an address beyond this machine, and no login is set.",
+            "Listen on 127.0.0.1, or set one: --users FILE, --user-header NAME --proxy ADDRESS, or "
+            "HILUM_CHAT_LOGIN=user:password.",
+        )
+
+
+def _head() -> str:
+    """The page's scripts, inside it: nothing else is fetched."""
+    scripts = [f"window.hilum = {{ uploadMb: {MAX_UPLOAD_MB} }};", *map(asset, SCRIPTS)]
+    return "".join(f"<script>{script}</script>" for script in scripts)
 
 
 async def _fetch_nothing(url: str, cache_dir: str) -> str:
