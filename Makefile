@@ -1,10 +1,12 @@
 # Every target sets up first: a .venv from constraints.txt, by uv when it is there, by pip otherwise. Safe to repeat.
 PYTHON ?= python3
 WORKERS ?= 2
+QUESTIONS ?= 70
+BENCHES ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo chat test lint bench constraints audit sbom clean
+.PHONY: setup demo chat test lint bench results docs constraints audit sbom clean
 
 setup: $(READY)
 
@@ -32,8 +34,23 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup
-	$(BIN)/python -m evals.speed ask --json
+bench: setup  ## the speed benches anew (BENCHES="ask cold" for some), into docs/performance.md with machine and date
+	$(BIN)/python -m evals.speed suite $(BENCHES) --out docs/bench.json
+	$(BIN)/hilum docs
+
+results: setup  ## the agent's quality tables anew: planning, lies, passages, PhantomBench with its baselines; minutes to hours
+	$(BIN)/hilum eval planning --part held-out --json
+	$(BIN)/python -m evals.lying
+	$(BIN)/python -m evals.knowledge
+	$(BIN)/hilum eval phantombench --n $(QUESTIONS) --log-dir logs/results --json
+	$(BIN)/hilum eval phantombench --n $(QUESTIONS) --log-dir logs/results --baseline chance --json
+	$(BIN)/hilum eval phantombench --n $(QUESTIONS) --log-dir logs/results --baseline majority --json
+	$(BIN)/hilum eval report logs/results/phantombench-* --out logs/results/report
+	cp logs/results/report/results.md docs/results.md
+
+docs: setup  ## the pages as a site in out/site, API reference from docstrings; no network
+	$(BIN)/hilum docs --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 constraints:  ## resolve the pins anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --output-file constraints.txt --python-version 3.11 --upgrade \

@@ -1,4 +1,7 @@
-"""`python -m evals.speed NAME [--films N] [--json]`: run one bench; the last line of stdout is its result as JSON."""
+"""`python -m evals.speed NAME [--films N] [--json]`: run one bench; the last line of stdout is its result as JSON.
+
+`python -m evals.speed suite [NAME...] --out FILE` runs several and keeps their results.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from inspect import signature
+from pathlib import Path
 
 from rapidfuzz import process
 
 import evals.speed
 from evals.speed.measured import Measured
 
-NOT_BENCHES = {"__main__", "films", "measured"}
+NOT_BENCHES = {"__main__", "films", "measured", "suite"}
 SIZES = ("films", "vectors")
 """What a bench may be sized in."""
 EXIT_BAD_ARGUMENTS = 2
@@ -38,12 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from imaging.failures import Unavailable
 
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["suite"]:
+        return _suite(words[1:])
     parser = argparse.ArgumentParser(prog="python -m evals.speed", description="One ratio against a named baseline.")
     parser.add_argument("name", help=f"one of: {', '.join(benches())}")
     parser.add_argument("--films", type=int, help="how many films, sessions or asks, where the bench can be sized")
     parser.add_argument("--vectors", type=int, help="how many vectors, of the retrieval bench")
     parser.add_argument("--json", action="store_true", help="JSON on stdout and nothing on stderr")
-    given = parser.parse_args(arguments)
+    given = parser.parse_args(words)
     if given.name not in benches():
         near = process.extractOne(given.name, benches(), score_cutoff=50)
         guess = f" Did you mean {near[0]!r}?" if near else ""
@@ -68,6 +75,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name}: {side.what}: {side.median_s:.3f} {side.unit} (of {len(side.seconds)})", file=sys.stderr)
         print(f"ratio {measured.ratio:.2f}", file=sys.stderr)
     print(json.dumps(measured.to_json(given.name)))
+    return 0
+
+
+def _suite(words: Sequence[str]) -> int:
+    from evals.speed.suite import run_suite
+    from imaging.failures import BadArguments
+
+    parser = argparse.ArgumentParser(prog="python -m evals.speed suite", description="Several benches, kept in a file.")
+    parser.add_argument("names", nargs="*", help="which; all when left out")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file of results; others in it stay")
+    given = parser.parse_args(words)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        ran = run_suite(given.names, given.out)
+    except BadArguments as error:
+        print(error, file=sys.stderr)
+        return EXIT_BAD_ARGUMENTS
+    print(json.dumps({"ran": ran, "out": str(given.out)}))
     return 0
 
 

@@ -15,6 +15,8 @@ from models.catalog import Catalog
 from models.pool import ModelPool
 from tools.contract import Tool
 from tools.contract.tool import installed
+from ui.pages.benched import bench_table
+from ui.pages.data import data_table
 from ui.pages.tools_drawn import SHOWINGS
 from ui.pages.worth import worth_table
 
@@ -28,7 +30,7 @@ def stale_pages(root: Path, cli_help: dict[str, str]) -> dict[Path, str]:
         root / "docs" / "tools.md": tools_page(),
         root / "docs" / "models.md": models_page(),
         root / "docs" / "cli.md": cli_page(cli_help),
-        root / "README.md": with_blocks((root / "README.md").read_text(encoding="utf-8")),
+        **{page: with_blocks(page.read_text(encoding="utf-8"), root) for page in with_made_blocks(root)},
     }
     return {
         page: text for page, text in pages.items() if not page.is_file() or page.read_text(encoding="utf-8") != text
@@ -167,8 +169,17 @@ def cli_page(cli_help: dict[str, str]) -> str:
     return "\n\n".join(["# Command line", GENERATED, *sections]) + "\n"
 
 
-def with_blocks(text: str) -> str:
-    """The README with each `<!-- begin:X -->` block filled from the cards. KeyError for a block nobody fills."""
+def with_made_blocks(root: Path) -> list[Path]:
+    """Hand-written pages of which a block is made."""
+    return [root / "README.md", root / "docs" / "performance.md", root / "docs" / "data.md"]
+
+
+def with_blocks(text: str, root: Path) -> str:
+    """A page with each `<!-- begin:X -->` block filled. KeyError for a block nobody fills."""
     pool = ModelPool(device="cpu", profile="embedded")
-    blocks: dict[str, Callable[[], str]] = {"worth": lambda: worth_table(pool.card)}
+    blocks: dict[str, Callable[[], str]] = {
+        "worth": lambda: worth_table(pool.card),
+        "bench": lambda: bench_table(root / "docs" / "bench.json"),
+        "data": lambda: data_table(pool, Catalog.read()),
+    }
     return BLOCK.sub(lambda match: f"{match[1]}{blocks[match['name']]()}\n{match[3]}", text)

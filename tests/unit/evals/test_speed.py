@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 from published import ScriptedAgent, answer
@@ -12,6 +13,8 @@ from agent.answer import Answer
 from evals.speed import ask, classify, cold, memory, sessions
 from evals.speed.__main__ import benches, main
 from evals.speed.measured import Measured, Timing
+from evals.speed.suite import SIZES, run_suite
+from imaging.failures import BadArguments
 
 
 def slow_first(number: int, question: str) -> Answer:
@@ -101,3 +104,23 @@ def test_retrieval_is_sized_in_vectors_and_tells_its_recall(capsys: pytest.Captu
     assert line["ratio"] > 0 and line["p95_ms"] >= line["p50_ms"] > 0
     assert main(["retrieval", "--films", "3"]) == 2
     assert "leave --films out" in capsys.readouterr().err
+
+
+def test_suite_keeps_what_it_does_not_run_and_says_what_it_cannot(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "bench.json"
+    out.write_text('{"ask": {"ratio": 9}}')
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    caplog.set_level("INFO")
+    ran = run_suite(["retrieval", "gpu_memory"], out, {"retrieval": ("--vectors", "2000"), "gpu_memory": ()})
+    kept = json.loads(out.read_text())
+    assert ran == ["retrieval"] and set(kept) == {"ask", "retrieval"} and kept["ask"] == {"ratio": 9}
+    assert kept["retrieval"]["date"] and kept["retrieval"]["machine"]["cores"] >= 1
+    assert "gpu_memory left out" in caplog.text
+
+
+def test_suite_runs_every_bench_and_refuses_others(tmp_path: Path) -> None:
+    assert set(SIZES) == set(benches())
+    with pytest.raises(BadArguments, match="no asks"):
+        run_suite(["asks"], tmp_path / "bench.json")
