@@ -5,6 +5,9 @@ QUESTIONS ?= 70
 BENCHES ?=
 BIN := .venv/bin
 READY := .venv/.ready
+install = if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable '$(1)'; \
+	else $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '$(1)'; fi
 
 .PHONY: setup demo chat test lint bench results docs constraints audit sbom clean
 
@@ -53,17 +56,17 @@ docs: setup  ## the pages as a site in out/site, API reference from docstrings; 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 constraints:  ## resolve the pins anew (needs uv)
-	uv pip compile pyproject.toml --extra dev --output-file constraints.txt --python-version 3.11 --upgrade \
+	uv pip compile pyproject.toml --extra dev --extra audit --output-file constraints.txt --python-version 3.11 --upgrade \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 audit: setup  ## bandit over the code, then the pinned packages against the advisories (needs a network)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit]'
+	@$(call install,.[audit])
 	$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive \
 	  app.py agent evals imaging models prompts tools ui
 	$(BIN)/pip-audit --disable-pip --no-deps --requirement constraints.txt
 
 sbom: setup  ## what is installed, as CycloneDX JSON: out/sbom.json
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[audit]'
+	@$(call install,.[audit])
 	mkdir -p out
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file out/sbom.json $(BIN)/python
 
