@@ -89,7 +89,7 @@ class Memory:
 
     def checkpointer(self) -> BaseCheckpointSaver[Any]:
         """What langgraph keeps a session's messages in; of its own for a session in the process."""
-        return self._saver or InMemorySaver()
+        return self._saver or InMemorySaver(serde=engines.serializer())
 
     # Sessions
 

@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
 from agent.faults import MemoryRefused
 from imaging.failures import BadArguments, Unavailable
+from imaging.overlays import Overlay
+from models.outputs import ScoreKind
+from tools.contract import Finding, Result, Status, ToolFailure
 
 POSTGRESQL = "postgresql://"
 ACROSS_THREADS = {"check_same_thread": False, "cached_statements": 0}
 """For connections that pass from thread to thread under a lock. A cached statement is shared by cursors: one that the
 garbage collector ends in another thread would reset it while it runs ("SQL statements in progress")."""
+KEPT_TYPES = (Result, Finding, Status, ToolFailure, Overlay, ScoreKind)
+"""Of ours, in the messages of a conversation."""
 BUSY_MS = 30_000
 """How long SQLite waits for another process's write before it gives up."""
 
@@ -78,6 +84,12 @@ def opened(where: str | Path) -> Engine:
     return engine
 
 
+def serializer() -> JsonPlusSerializer:
+    """How langgraph's savers write and read: only its plain types and KEPT_TYPES are built, so that whoever can write
+    the database cannot name a function to be called."""
+    return JsonPlusSerializer(allowed_msgpack_modules=KEPT_TYPES)
+
+
 def checkpointer(where: str | Path) -> BaseCheckpointSaver[Any]:
     """Langgraph's saver on the same database."""
     if is_postgresql(where):
@@ -86,14 +98,14 @@ def checkpointer(where: str | Path) -> BaseCheckpointSaver[Any]:
         from psycopg_pool import ConnectionPool
 
         options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-        saver = PostgresSaver(ConnectionPool(str(where), kwargs=options, open=True))
+        saver = PostgresSaver(ConnectionPool(str(where), kwargs=options, open=True), serde=serializer())
         saver.setup()
         return saver
     from langgraph.checkpoint.sqlite import SqliteSaver
 
     connection = sqlite3.connect(sqlite_path(where), check_same_thread=False)
     _prepare(connection)
-    return SqliteSaver(connection)
+    return SqliteSaver(connection, serde=serializer())
 
 
 def keep_latest(saver: BaseCheckpointSaver[Any], session_id: str) -> None:

@@ -10,8 +10,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import ormsgpack
 import pytest
 from agent_stubs import StubTools, stub_agent
+from langgraph.checkpoint.serde.jsonplus import EXT_CONSTRUCTOR_SINGLE_ARG, JsonPlusSerializer
 from starlette.testclient import TestClient
 
 from agent.memory import Memory
@@ -67,6 +69,20 @@ def test_a_pickle_in_the_memory_is_not_loaded_raises(tmp_path: Path) -> None:
     for memory in (Memory(tmp_path / "sessions.db"), Memory()):
         with pytest.raises(NotImplementedError):
             memory.checkpointer().serde.loads_typed(("pickle", payload))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_function_named_in_the_memory_is_not_called(tmp_path: Path) -> None:
+    """The form in which langgraph keeps objects: module, name, argument. Its own default calls what it finds there."""
+
+    def named(folder: Path) -> tuple[str, bytes]:
+        call = ormsgpack.packb(("os", "mkdir", str(folder)))
+        return "msgpack", ormsgpack.packb(ormsgpack.Ext(EXT_CONSTRUCTOR_SINGLE_ARG, call))
+
+    JsonPlusSerializer().loads_typed(named(tmp_path / "by default"))
+    assert (tmp_path / "by default").exists(), "the attack is one"
+    for memory in (Memory(tmp_path / "sessions.db"), Memory()):
+        memory.checkpointer().serde.loads_typed(named(tmp_path / "ran"))
     assert not (tmp_path / "ran").exists()
 
 
