@@ -11,8 +11,9 @@ from typing import Any
 import gradio as gr
 
 from agent.settings import Settings
-from imaging.failures import BadArguments
-from ui.chat import report, viewer
+from imaging.failures import BadArguments, HilumFailure
+from imaging.pacs import Pacs
+from ui.chat import report, studies, viewer
 from ui.chat.examples import EXAMPLES
 from ui.chat.opening import open_example, open_files
 from ui.chat.screen import Outputs, Screen, Screens, asking
@@ -26,8 +27,9 @@ NOTE_MAX = 1000
 class Desk:
     """The handlers of one page; shared by every window, holding nothing of any."""
 
-    def __init__(self, visits: Visits, settings: Settings) -> None:
+    def __init__(self, visits: Visits, settings: Settings, pacs: Pacs | None = None) -> None:
         self.visits = visits
+        self.pacs = pacs
         self.screens = Screens(visits, settings)
 
     def welcome(self, session_id: str, request: gr.Request) -> Iterator[Outputs]:
@@ -106,8 +108,11 @@ class Desk:
         wanted: dict[str, Any] = event._data or {}
         visit = self.visits.of(request)
         try:
+            if wanted.get("do") == "find" and self.pacs is not None:
+                yield Screen(studies=studies.find(self.pacs, wanted)).outputs()
+                return
             self._do(wanted, visit, request)
-        except BadArguments as refused:
+        except HilumFailure as refused:
             gr.Warning(f"{refused.message} {refused.hint}", title="Not done")
         yield self.screens.whole(visit).outputs()
         if wanted.get("do") == "again":
@@ -127,6 +132,9 @@ class Desk:
         elif what == "rate":
             visit.conversation.session.rate(int(wanted["turn"]), bool(wanted["good"]), str(wanted["note"])[:NOTE_MAX])
             gr.Info("Noted in this conversation's transcript.")
+        elif what == "fetch" and self.pacs is not None:
+            gr.Info("Fetching the films from the PACS …")
+            studies.open_study(visit.conversation, self.pacs, str(wanted.get("study", "")))
         elif what in report.DECISIONS:
             report.decide(visit.conversation.session, wanted)
 

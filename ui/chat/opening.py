@@ -21,8 +21,8 @@ NOTICES_MAX = 3
 """Refused files that get a notice each; more are told in one that folds."""
 
 
-def open_files(conversation: Conversation, files: Sequence[Path]) -> None:
-    """Take files, folders' files and zip archives into the session and say what became of each."""
+def open_files(conversation: Conversation, files: Sequence[Path | bytes]) -> None:
+    """Take files, folders' files, zip archives and films' bytes into the session and say what became of each."""
     found = conversation.session.take(files)
     new = [each.film for each in found.films if conversation.add(each.film)]
     chosen = found.to_read()
@@ -61,7 +61,7 @@ def _taken(conversation: Conversation, found: StudyInput, new: bool) -> str:
     return f"{len(found.films)} films opened:<ul>{items}</ul>"
 
 
-def _refusals(found: StudyInput, files: Sequence[Path]) -> list[str]:
+def _refusals(found: StudyInput, files: Sequence[Path | bytes]) -> list[str]:
     if len(found.refused) <= NOTICES_MAX:
         return [_refusal(each, files) for each in found.refused]
     items = "".join(f"<li>{markup.plain(_told(each, files))}</li>" for each in found.refused)
@@ -69,17 +69,17 @@ def _refusals(found: StudyInput, files: Sequence[Path]) -> list[str]:
     return [f'<div class="notice problem"><details><summary>{heading}</summary><ul>{items}</ul></details></div>']
 
 
-def _refusal(each: Refused, files: Sequence[Path]) -> str:
+def _refusal(each: Refused, files: Sequence[Path | bytes]) -> str:
     reason: FilmRefused = each.reason
     heading = f"{_short(each.source, files)} cannot be used."
     return markup.notice("problem", heading, reason.message, reason.hint)
 
 
-def _told(each: Refused, files: Sequence[Path]) -> str:
+def _told(each: Refused, files: Sequence[Path | bytes]) -> str:
     return f"{_short(each.source, files)}: {each.reason.message}"
 
 
-def _remarks(found: StudyInput, files: Sequence[Path]) -> list[str]:
+def _remarks(found: StudyInput, files: Sequence[Path | bytes]) -> list[str]:
     """Duplicates, look-alikes and warnings."""
     told = []
     if found.duplicates:
@@ -92,9 +92,9 @@ def _remarks(found: StudyInput, files: Sequence[Path]) -> list[str]:
     return told
 
 
-def _short(source: str, files: Sequence[Path]) -> str:
+def _short(source: str, files: Sequence[Path | bytes]) -> str:
     """A file's name as the user knows it: without the folder of the server it was put into."""
-    for path in files:
+    for path in (each for each in files if isinstance(each, Path)):
         if source.startswith(str(path)):
             return source.removeprefix(f"{path.parent}/")
     return source

@@ -93,6 +93,13 @@
     link.click();
   });
 
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest && event.target.closest("form[data-find]");
+    if (!form) return;
+    event.preventDefault();
+    hilum.send({ do: "find", ...Object.fromEntries(new FormData(form)) });
+  });
+
   const theme = (dark) => {
     document.body.classList.toggle("dark", dark);
     localStorage.setItem("hilum-theme", dark ? "dark" : "light");

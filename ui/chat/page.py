@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from agent.settings import Settings
+from ui.chat import studies
 from ui.chat.desk import Desk
 from ui.chat.examples import EXAMPLES
 from ui.chat.visits import Visits
 
 if TYPE_CHECKING:
     from agent import Agent
+    from imaging.pacs import Pacs
 
 HERE = Path(__file__).parent
 
@@ -52,6 +54,8 @@ class Parts:
     history: gr.HTML
     findings: gr.HTML
     report: gr.HTML
+    worklist: gr.HTML
+    studies: gr.HTML
     state: gr.HTML
     question: gr.Textbox
     uploads: tuple[gr.UploadButton, gr.UploadButton]
@@ -60,24 +64,32 @@ class Parts:
     @property
     def screen(self) -> list[Any]:
         """In the order of ui.chat.screen.Screen."""
-        around = [self.films, self.history, self.findings, self.report]
+        around = [self.films, self.history, self.findings, self.report, self.worklist, self.studies]
         return [self.chat, self.scene, *around, self.state, self.question]
 
 
-def build(agent: Agent, settings: Settings) -> gr.Blocks:
-    """The workbench as a gradio app for `agent`; `launch` serves it. Each window looks at a session of its own."""
-    desk = Desk(Visits(agent), settings)
+def build(agent: Agent, settings: Settings, pacs: Pacs | None = None) -> gr.Blocks:
+    """The workbench as a gradio app for `agent`; `launch` serves it. Each window looks at a session of its own.
+
+    Args:
+        agent: answers.
+        settings: what the state line tells of.
+        pacs: whose studies can be browsed; none when left out.
+    """
+    desk = Desk(Visits(agent), settings, pacs)
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, fill_width=True, fill_height=True, delete_cache=(SWEEP_S, SWEEP_S)
     ) as page:
         gr.HTML(HEADER, elem_id="header", js_on_load=None)
         with gr.Row(elem_id="desk", equal_height=True):
             films, uploads, history, restart = _left()
-            findings, report = _middle()
+            findings, report, worklist, browser = _middle(desk)
             chat, question = _right()
         state = gr.HTML("", elem_id="state", js_on_load=None)
         scene = _scene(desk)
-        parts = Parts(chat, scene, films, history, findings, report, state, question, uploads, restart)
+        parts = Parts(
+            chat, scene, films, history, findings, report, worklist, browser, state, question, uploads, restart
+        )
         _wire(page, desk, parts)
     return page
 
@@ -103,7 +115,7 @@ def _left() -> tuple[gr.HTML, tuple[gr.UploadButton, gr.UploadButton], gr.HTML, 
     return films, (add, folder), history, restart
 
 
-def _middle() -> tuple[gr.HTML, gr.HTML]:
+def _middle(desk: Desk) -> tuple[gr.HTML, gr.HTML, gr.HTML, gr.HTML]:
     with gr.Column(elem_id="film-side", scale=12, min_width=380):
         gr.HTML(asset("viewer.html"), elem_id="viewer", js_on_load=None)
         with gr.Tabs(elem_id="dock"):
@@ -113,7 +125,11 @@ def _middle() -> tuple[gr.HTML, gr.HTML]:
                 findings = gr.HTML("", elem_id="findings", js_on_load=None)
             with gr.Tab("Report"):
                 report = gr.HTML("", elem_id="report", js_on_load=None)
-    return findings, report
+            with gr.Tab("Worklist", visible=desk.screens.queue is not None):
+                worklist = gr.HTML("", elem_id="worklist", js_on_load=None)
+            with gr.Tab("PACS", visible=desk.pacs is not None):
+                browser = gr.HTML(studies.FORM, elem_id="studies", js_on_load=None)
+    return findings, report, worklist, browser
 
 
 def _right() -> tuple[gr.Chatbot, gr.Textbox]:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from agent.settings import Settings
 from models.device import choose
-from ui.chat import panels, report, viewer
+from ui.chat import panels, report, viewer, worklist
 from ui.chat.facts import SystemState, leaves_machine, state_line
 from ui.chat.visits import Visit, Visits
 
@@ -26,6 +26,8 @@ class Screen:
     history: Any = field(default_factory=gr.skip)
     findings: Any = field(default_factory=gr.skip)
     report: Any = field(default_factory=gr.skip)
+    worklist: Any = field(default_factory=gr.skip)
+    studies: Any = field(default_factory=gr.skip)
     state: Any = field(default_factory=gr.skip)
     question: Any = field(default_factory=gr.skip)
 
@@ -35,17 +37,23 @@ class Screen:
 
 
 class Screens:
-    """Builds screens of visits; knows what never changes while the server runs."""
+    """Builds screens of visits; knows what never changes while the server runs.
+
+    Attributes:
+        queue: folder of the queue of `hilum watch`, or None where none ran.
+    """
 
     def __init__(self, visits: Visits, settings: Settings) -> None:
         self._visits = visits
         self._planner = visits.agent.planner_name
         self._leaves = leaves_machine(settings)
         self._device = choose(settings.device)
+        self.queue = worklist.watched(settings.state_dir)
 
     def whole(self, visit: Visit) -> Screen:
         """Everything anew."""
         shown = visit.conversation
+        kept = {each.id for each in self._visits.kept(visit)} if self.queue else set()
         state = SystemState(self._planner, self._device, shown.models, self._leaves, visit.owner)
         return Screen(
             messages=list(shown.messages),
@@ -54,6 +62,7 @@ class Screens:
             history=self.history(visit),
             findings=panels.findings(shown),
             report=report.panel(shown),
+            worklist=worklist.panel(self.queue, kept) if self.queue else gr.skip(),
             state=state_line(state),
             question=asking(shown.busy.locked()),
         )

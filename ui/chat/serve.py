@@ -18,6 +18,7 @@ from ui.chat.page import asset, build
 
 if TYPE_CHECKING:
     from agent import Agent
+    from imaging.pacs import Pacs
 
 MAX_UPLOAD_MB = 150
 """Largest file the page takes: a chest film of 4,300 × 3,600 pixels in 16 bits is 31 MB uncompressed, and a zip archive
@@ -52,6 +53,7 @@ def launch(
     *,
     auth: Login | None = None,
     named_by: Callable[[Request], str | None] | None = None,
+    pacs: "Pacs | None" = None,
     block: bool = True,
     quiet: bool = False,
 ) -> gr.Blocks:
@@ -64,6 +66,7 @@ def launch(
         port: TCP port; 0 takes the first free one from 7860 on.
         auth: logins, as gradio takes them: (user, password), a list of them, or a function of both.
         named_by: who a request is from, None for nobody, where a reverse proxy has let its user in; instead of `auth`.
+        pacs: whose studies every user may browse; none when left out.
         block: wait until the server is stopped; otherwise return while it serves.
         quiet: do not print the address.
 
@@ -73,7 +76,7 @@ def launch(
     _require_login(host, bool(auth or named_by))
     # Gradio downloads what a request names by an address, from any public host; a film is uploaded or not at all.
     processing_utils.async_ssrf_protected_download = _fetch_nothing
-    page = build(agent, settings)
+    page = build(agent, settings, pacs)
     page.queue(default_concurrency_limit=CONCURRENT_UPLOADS, max_size=WAITING_TURNS)
     server, _, _ = page.launch(
         server_name=host,

@@ -35,7 +35,7 @@ QUOTING = ("pydicom", "pynetdicom", "highdicom", "dicomweb_client")
 """Libraries whose warnings and logs quote header values; what matters of them comes as failures of ours."""
 
 
-def _connected(address: str, login: str, title: str, move_to: str = "") -> Pacs:
+def connected(address: str, login: str, title: str, move_to: str = "") -> Pacs:
     """The PACS, with libraries that would print headers made quiet."""
     for name in QUOTING:
         warnings.filterwarnings("ignore", module=name)
@@ -45,7 +45,7 @@ def _connected(address: str, login: str, title: str, move_to: str = "") -> Pacs:
 
 def list_studies(address: str, login: str, title: str, asked: Query, as_json: bool) -> None:
     """A table of studies, or one JSON list."""
-    found = _connected(address, login, title).find(asked)
+    found = connected(address, login, title).find(asked)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(study) for study in found], ensure_ascii=False))
         return
@@ -63,7 +63,7 @@ def pull_studies(
     address: str, login: str, title: str, move_to: str, studies: Sequence[str], folder: Path
 ) -> Iterator[Path]:
     """Write the films of studies as FOLDER/<hash>.dcm, each as it comes."""
-    pacs = _connected(address, login, title, move_to)
+    pacs = connected(address, login, title, move_to)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for study in studies:
@@ -83,7 +83,7 @@ def push_files(address: str, login: str, title: str, files: Sequence[Path]) -> i
     paths = [
         each for path in files for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if not each.is_dir()
     ]
-    return _connected(address, login, title).store([_read(path) for path in paths])
+    return connected(address, login, title).store([_read(path) for path in paths])
 
 
 def _read(path: Path) -> pydicom.FileDataset:
@@ -133,7 +133,7 @@ def watch_pacs(
     """
     if not inlet.listen and inlet.poll_s is None and not (once or again):
         raise BadArguments("There is no way for films to come in.", "Give --listen HOST:PORT, --poll SECONDS or both.")
-    pacs = _connected(*to)
+    pacs = connected(*to)
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("hilum.watch").setLevel(logging.INFO)
     stopped = threading.Event()

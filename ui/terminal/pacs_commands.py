@@ -20,6 +20,10 @@ AddressOption = Annotated[
 LoginOption = Annotated[
     str, typer.Option(envvar="HILUM_PACS_LOGIN", help="user:password or token of DICOMweb, best by the variable")
 ]
+PacsLoginOption = Annotated[
+    str,
+    typer.Option("--pacs-login", envvar="HILUM_PACS_LOGIN", help="user:password or token of DICOMweb, by the variable"),
+]
 TitleOption = Annotated[str, typer.Option("--title", help="our own AE title, of DIMSE")]
 MoveOption = Annotated[
     str, typer.Option("--move-to", help="of DIMSE: our host:port, to receive by C-MOVE instead of C-GET")

@@ -9,7 +9,7 @@ import typer
 
 from ui.terminal.options import PlannerOption, ProfileOption
 from ui.terminal.options import settings as settings_of
-from ui.terminal.pacs_commands import AddressOption, LoginOption, TitleOption
+from ui.terminal.pacs_commands import AddressOption, LoginOption, PacsLoginOption, TitleOption
 
 commands = typer.Typer()
 
@@ -33,6 +33,11 @@ def chat(
     proxy: Annotated[
         list[str] | None, typer.Option(help="address or network of that proxy; repeatable; others are refused")
     ] = None,
+    pacs: Annotated[
+        str, typer.Option(help="PACS whose studies every user of the chat may browse; address as of hilum pacs")
+    ] = "",
+    pacs_login: PacsLoginOption = "",
+    title: TitleOption = "HILUM",
     planner: PlannerOption = None,
     profile: ProfileOption = None,
 ) -> None:
@@ -40,6 +45,7 @@ def chat(
     from agent import Agent
     from ui.chat import launch
     from ui.chat.login import login_of, proxied
+    from ui.terminal.pacs import connected
     from ui.terminal.sessions import kept_memory
 
     named_by = proxied(user_header, proxy or []) if user_header else None
@@ -47,7 +53,8 @@ def chat(
     settings = settings_of(planner=planner, profile=profile)
     agent = Agent(settings, memory=kept_memory(settings))
     agent.prefetch()
-    launch(agent, settings, host=host, port=port, auth=auth, named_by=named_by)
+    browsed = connected(pacs, pacs_login, title) if pacs else None
+    launch(agent, settings, host=host, port=port, auth=auth, named_by=named_by, pacs=browsed)
 
 
 @commands.command()

@@ -1,0 +1,91 @@
+"""The workbench beside a PACS and a watch: studies searched and opened, the queue shown, a kept reading opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+from windows import Window
+from workbench import WorkbenchAgent
+
+from imaging.pacs import Found, Query
+from ui.chat import launch
+from ui.watch.queue import Queue
+
+pytestmark = pytest.mark.browser
+
+
+class StubPacs:
+    """One study of two films."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self.datasets = [pydicom.dcmread(path) for path in files]
+        self.asked: list[Query] = []
+
+    def find(self, query: Query) -> list[Found]:
+        self.asked.append(query)
+        found = [Found("1.2.3", "PHANTOM-<1>", "A7", "20210105", "Chest PA", ("DX",))]
+        return found if query.patient_id == "PHANTOM-1" else []
+
+    def instances(self, study: str, modalities: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+        return [("1.2.3.4", each.SOPInstanceUID) for each in self.datasets]
+
+    def get(self, study: str, series: str = "", instance: str = "") -> Iterator[pydicom.Dataset]:
+        return iter(self.datasets)
+
+    def echo(self) -> None: ...
+
+    def store(self, datasets: Iterable[pydicom.Dataset]) -> int:
+        return 0
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, visits: list[Path]) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("watched")
+    agent = WorkbenchAgent(folder / "sessions.db")
+    session = agent.session()
+    session.add(visits[1])
+    session.ask("Is the heart enlarged?")
+    queue = Queue(folder / "watch")
+    for uid in ("1.2.1", "1.2.2"):
+        queue.put(uid, b"film")
+    first = queue.due()
+    assert first is not None
+    queue.keep_results(first, {}, session.id)
+    queue.done(first)
+    queue.close()
+    settings = agent.settings.model_copy(update={"state_dir": folder})
+    page = launch(agent, settings, port=0, pacs=StubPacs(visits), block=False, quiet=True)
+    yield page.local_url
+    page.close()
+
+
+def test_study_is_searched_for_and_its_films_are_opened(window: Window) -> None:
+    page = window.page
+    window.tab("PACS")
+    page.fill("#studies [name=patient]", "nobody")
+    page.click("#studies form button")
+    page.wait_for_selector("#studies >> text=No study with films")
+    page.fill("#studies [name=patient]", "")
+    page.click("#studies form button")
+    page.wait_for_selector("text=Nothing to look for was given")
+    page.fill("#studies [name=patient]", "PHANTOM-1")
+    page.click("#studies form button")
+    page.wait_for_selector("#studies td >> text=PHANTOM-<1>")
+    window.saved("pacs")
+    page.locator("#studies td button").click()
+    window.drawn()
+    assert page.locator("#films-list [data-film]").count() == 2
+
+
+def test_worklist_shows_the_queue_and_opens_a_kept_reading(window: Window) -> None:
+    page = window.page
+    window.tab("Worklist")
+    assert "1 waiting to be read · 1 read and sent" in page.inner_text("#worklist .standing")
+    assert "1.2.1" not in page.inner_text("#worklist"), "no UID is shown"
+    window.saved("worklist")
+    page.locator("#worklist td button", has_text="Open").click()
+    window.answered()
+    window.drawn()
