@@ -8,6 +8,7 @@ import zlib
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from imaging.radiograph import Derived, DerivedKind, Radiograph, Source, SpacingOrigin, View, canonical
 from imaging.studies import StudyFilm
@@ -46,7 +47,7 @@ def unpacked(facts: dict[str, Any], pixels: bytes) -> StudyFilm:
         **given
         | {
             "pixels": canonical(levels.astype(np.float32) / np.float32(GREY_LEVELS)),
-            "source": Source(**source | {"window": tuple(source["window"]) if source["window"] else None}),
+            "source": TypeAdapter(Source).validate_python(source),  # JSON's lists become pairs again
             "spacing_mm": tuple(given["spacing_mm"]) if given["spacing_mm"] else None,
             "spacing_origin": SpacingOrigin(given["spacing_origin"]) if given["spacing_origin"] else None,
             "view": View(given["view"]),

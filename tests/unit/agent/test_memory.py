@@ -51,11 +51,13 @@ def test_reopened_session_has_its_films_evidence_and_turns(where: Path) -> None:
     known = replace(
         film(1), acquired=dt.date(2020, 1, 2), age_years=61.0, sex="F", spacing_mm=(0.2, 0.3),
         spacing_origin=SpacingOrigin.IMAGER, warnings=("One.", "Two."), patient_key="p",
+        source=replace(film(1).source, window=(2000.0, 4000.0), orientation=("L", "F")),
     )  # fmt: skip
     answer = first.ask("Is there a left effusion?", films=[known])
     tools = StubTools(TRUTH)
     again = agent_on(where, tools).reopen(first.id)
     assert again.films.get(known.id).facts() == known.facts()
+    assert again.films.get(known.id).source == known.source, "its pairs are pairs again, not JSON's lists"
     assert abs(again.films.get(known.id).pixels - known.pixels).max() <= 0.5 / 65535 + 1e-7
     assert [turn.answer for turn in again.turns] == [answer]
     assert again.ledger.records() == first.ledger.records()
