@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from agent.answer import Evidence
@@ -25,6 +26,8 @@ COURSE = ("resolved", "better", "same", "worse", "new")
 ABSENT = "absent"
 """On neither film."""
 OF_VERDICT = {"new": "new", "worsened": "worse", "unchanged": "same", "improved": "better", "resolved": "resolved"}
+WHO = "patient|person|man|woman|child"
+"""Behind "the same": these words say who is on the films and not what became of anything."""
 BY_STEPS = (2.0, 0.0, -1.0, -1.5, -2.0)
 """Weight of a stated course by how many steps of COURSE it lies from the verdict: neighbours are easily confused."""
 OTHERWISE = -1.5
@@ -35,7 +38,7 @@ THERE = {"resolved": (1, -1), "better": (1, 1), "same": (1, 1), "worse": (1, 1),
 
 def course_in(text: str) -> str:
     """What a text says became of something: one of COURSE, ABSENT, or "" where it says nothing of it."""
-    words = tokens(text)
+    words = tokens(re.sub(rf"\b(?:the\s+)?same\s+(?:{WHO})\b", " ", text, flags=re.IGNORECASE))
     if has_any(words, vocabulary()["choice"]["on_neither"]):
         return ABSENT
     told = vocabulary()["asks_change"]

@@ -70,7 +70,8 @@ def test_what_cannot_be_parted_is_a_guess_that_says_so() -> None:
 @pytest.mark.parametrize(
     ("text", "course"),
     [("new on film 2", "new"), ("larger than before", "worse"), ("has decreased", "better"), ("gone", "resolved"),
-     ("no interval change", "same"), ("absent on both films", "absent"), ("on the left", "")],
+     ("no interval change", "same"), ("absent on both films", "absent"), ("on the left", ""),
+     ("Film 2 is of the same patient. Which of these is new?", "new")],
 )  # fmt: skip
 def test_courses(text: str, course: str) -> None:
     assert course_in(text) == course
