@@ -24,6 +24,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "phantom": (),
     "retrieval": (),
     "sessions": ("--films", "16"),
+    "chats": (),
     "classify": ("--films", "200"),
     "memory": ("--films", "1000"),
     "gpu_memory": (),
