@@ -12,7 +12,21 @@ from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
-from sqlalchemy import Connection, Engine, Select, Table, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from agent.answer import Answer, Evidence
@@ -29,6 +43,11 @@ IN_PROCESS = "process"
 TITLE_CHARACTERS = 80
 """How much of the first question names a session until it is renamed."""
 KNOWN_SHOWN = 5
+
+SAME_EVIDENCE_GONE = delete(evidence).where(
+    evidence.c.session_id == bindparam("of_session"), evidence.c.evidence_id == bindparam("of_evidence")
+)
+"""Built once: every call of a tool runs it, and building a statement takes longer than running it."""
 
 
 @dataclass(frozen=True)
@@ -204,11 +223,10 @@ class Memory:
 
     def keep_evidence(self, session_id: str, record: Evidence) -> None:
         """Keep what a tool gave, in place of what an earlier run of the same number gave."""
-        mine = and_(evidence.c.session_id == session_id, evidence.c.evidence_id == record.id)
         row = {"session_id": session_id, "evidence_id": record.id, "record": record.model_dump(mode="json")}
         with self._writing() as connection:
-            connection.execute(delete(evidence).where(mine))
-            connection.execute(insert(evidence).values(row))
+            connection.execute(SAME_EVIDENCE_GONE, {"of_session": session_id, "of_evidence": record.id})
+            connection.execute(insert(evidence), row)
 
     def evidence(self, session_id: str) -> list[Evidence]:
         """The records in the order they were made."""
@@ -303,7 +321,9 @@ class Memory:
             kind: what happened, one word.
             facts: JSON-ready values.
         """
-        self._do(insert(transcript).values(session_id=session_id, at_s=time.time(), kind=kind, facts=facts))
+        row = {"session_id": session_id, "at_s": time.time(), "kind": kind, "facts": facts}
+        with self._writing() as connection:
+            connection.execute(insert(transcript), row)
 
     def transcript(self, session_id: str) -> Iterator[dict[str, Any]]:
         """The transcript's lines in order: {"at_s", "kind", **facts}."""
