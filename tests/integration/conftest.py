@@ -13,9 +13,12 @@ from imaging.phantom import PhantomSpec, make_phantom, parse_finding
 from imaging.phantom.files import dataset
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """The browser; the test skips where there is none."""
+    """The browser; the test skips where there is none.
+
+    Of one module: while playwright runs, its event loop does, and no other test of the process could run one.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not Path(CHROMIUM).is_file():
         pytest.skip("chromium is not installed (Debian package chromium)")

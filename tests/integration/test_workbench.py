@@ -215,4 +215,5 @@ def test_axe_finds_nothing_serious(window: Window, film: Path) -> None:
     assert found() == []
     window.page.click("[data-theme]")
     window.tab("Findings")
+    window.page.wait_for_timeout(1000)  # gradio fades colours over
     assert found() == []

@@ -86,7 +86,10 @@ def test_models_answer_from_a_folder_that_nobody_may_write(txrv_dir: Path, tmp_p
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["write"] == "Read-only file system"
     assert told["present"] is True and told["verify"] == []
-    assert "cannot be written (Read-only file system). Set HILUM_MODEL_DIR to a folder of yours." in told["pull"]
+    assert (
+        "cannot be written (Read-only file system). Make room, or set HILUM_MODEL_DIR to a folder of yours"
+        in told["pull"]
+    )
     assert "cannot be written (Read-only file system)" in told["remove"], "and nothing was deleted"
     assert (told["answered"], told["findings"]) == (DENSENET, 18)
     assert sorted(path.name for path in mirror.iterdir()) == before
