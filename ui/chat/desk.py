@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 
 from agent.settings import Settings
 from imaging.failures import BadArguments, HilumFailure
@@ -19,6 +22,9 @@ from ui.chat.opening import open_example, open_files
 from ui.chat.screen import Outputs, Screen, Screens, asking
 from ui.chat.telling import FAULT, GO_ON, said
 from ui.chat.visits import Visit, Visits
+
+A_MINUTE = 30
+"""Questions and uploads that one signed-in user may begin in a minute: more is a script, for which `hilum serve` is."""
 
 NOTE_MAX = 1000
 """Characters of what a user notes on an answer."""
@@ -31,6 +37,7 @@ class Desk:
         self.visits = visits
         self.pacs = pacs
         self.screens = Screens(visits, settings)
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     def welcome(self, session_id: str, request: gr.Request) -> Iterator[Outputs]:
         """A window opened, or was reloaded while it looked at a conversation, which may still be being answered."""
@@ -55,8 +62,9 @@ class Desk:
         files = [Path(path) for path in ([paths] if isinstance(paths, str) else paths or [])]
         visit = self.visits.of(request)
         try:
-            with visit.conversation.busy:
-                open_files(visit.conversation, files)
+            if self._may(visit):
+                with visit.conversation.busy:
+                    open_files(visit.conversation, files)
         finally:
             for path in files:
                 shutil.rmtree(path.parent, ignore_errors=True)
@@ -85,7 +93,7 @@ class Desk:
     def ask(self, question: str, request: gr.Request) -> Iterator[Outputs]:
         """Answer one question, step by step. A second one meanwhile is told to wait."""
         visit = self.visits.of(request)
-        if not question.strip():
+        if not question.strip() or not self._may(visit):
             return
         if not visit.conversation.ask(question.strip()):
             gr.Info("One question at a time: wait for the answer, or press Stop.")
@@ -175,6 +183,13 @@ class Desk:
         if visit is None or not visit.conversation.id:
             return {"refused": "This conversation has no report."}
         return report.exported(visit.conversation.session, str(asked[1]), asked[2])
+
+    def _may(self, visit: Visit) -> bool:
+        """Whether a user may begin something more in this minute; told where not. Without a login nobody is limited."""
+        if not visit.owner or self._limiter.hit(parse(f"{A_MINUTE}/minute"), visit.owner):
+            return True
+        gr.Warning(f"More than {A_MINUTE} questions and uploads in a minute: wait a little.", title="Not done")
+        return False
 
     def _followed(self, visit: Visit) -> Iterator[Outputs]:
         """The conversation step by step while it is answered, then everything; ends when the window looks elsewhere."""
