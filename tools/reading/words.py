@@ -7,7 +7,7 @@ import threading
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*|[,;:.?!()/]")
@@ -24,6 +24,9 @@ NO_END = re.compile(
 
 LETTERS = str.maketrans({"ß": "ss", "ø": "o", "Ø": "o", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe"})
 """Letters that have no accent to take off."""
+
+WORDS_KEPT = 2048
+"""Texts whose words are kept: a turn reads the same few hundred phrases and sentences again and again."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ def folded(text: str) -> str:
 
 def words_of(text: str) -> list[Word]:
     """The words, numbers and marks of a text in order; hyphens part words, blanked words are left out."""
+    return list(_words_of(text))
+
+
+@lru_cache(maxsize=WORDS_KEPT)
+def _words_of(text: str) -> tuple[Word, ...]:
     found = []
     for match in WORD.finditer(text):
         elided = ELISION.match(match[0])
@@ -50,7 +58,7 @@ def words_of(text: str) -> list[Word]:
         word = folded(text[start : match.end()])
         if not BLANKED.fullmatch(word):
             found.append(Word(word, start, match.end()))
-    return found
+    return tuple(found)
 
 
 def tokens(text: str) -> list[str]:
