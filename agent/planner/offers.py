@@ -77,7 +77,8 @@ def asked_for(words: list[str], tools: Offers) -> tuple[str, int]:
     Figures may stand within a phrase ("show me 5 similar films").
     """
     plain = [word for word in words if not word.isdigit()]
-    found = [(max(longest(line, offer.asked_by) for line in (words, plain)), name) for name, offer in tools.items()]
+    lines = [words] if len(plain) == len(words) else [words, plain]
+    found = [(max(longest(line, offer.asked_by) for line in lines), name) for name, offer in tools.items()]
     length, name = max(found, key=lambda item: item[0], default=(0, ""))
     return (name, length) if length else ("", 0)
 

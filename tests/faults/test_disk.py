@@ -13,7 +13,7 @@ import pytest
 import torch
 from agent_stubs import StubTools, Truth, film, stub_agent
 from catalog_entries import entry
-from PIL import Image
+from noise import noise_films
 from room import files_end_at, on_small_disk
 from unkind_server import Behaviour, serving
 
@@ -83,12 +83,7 @@ def test_a_question_on_a_disk_that_fills_at_any_moment_is_gone_on_with(tmp_path:
 
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
-    folder = tmp_path / "films"
-    folder.mkdir()
-    for number in range(8):
-        noise = np.random.default_rng(number).integers(0, 255, (64, 64)).astype(np.uint8)
-        Image.fromarray(noise).save(folder / f"{number}.png")
-    return folder
+    return noise_films(tmp_path / "films", 8)
 
 
 def table_of(films: Path, out: Path) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from noise import noise_films
 from safetensors.torch import save
 from unkind_server import Behaviour, serving
 
@@ -50,11 +50,7 @@ def test_a_question_killed_at_any_step_is_answered_once(tmp_path: Path) -> None:
 
 
 def test_a_batch_killed_at_any_step_has_every_film_once(tmp_path: Path) -> None:
-    films = tmp_path / "films"
-    films.mkdir()
-    for number in range(5):
-        noise = np.random.default_rng(number).integers(0, 255, (64, 64)).astype(np.uint8)
-        Image.fromarray(noise).save(films / f"{number}.png")
+    noise_films(tmp_path / "films", 5)
     after, whole = killed("batch", tmp_path / "work")
     assert len(whole["text"].splitlines()) == 6 and len(after) == 2 * 5 + 2
     for each in after:

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 
 from agent.settings import Settings
 from imaging.failures import BadArguments, HilumFailure
@@ -22,6 +19,7 @@ from ui.chat.opening import open_example, open_files
 from ui.chat.screen import Outputs, Screen, Screens, asking
 from ui.chat.telling import FAULT, GO_ON, said
 from ui.chat.visits import Visit, Visits
+from ui.often import PerMinute
 
 A_MINUTE = 30
 """Questions and uploads that one signed-in user may begin in a minute: more is a script, for which `hilum serve` is."""
@@ -37,7 +35,7 @@ class Desk:
         self.visits = visits
         self.pacs = pacs
         self.screens = Screens(visits, settings)
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._often = PerMinute(A_MINUTE)
 
     def welcome(self, session_id: str, request: gr.Request) -> Iterator[Outputs]:
         """A window opened, or was reloaded while it looked at a conversation, which may still be being answered."""
@@ -186,7 +184,7 @@ class Desk:
 
     def _may(self, visit: Visit) -> bool:
         """Whether a user may begin something more in this minute; told where not. Without a login nobody is limited."""
-        if not visit.owner or self._limiter.hit(parse(f"{A_MINUTE}/minute"), visit.owner):
+        if not visit.owner or self._often.allows(visit.owner):
             return True
         gr.Warning(f"More than {A_MINUTE} questions and uploads in a minute: wait a little.", title="Not done")
         return False

@@ -11,11 +11,9 @@ from urllib.parse import urlsplit
 from fastapi import Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 
 from imaging.failures import BadArguments
+from ui.often import PerMinute
 
 LOCAL_USER = ""
 """Owner of what is done on this machine without a token; the same as on the command line."""
@@ -53,8 +51,7 @@ class Callers:
 
     def __init__(self, tokens: Mapping[str, str], per_minute: int) -> None:
         self._tokens = dict(tokens)
-        self._limit = parse(f"{per_minute}/minute")
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._often = PerMinute(per_minute)
 
     def owner(self, request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str:
         """The user's name.
@@ -63,7 +60,7 @@ class Callers:
             HTTPException: 401 without a good token, 403 for another site's page, 429 beyond the limit.
         """
         user = self.known(request, bearer)
-        if not self._limiter.hit(self._limit, user or _address(request)):
+        if not self._often.allows(user or _address(request)):
             raise HTTPException(429, "Too many requests; wait a minute.", {"Retry-After": "60"})
         return user
 
