@@ -298,7 +298,7 @@ def describe(identity: dict[str, Any], findings: list[dict[str, Any]], films: La
         "score_kind": "calibrated_probability",
         "score_meaning": SCORE_MEANING,
         "references": list(REFERENCES),
-        "reproduce": "python -m models.recipes.classifier",
+        "reproduce": "python -m models.recipes.classifier --keep-trunk",
         **told(films),
         "localisation": dict(LOCALISATION),
         "mean_auroc_usable": mean("auroc"),
