@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from imaging.failures import Unavailable
 from models.cores import core_count
@@ -15,6 +15,8 @@ from models.numerics import FULL, current
 
 if TYPE_CHECKING:
     from torch.nn import Module
+
+Network = TypeVar("Network", bound="Module")
 
 ALLOWED = "auto, cpu, cuda or cuda:N"
 """The devices a user may name."""
@@ -90,7 +92,7 @@ def memory_budgets(devices: Sequence[str], budget_mb: float | None = None) -> di
     return budgets
 
 
-def place(network: Module, device: str) -> Module:
+def place(network: Network, device: str) -> Network:
     """A network on a device as the Numerics in force want it, its weights laid out channels last.
 
     Where products are computed in two bytes, the weights of convolutions and linear layers are kept so, which is what

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from imaging.failures import BadArguments, Unavailable
+from models.adapters.embedded import made_again
 from models.card import ModelCard
 from models.catalog import CatalogEntry
 from models.device import inference, place
@@ -75,17 +76,15 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Embed
     Raises:
         Unavailable: the file is no reference, or was made with another trunk.
     """
-    again = f"Make it again with {entry.reference}."
     try:
         held = {name: value.float().numpy() for name, value in load_file(path).items()}
         state = load_file(path.with_name(TRUNK))
     except SafetensorError as error:
-        raise Unavailable(f"{path} cannot be read: {error}", again) from error
+        raise Unavailable(f"{path} cannot be read: {error}", made_again(entry)) from error
     told = card.model_extra or {}
     populations = tuple(item["name"] for item in told.get("populations", ()))
     if told.get("trunk") != trunk_mark(state) or not populations:
-        raise Unavailable(f"{path} was made with another trunk than {TRUNK} holds.", again)
+        raise Unavailable(f"{path} was made with another trunk than {TRUNK} holds.", made_again(entry))
     scores = tuple(held.pop(f"scores_{number}") for number in range(len(populations)))
     reference = Reference(**held, scores=scores, populations=populations)
-    placed: Classifier = place(load_classifier(state), device)  # type: ignore[assignment]
-    return EmbeddedAnomaly(card, placed, reference, device)
+    return EmbeddedAnomaly(card, place(load_classifier(state), device), reference, device)

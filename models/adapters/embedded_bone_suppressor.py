@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
-from imaging.failures import Unavailable
 from imaging.radiograph import Radiograph
+from models.adapters.embedded import on_squares, read_network
 from models.card import ModelCard
 from models.catalog import CatalogEntry
-from models.device import inference, place
+from models.device import inference
 from models.outputs import Output, Picture, Task
-from models.preprocess import prepare
 from models.suppression import BoneSuppressor, load_suppressor, without_shadow
 
 SIDE_BY_SIDE = True
@@ -35,13 +30,12 @@ class EmbeddedBoneSuppressor:
 
     def predict(self, task: Task, films: Sequence[Radiograph]) -> list[Output]:
         """Each film without its bone shadow, in order, from one batch."""
-        placed = [prepare(film.pixels, self.side) for film in films]
-        squares = torch.cat([square for square, _ in placed])
+        squares, geometries = on_squares(films, self.side, self.device)
         with inference(self.device):
-            shadows = self.network(squares.to(self.device)).float().cpu()
+            shadows = self.network(squares).float().cpu()
         return [
             Picture(without_shadow(film.pixels, shadow, geometry), BONE_SUPPRESSED)
-            for film, shadow, (_, geometry) in zip(films, shadows, placed, strict=True)
+            for film, shadow, geometry in zip(films, shadows, geometries, strict=True)
         ]
 
 
@@ -51,11 +45,5 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Embed
     Raises:
         Unavailable: the file is not this network's.
     """
-    try:
-        network = load_suppressor(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise Unavailable(
-            f"{path} is not the bone suppressor's: {error}", f"Make it again with {entry.reference}."
-        ) from error
-    placed: BoneSuppressor = place(network, device)  # type: ignore[assignment]
-    return EmbeddedBoneSuppressor(card, placed, entry.input_size, device)
+    network = read_network(load_suppressor, entry, path, device)
+    return EmbeddedBoneSuppressor(card, network, entry.input_size, device)

@@ -9,16 +9,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch.nn import functional
 
-from imaging.failures import BadArguments, Unavailable
+from imaging.failures import BadArguments
 from imaging.radiograph import Radiograph
+from models.adapters.embedded import demand, on_squares, read_network
 from models.attribution import Tapped, asked, saliency
 from models.card import ModelCard
 from models.catalog import CatalogEntry
-from models.device import inference, place
+from models.device import inference
 from models.networks import FINDINGS, LEVEL_CHANNELS, Classifier, load_classifier
 from models.outputs import Heatmaps, Output, Scores, Task
 from models.preprocess import Geometry, prepare
@@ -52,15 +51,14 @@ class EmbeddedClassifier:
         A heatmap's cells are on the scale of the probabilities: before the last sigmoid, the network's cells average to
         the film's calibrated logit. Between cells they compare; one cell alone is no probability of anything.
         """
-        placed = [prepare(film.pixels, self.side) for film in films]
-        squares = torch.cat([square for square, _ in placed]).to(self.device)
+        squares, geometries = on_squares(films, self.side, self.device)
         with inference(self.device), torch.device(self.device):  # forward_with_cam makes tensors on the default device
             if task is Task.CLASSIFY:
                 return [Scores(FINDINGS, row) for row in self._calibrated(self.network(squares))]
             logits, maps = self.network.forward_with_cam(squares)
         values = self._calibrated(logits)
         cells = maps.float().cpu() * self.slope[:, None, None] + self.intercept[:, None, None]
-        return [heatmaps(row, grid, geometry) for row, grid, (_, geometry) in zip(values, cells, placed, strict=True)]
+        return [heatmaps(row, grid, geometry) for row, grid, geometry in zip(values, cells, geometries, strict=True)]
 
     def answer(self, task: Task, requests: Sequence[Request]) -> list[Output]:
         """Where one finding's logit comes from (explain), by the method asked for; one heatmap per request."""
@@ -125,20 +123,9 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Embed
         Unavailable: the file is not this network's, or the card lacks a finding or its calibration.
     """
     platt = {item.code: item.platt for item in card.findings if item.platt}
-    absent = [code for code in FINDINGS if code not in platt]
-    if absent:
-        raise Unavailable(
-            f"The card of {entry.id} lacks the calibration of {', '.join(absent)}.",
-            f"Make it again with {entry.reference}.",
-        )
-    try:
-        network = load_classifier(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise Unavailable(
-            f"{path} is not the classifier's: {error}", f"Make it again with {entry.reference}."
-        ) from error
-    placed: Classifier = place(network, device)  # type: ignore[assignment]
+    demand(platt, FINDINGS, entry)
+    network = read_network(load_classifier, entry, path, device)
     slope, intercept = (
         torch.tensor([platt[code][key] for code in FINDINGS], dtype=torch.float32) for key in ("slope", "intercept")
     )
-    return EmbeddedClassifier(card, placed, slope, intercept, entry.input_size, device)
+    return EmbeddedClassifier(card, network, slope, intercept, entry.input_size, device)

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from imaging.failures import Unavailable
 from imaging.radiograph import Radiograph
+from models.adapters.embedded import on_squares, read_network
 from models.card import ModelCard
 from models.catalog import CatalogEntry
-from models.device import inference, place
+from models.device import inference
 from models.networks import Classifier, load_classifier
 from models.outputs import Embedding, Output, Task
-from models.preprocess import prepare
 
 SIDE_BY_SIDE = True
 
@@ -37,7 +34,7 @@ class EmbeddedFeatures:
         The space carries the weights' revision: vectors of two trainings cannot be compared.
         """
         del task
-        squares = torch.cat([prepare(film.pixels, self.side)[0] for film in films]).to(self.device)
+        squares, _ = on_squares(films, self.side, self.device)
         with inference(self.device):
             features = self.network.features(squares).float()
             rows = torch.nn.functional.normalize(features, dim=-1).cpu().numpy()
@@ -50,11 +47,5 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Embed
     Raises:
         Unavailable: the file is not the classifier's.
     """
-    try:
-        network = load_classifier(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise Unavailable(
-            f"{path} is not the classifier's: {error}", f"Make it again with {entry.reference}."
-        ) from error
-    placed: Classifier = place(network, device)  # type: ignore[assignment]
-    return EmbeddedFeatures(card, placed, entry.input_size, device)
+    network = read_network(load_classifier, entry, path, device)
+    return EmbeddedFeatures(card, network, entry.input_size, device)

@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from imaging.failures import Unavailable
 from imaging.radiograph import Radiograph
+from models.adapters.embedded import demand, on_squares, read_network
 from models.card import ModelCard
 from models.catalog import CatalogEntry
-from models.device import inference, place
+from models.device import inference
 from models.outputs import Output, Quality, Task
-from models.preprocess import prepare
 from models.quality import EDGES, VIEWS, QualityNetwork, load_quality
 
 SIDE_BY_SIDE = True
@@ -53,9 +50,9 @@ class EmbeddedQuality:
 
     def predict(self, task: Task, films: Sequence[Radiograph]) -> list[Output]:
         """The quality of each film, in order, from one batch."""
-        squares = torch.cat([prepare(film.pixels, self.side)[0] for film in films])
+        squares, _ = on_squares(films, self.side, self.device)
         with inference(self.device):
-            raw = {name: value.float().cpu() for name, value in self.network(squares.to(self.device)).items()}
+            raw = {name: value.float().cpu() for name, value in self.network(squares).items()}
         return [self._verdict({name: value[row] for name, value in raw.items()}) for row in range(len(films))]
 
     def _verdict(self, raw: Mapping[str, torch.Tensor]) -> Quality:
@@ -114,17 +111,7 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Embed
         Unavailable: the file is not this network's, or the card lacks a threshold.
     """
     verdicts: dict[str, Any] = (card.model_extra or {}).get("verdicts", {})
-    absent = [name for name in THRESHOLDS if name not in verdicts]
-    if absent:
-        raise Unavailable(
-            f"The card of {entry.id} lacks {', '.join(absent)}.", f"Make it again with {entry.reference}."
-        )
-    try:
-        network = load_quality(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise Unavailable(
-            f"{path} is not the quality network's: {error}", f"Make it again with {entry.reference}."
-        ) from error
+    demand(verdicts, THRESHOLDS, entry)
     breath: dict[str, Any] = (card.model_extra or {}).get("inspiration", {})
-    placed: QualityNetwork = place(network, device)  # type: ignore[assignment]
-    return EmbeddedQuality(card, placed, verdicts, bool(breath.get("usable")), entry.input_size, device)
+    network = read_network(load_quality, entry, path, device)
+    return EmbeddedQuality(card, network, verdicts, bool(breath.get("usable")), entry.input_size, device)

@@ -9,17 +9,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from imaging.failures import Unavailable
 from imaging.radiograph import FilmArray, Radiograph
+from models.adapters.embedded import demand, on_squares, read_network
 from models.card import ModelCard
 from models.catalog import CatalogEntry
-from models.device import inference, place
+from models.device import inference
 from models.networks import STRUCTURES, Segmenter, clean, load_segmenter
 from models.outputs import Masks, Output, Task
-from models.preprocess import Geometry, prepare, restore_mask
+from models.preprocess import Geometry, restore_mask
 
 SIDE_BY_SIDE = True
 
@@ -41,11 +39,10 @@ class EmbeddedSegmenter:
 
     def predict(self, task: Task, films: Sequence[Radiograph]) -> list[Output]:
         """The masks of each film, in order, from one batch."""
-        placed = [prepare(film.pixels, self.side) for film in films]
-        squares = torch.cat([square for square, _ in placed])
+        squares, geometries = on_squares(films, self.side, self.device)
         with inference(self.device):
-            maps = torch.sigmoid(self.network(squares.to(self.device))).float().cpu()
-        return [self._masks(one.numpy(), geometry) for one, (_, geometry) in zip(maps, placed, strict=True)]
+            maps = torch.sigmoid(self.network(squares)).float().cpu()
+        return [self._masks(one.numpy(), geometry) for one, geometry in zip(maps, geometries, strict=True)]
 
     def _masks(self, probabilities: FilmArray, geometry: Geometry) -> Masks:
         """Clean at the network's size and bring back one structure at a time, as `models.networks.segment` does."""
@@ -71,16 +68,6 @@ def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> Embed
         Unavailable: the file is not this network's, or the card lacks a structure.
     """
     thresholds = {item.code: item.threshold for item in card.structures}
-    absent = [code for code in STRUCTURES if code not in thresholds]
-    if absent:
-        raise Unavailable(
-            f"The card of {entry.id} lacks {', '.join(absent)}.", f"Make it again with {entry.reference}."
-        )
-    try:
-        network = load_segmenter(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        raise Unavailable(
-            f"{path} is not the segmenter's: {error}", f"Make it again with {entry.reference}."
-        ) from error
-    placed: Segmenter = place(network, device)  # type: ignore[assignment]
-    return EmbeddedSegmenter(card, placed, tuple(thresholds[code] for code in STRUCTURES), entry.input_size, device)
+    demand(thresholds, STRUCTURES, entry)
+    network = read_network(load_segmenter, entry, path, device)
+    return EmbeddedSegmenter(card, network, tuple(thresholds[code] for code in STRUCTURES), entry.input_size, device)
