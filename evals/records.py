@@ -16,8 +16,8 @@ from evals.identity import ROOT, RUN_FILE, RunIdentity, digests
 from evals.journal import FILE, Fault, Record
 from evals.questions import Question, Questions
 from evals.scores import Graded, Scores, score
+from imaging.cores import core_count
 from imaging.failures import BadArguments
-from models.cores import core_count
 
 QUESTIONS_FILE = "questions.jsonl"
 PACKAGES = (

@@ -22,12 +22,13 @@ from agent.core import make_pool
 from agent.settings import Settings
 from evals.formats import boxes, labels, masks, reports
 from evals.metrics.boxes import Predicted, average_precision, centre, iou, points_inside
-from evals.metrics.overlap import dice, hd95, mask_iou
+from evals.metrics.overlap import hd95, mask_iou
 from evals.metrics.ranking import ranked
 from evals.progress import Progress
 from evals.stats import bootstrap_interval
 from imaging import open_film
 from imaging.failures import BadArguments, HilumFailure
+from imaging.geometry import dice
 from imaging.radiograph import Radiograph
 from imaging.store import ImageStore
 from tools.contract import Result, Status, ToolContext

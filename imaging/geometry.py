@@ -163,17 +163,9 @@ class Placement:
         """A point of the placed picture on the film, held within what of the film is in the picture."""
         return self.rows.to_film(point[0]), self.columns.to_film(point[1])
 
-    def point_to_placed(self, point: Point) -> Point:
-        """A point of the film in the placed picture (outside it where the film was cropped)."""
-        return self.rows.to_placed(point[0]), self.columns.to_placed(point[1])
-
     def box_to_film(self, box: Box) -> Box:
         """A box of the placed picture as a box on the film; padding is cut off."""
         return (*self.point_to_film((box[0], box[1])), *self.point_to_film((box[2], box[3])))
-
-    def box_to_placed(self, box: Box) -> Box:
-        """A box of the film in coordinates of the placed picture."""
-        return (*self.point_to_placed((box[0], box[1])), *self.point_to_placed((box[2], box[3])))
 
     def mask_to_film(self, mask: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """A mask [h, w] of the placed picture as bool [H, W] on the film: the nearest pixel, False where cropped.
@@ -188,48 +180,12 @@ class Placement:
         found = mask.astype(np.bool_)[nearest_row][:, nearest_column]
         return np.asarray(found & row_in[:, None] & column_in[None, :])
 
-    def field_to_film(self, field: npt.NDArray[Any], outside: float = 0.0) -> npt.NDArray[np.float32]:
-        """Values [h, w] of the placed picture (scores, heat) as float32 [H, W] on the film, same units, bilinear.
-
-        Args:
-            field: values of the placed picture.
-            outside: value of film pixels that are not in the picture.
-
-        Raises:
-            ValueError: the field does not have the placed picture's shape.
-        """
-        self._check(field)
-        (row, row_in), (column, column_in) = self.rows.source(), self.columns.source()
-        along = _interpolated(np.asarray(field, dtype=np.float32), row)
-        values = np.ascontiguousarray(_interpolated(np.ascontiguousarray(along.T), column).T)
-        values[~row_in] = outside
-        values[:, ~column_in] = outside
-        return values
-
     def _check(self, array: npt.NDArray[Any]) -> None:
         if array.shape != self.shape:
             raise ValueError(f"the array is {array.shape}, the placed picture {self.shape}")
 
 
-def _interpolated(values: npt.NDArray[np.float32], positions: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """Linear interpolation of rows [n, w] at edge-based positions [m], constant beyond the first and last centre."""
-    centred = np.clip(positions - 0.5, 0, len(values) - 1)
-    before = np.floor(centred).astype(np.intp)
-    after = np.minimum(before + 1, len(values) - 1)
-    weight = (centred - before).astype(np.float32)[:, None]
-    return values[before] * (1 - weight) + values[after] * weight
-
-
-def clip_box(box: Box, shape: tuple[int, int]) -> Box:
-    """A box cut to a film of `shape` = (H, W), with its edges in order."""
-    rows = sorted(min(max(edge, 0.0), float(shape[0])) for edge in (box[0], box[2]))
-    columns = sorted(min(max(edge, 0.0), float(shape[1])) for edge in (box[1], box[3]))
-    return rows[0], columns[0], rows[1], columns[1]
-
-
-def mask_box(mask: npt.NDArray[np.bool_]) -> Box | None:
-    """The smallest box around the True pixels of a mask [H, W], or None when there is none."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    return float(rows[0]), float(columns[0]), float(rows[-1] + 1), float(columns[-1] + 1)
+def dice(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
+    """Dice's coefficient of two masks of one shape; two empty masks agree (1)."""
+    total = int(one.sum()) + int(other.sum())
+    return 2 * int((one & other).sum()) / total if total else 1.0

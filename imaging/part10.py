@@ -1,4 +1,4 @@
-"""Bytes of a DICOM file to a dataset that is one still projection radiograph, or a refusal."""
+"""Bytes of a DICOM file to a dataset that is one still projection radiograph, or a refusal; and a dataset to bytes."""
 
 from __future__ import annotations
 
@@ -53,6 +53,13 @@ SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.1.1.1": "DX",
 }
 """SOP Class UID (PS3.4 B.5) to the modality it stores, for files without Modality."""
+
+
+def file_bytes(dataset: Dataset) -> bytes:
+    """A DICOM file (PS3.10) of a dataset."""
+    stream = io.BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
 
 
 def looks_like_dicom(data: bytes) -> bool:

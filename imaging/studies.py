@@ -267,21 +267,6 @@ def read_input(given: Sequence[str | Path | bytes]) -> StudyInput:
     return group(contents(given))
 
 
-def read_studies(paths: Sequence[str | Path]) -> list[Study]:
-    """The studies in files, folders and zip archives, prior before current.
-
-    Args:
-        paths: as for `read_input`, which also tells what was refused.
-
-    Raises:
-        FilmRefused: none of the files is a film; the reason of the first.
-    """
-    found = read_input(paths)
-    if not found.studies and found.refused:
-        raise found.refused[0].reason
-    return found.studies
-
-
 def group(found: Iterable[Content | Radiograph], max_bytes: int | None = None, held: Container[str] = ()) -> StudyInput:
     """Studies of contents, each opened once; only one file's bytes are held at a time, the films' pixels all along.
 

@@ -11,13 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from imaging.cores import core_count
+
 MOST_SLOTS = 8
 """Batches of one model side by side on a processor, on a machine of many cores: each holds a batch's activations."""
-
-
-def core_count() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Cores:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from imaging.cores import core_count
 from imaging.failures import Unavailable
-from models.cores import core_count
 from models.numerics import FULL, current
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from models import lite0
+from models.networks import UpBlock, filled
 from models.outputs import Heatmaps
 from models.preprocess import Geometry
 
@@ -53,21 +54,6 @@ PYRAMID = 64
 
 PEAK_CELLS = 24
 """A film's score is made of so many of the highest cells."""
-
-
-class Merge(nn.Module):
-    """Doubles the size of a map and merges it with the trunk's map of that size."""
-
-    def __init__(self, deep: int, skip: int, out: int) -> None:
-        super().__init__()
-        self.reduce = nn.Sequential(nn.Conv2d(deep + skip, out, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU6())
-        self.mix = nn.Sequential(nn.Conv2d(out, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU6())
-
-    def forward(self, deep: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        """Merge deep [N, C, h, w] with skip [N, S, 2h, 2w] into [N, out, 2h, 2w]."""
-        grown = functional.interpolate(deep, size=skip.shape[-2:], mode="bilinear", align_corners=False)
-        merged: torch.Tensor = self.mix(self.reduce(torch.cat((grown, skip), dim=1)))
-        return merged
 
 
 class Pyramid(nn.Module):
@@ -117,7 +103,7 @@ class Locator(nn.Module):
         )
         self.whole = nn.Linear(DEEP, DEEP)
         widths = (DEEP, *WIDTHS)
-        self.merges = nn.ModuleList([Merge(widths[i], SKIPS[-1 - i], widths[i + 1]) for i in range(len(WIDTHS))])
+        self.merges = nn.ModuleList([UpBlock(widths[i], SKIPS[-1 - i], widths[i + 1]) for i in range(len(WIDTHS))])
         self.objects = nn.Conv2d(WIDTHS[-1], len(OBJECTS), 1)
         self.lesions = Pyramid(len(LESIONS))
 
@@ -177,6 +163,4 @@ def located(logits: torch.Tensor, geometry: Geometry) -> Heatmaps:
 
 def load_locator(state: Mapping[str, torch.Tensor]) -> Locator:
     """Locator in evaluation mode from the stored (half precision) state; computes in float32."""
-    network = Locator()
-    network.load_state_dict({name: v.float() if v.is_floating_point() else v for name, v in state.items()})
-    return network.eval().requires_grad_(False)
+    return filled(Locator(), state)

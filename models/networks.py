@@ -5,6 +5,7 @@ Both are built on EfficientNet-Lite0 (models/lite0.py); weights come from a stat
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from torch.nn import functional
 
 from models import lite0
 from models.preprocess import FloatImage, prepare, restore, restore_mask
+
+Network = TypeVar("Network", bound=nn.Module)
 
 STRUCTURES = (
     "left_lung", "right_lung", "heart", "left_clavicle", "right_clavicle",
@@ -198,22 +201,19 @@ def _pooled(maps: Sequence[torch.Tensor]) -> torch.Tensor:
 
 def load_segmenter(state: Mapping[str, torch.Tensor], outputs: Sequence[int] = BRANCHES) -> Segmenter:
     """Segmenter in evaluation mode from the stored (half precision) state; computes in float32."""
-    network = Segmenter(outputs)
-    _fill(network, state)
-    return network
+    return filled(Segmenter(outputs), state)
 
 
 def load_classifier(state: Mapping[str, torch.Tensor]) -> Classifier:
     """Classifier in evaluation mode from the stored (half precision) state; computes in float32."""
-    network = Classifier()
-    _fill(network, state)
-    return network
+    return filled(Classifier(), state)
 
 
-def _fill(network: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+def filled(network: Network, state: Mapping[str, torch.Tensor]) -> Network:
+    """A network in evaluation mode with the stored (half precision) state as float32."""
     single = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
     network.load_state_dict(single)
-    network.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False)
 
 
 def segment(

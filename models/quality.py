@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from models import lite0
+from models.networks import filled
 
 QUALITY_SIDE = 160
 """Side of the quality network's square, pixels: what it judges is large."""
@@ -117,9 +118,4 @@ def breath_neck() -> nn.Sequential:
 
 def load_quality(state: Mapping[str, torch.Tensor]) -> QualityNetwork:
     """Quality network in evaluation mode from the stored (half precision) state; computes in float32."""
-    network = QualityNetwork()
-    network.load_state_dict(
-        {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-    )
-    network.eval().requires_grad_(False)
-    return network
+    return filled(QualityNetwork(), state)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from models.networks import filled
 from models.preprocess import FloatImage, Geometry, prepare, restore
 
 SUPPRESSOR_SIDE = 512
@@ -58,11 +59,7 @@ class BoneSuppressor(nn.Module):
 
 def load_suppressor(state: Mapping[str, torch.Tensor]) -> BoneSuppressor:
     """Suppressor in evaluation mode from the stored (half precision) state; computes in float32."""
-    network = BoneSuppressor()
-    network.load_state_dict(
-        {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-    )
-    return network.eval().requires_grad_(False)
+    return filled(BoneSuppressor(), state)
 
 
 def suppress(network: BoneSuppressor, pixels: FloatImage) -> FloatImage:

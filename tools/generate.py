@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -17,6 +17,7 @@ from imaging.derived import synthetic
 from imaging.failures import BadArguments
 from imaging.overlays import Overlay
 from imaging.phantom import FINDINGS, FindingSpec, PhantomFilm, PhantomSpec, make_phantom, parse_finding
+from imaging.phantom.facts import own_code
 from imaging.radiograph import Radiograph, Source, View, canonical, film_id
 from models.outputs import Picture, Task
 from models.predictions import Prediction
@@ -201,7 +202,7 @@ def _by_phantom(context: ToolContext, arguments: GenerateArguments, wish: Wish, 
         summary=_summary(data, what, notes),
         data=data,
         overlays=[
-            Overlay.mask(made.id, film.masks[entry["mask"]], name(_code(entry)))
+            Overlay.mask(made.id, film.masks[entry["mask"]], name(own_code(entry)))
             for entry in film.findings
             if entry["visible"]
         ],
@@ -261,17 +262,11 @@ def _sides(film: PhantomFilm, codes: list[str]) -> list[str | None]:
     """The side on which each finding asked for was drawn, in order; both where there are two of it."""
     found: dict[str, list[str]] = {}
     for entry in film.findings:
-        found.setdefault(_code(entry), []).extend([entry["side"]] if entry["side"] else [])
+        found.setdefault(own_code(entry), []).extend([entry["side"]] if entry["side"] else [])
     return [
         "bilateral" if {"left", "right"} <= set(found.get(code, [])) else next(iter(found.get(code, [])), None)
         for code in codes
     ]
-
-
-def _code(entry: dict[str, Any]) -> str:
-    """The phantom's own code of an entry of PhantomFilm.findings."""
-    parameters = entry["parameters"]
-    return str(parameters.get("device") or parameters.get("object") or entry["code"])
 
 
 def _called(drawn: Drawn, spec: FindingSpec) -> str:

@@ -16,11 +16,12 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from imaging.failures import BadArguments
+from imaging.geometry import dice
 from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
 from models.outputs import Task
 from tools.anatomy import Outlines, doubts, outline
-from tools.anatomy.outlines import FREE_AIR, BoolMask, extent
+from tools.anatomy.outlines import FREE_AIR, extent
 from tools.anatomy.plausibility import QUALITY_MIN
 from tools.contract import Result, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts
@@ -219,7 +220,7 @@ def _correct(context: ToolContext, film: Radiograph, found: Outlines, arguments:
     now = after.mask(code) if after.has(code) else np.zeros(film.shape, dtype=np.bool_)
     made = CorrectionMade(
         code=code, how=how, by=by, undone=arguments.undo, area_before_px=int(before.sum()),
-        area_after_px=int(now.sum()), kept=round(_dice(before, now), 4),
+        area_after_px=int(now.sum()), kept=round(dice(before, now), 4),
     )  # fmt: skip
     shown = [_structure(code, after, film)] if code in after.masks.codes else []
     data = SegmentData(structures=shown, spacing=spacing_words(film), doubts=doubts(after), correction=made)
@@ -256,8 +257,3 @@ def _result(film: Radiograph, found: Outlines, data: SegmentData, summary: str, 
         revision=found.revision,
         card=card_facts(found.card, codes),
     )
-
-
-def _dice(first: BoolMask, second: BoolMask) -> float:
-    size = int(first.sum()) + int(second.sum())
-    return 1.0 if size == 0 else 2.0 * int((first & second).sum()) / size

@@ -15,7 +15,7 @@ from agent.ledger import conflicts
 from agent.mentions import Mention, has_any, language, mentions, name_of, side_of, tokens
 from agent.planner.wording import say
 from tools.contract import Finding, Status
-from tools.knowledge import findings as known_findings
+from tools.knowledge import is_kind_of
 
 SCALE_SLACK = 1e-9
 SCORE_FIELDS = {"score", "threshold"}
@@ -75,7 +75,7 @@ def judged(sentence: str, cited: Sequence[Evidence], numbers: Callable[[Evidence
 
 
 def _of_mention(mention: Mention, sentence: str, cited: Sequence[Evidence]) -> Judged:
-    rows = [row for record in cited for row in record.findings if _is_kind_of(row.code, mention.code)]
+    rows = [row for record in cited for row in record.findings if is_kind_of(row.code, mention.code)]
     spoken = tokens(sentence)
     if not rows:
         said = any(m.code == mention.code for record in cited for m in mentions(record.summary))
@@ -187,7 +187,7 @@ def _of_height(mention: Mention, sentence: str, cited: Sequence[Evidence]) -> Ju
     claimed = {height for height, alike in words()["heights"].items() if has_any(spoken, alike)}
     if not claimed or mention.denied:
         return SUPPORTED
-    rows = [row for record in cited for row in record.findings if _is_kind_of(row.code, mention.code)]
+    rows = [row for record in cited for row in record.findings if is_kind_of(row.code, mention.code)]
     places = [row.region for row in rows if row.region and row.status is not Status.ABSENT]
     texts = places or [record.summary for record in cited]
     told = {h for h, alike in words()["heights"].items() if any(has_any(tokens(text), alike) for text in texts)}
@@ -225,16 +225,7 @@ def _numbers_say(meant: Sequence[Known]) -> str:
 
 
 def _related(one: str, other: str) -> bool:
-    return _is_kind_of(one, other) or _is_kind_of(other, one)
-
-
-def _is_kind_of(code: str, broader: str) -> bool:
-    while code != broader:
-        concept = known_findings().get(code)
-        if concept is None or concept.parent is None:
-            return False
-        code = concept.parent
-    return True
+    return is_kind_of(one, other) or is_kind_of(other, one)
 
 
 __all__ = ["Judged", "judged"]

@@ -9,12 +9,6 @@ from scipy.ndimage import binary_erosion, distance_transform_edt
 Mask = npt.NDArray[np.bool_]
 
 
-def dice(ours: Mask, theirs: Mask) -> float:
-    """Dice's coefficient; two empty masks agree (1)."""
-    total = int(ours.sum()) + int(theirs.sum())
-    return 2 * int((ours & theirs).sum()) / total if total else 1.0
-
-
 def mask_iou(ours: Mask, theirs: Mask) -> float:
     """Intersection over union; two empty masks agree (1)."""
     union = int((ours | theirs).sum())

@@ -8,6 +8,7 @@ from tools.contract import Status
 
 if TYPE_CHECKING:
     from agent.answer import Answer, Claim
+    from evals.phantom_cases.case import Judge
 
 HALF = 0.5
 """What "uncertain" is worth where the truth is yes or no."""
@@ -32,6 +33,11 @@ def worth_of(status: Status | None, *, present: bool) -> float:
     if status is Status.UNCERTAIN:
         return HALF
     return float(status is (Status.PRESENT if present else Status.ABSENT))
+
+
+def finding_is(code: str, present: bool) -> Judge:
+    """A judge of whether the last answer puts a finding where it is."""
+    return lambda outcome: worth_of(status_of(outcome.last, code), present=present)
 
 
 def claims_hold(answer: Answer) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evals.phantom_cases.case import Case, Draw, Judge, Outcome
-from evals.phantom_cases.judging import status_of, worth_of
+from evals.phantom_cases.case import Case, Draw
+from evals.phantom_cases.judging import finding_is
 
 SHOWN = {
     "effusion": "effusion:{side}:{size}ml",
@@ -52,7 +52,7 @@ def cases(draw: Draw) -> Iterator[Case]:
             capability="C2",
             films=(draw.film(*(words(draw, item) for item in shown)),),
             turns=(draw.one(ASKED[code]),),
-            judge=_judge(code, present),
+            judge=finding_is(code, present),
         )
 
 
@@ -70,13 +70,6 @@ def words(draw: Draw, code: str) -> str:
         thick=round(uniform(12, 22)),
         hernia=round(uniform(80, 120)),
     )
-
-
-def _judge(code: str, present: bool) -> Judge:
-    def judge(outcome: Outcome) -> float:
-        return worth_of(status_of(outcome.last, code), present=present)
-
-    return judge
 
 
 __all__ = ["ASKED", "SHOWN", "cases", "words"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from agent.mentions import name_of
 from evals.phantom_cases.case import Case, Draw, Judge, Outcome
-from evals.phantom_cases.judging import status_of, worth_of
+from evals.phantom_cases.judging import finding_is
 from evals.phantom_cases.seen import words
 
 CHOICES = 16
@@ -31,24 +31,17 @@ def cases(draw: Draw) -> Iterator[Case]:
     for number in range(FOLLOWED):
         code, other = draw.random.sample(OPTIONS[:4], 2)
         turns = (f"Is there {name_of(code)}?", f"And {name_of(other)}?")
-        yield Case(f"talked-follow-{number}", "C9", (draw.film(words(draw, other)),), turns, _presence(other, True))
+        yield Case(f"talked-follow-{number}", "C9", (draw.film(words(draw, other)),), turns, finding_is(other, True))
     for number in range(ASSERTED):
         code, present = OPTIONS[number % 4], number % 2 == 1
         shown = [words(draw, code)] if present else []
         said = ASSERTIONS[present].format(name=name_of(code))
-        yield Case(f"talked-asserted-{number}", "C9", (draw.film(*shown),), (said,), _presence(code, present))
+        yield Case(f"talked-asserted-{number}", "C9", (draw.film(*shown),), (said,), finding_is(code, present))
 
 
 def _choice(letter: str) -> Judge:
     def judge(outcome: Outcome) -> float:
         return float(outcome.last.choice == letter)
-
-    return judge
-
-
-def _presence(code: str, present: bool) -> Judge:
-    def judge(outcome: Outcome) -> float:
-        return worth_of(status_of(outcome.last, code), present=present)
 
     return judge
 

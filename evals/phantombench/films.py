@@ -14,9 +14,10 @@ from typing import Any
 
 import imaging.phantom
 from evals.phantombench.patients import Patient
+from imaging.cores import core_count
 from imaging.failures import writing
 from imaging.phantom import PhantomFilm, make_phantom, progression
-from imaging.phantom.film import cores
+from imaging.phantom.facts import own_code
 
 FOLDER = "phantombench-films"
 """Folder of the films beside the runs; may be deleted at any time."""
@@ -44,7 +45,7 @@ class Shown:
     @property
     def found(self) -> list[dict[str, Any]]:
         """What the current film shows, devices included; of each finding its phantom code is `code`."""
-        return [{**entry, "code": code_of(entry)} for entry in self.now["findings"] if entry["visible"]]
+        return [{**entry, "code": own_code(entry)} for entry in self.now["findings"] if entry["visible"]]
 
     def of(self, code: str) -> list[dict[str, Any]]:
         """Entries of one finding, one per side."""
@@ -61,12 +62,6 @@ class Shown:
         return None if value is None else float(value)
 
 
-def code_of(entry: Mapping[str, Any]) -> str:
-    """The phantom's own code of a finding: devices and retained objects go by their kind."""
-    parameters = entry["parameters"]
-    return str(parameters.get("device") or parameters.get("object") or entry["code"])
-
-
 def show(patients: Sequence[Patient], folder: Path) -> list[Shown]:
     """Every patient's films, in order; those made before are read.
 
@@ -77,7 +72,7 @@ def show(patients: Sequence[Patient], folder: Path) -> list[Shown]:
     Raises:
         BadArguments: they cannot be written there.
     """
-    with writing(folder), ThreadPoolExecutor(cores()) as pool:
+    with writing(folder), ThreadPoolExecutor(core_count()) as pool:
         folder.mkdir(parents=True, exist_ok=True)
         return list(pool.map(lambda patient: _shown(patient, folder), patients))
 

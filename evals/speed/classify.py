@@ -173,7 +173,7 @@ class _Loop:
 def _pooled(pool: ModelPool, paths: Sequence[Path]) -> None:
     """The pool's way: the next films are read while the network computes."""
     from imaging import open_film
-    from models.cores import core_count
+    from imaging.cores import core_count
     from models.outputs import Task
 
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
@@ -194,9 +194,9 @@ def _steps(pool: ModelPool, paths: Sequence[Path], model_dir: Path) -> dict[str,
     import torch
 
     from imaging import open_film
+    from imaging.cores import core_count
     from models.adapters.torchxrayvision import prepare
     from models.catalog import Catalog
-    from models.cores import core_count
     from models.outputs import Task
 
     side = Catalog.read().get(MODEL).input_size

@@ -15,9 +15,9 @@ from importlib.util import find_spec
 import numpy as np
 
 from evals.speed.measured import Measured, Timing
+from imaging.cores import core_count
 from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom, parse_finding
 from imaging.phantom.batch import make_phantoms
-from imaging.phantom.film import cores
 
 FILMS = 6
 SIZE = 1024
@@ -54,7 +54,7 @@ def measure(films: int = FILMS) -> Measured:
         facts={
             "films": films,
             "film": f"PA, {SIZE} x {SIZE}, findings {[' + '.join(f) or 'none' for f in FINDINGS]} in turns",
-            "threads": cores(),
+            "threads": core_count(),
             "same_pixels": same,
             "processor_s": {
                 "baseline": round(float(np.median([one for one, _ in busy])), 3),

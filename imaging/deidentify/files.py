@@ -26,7 +26,7 @@ from imaging.failures import BadArguments, FilmRefused
 from imaging.files import open_film, read_bytes
 from imaging.identity import installation_key, state_directory
 from imaging.limits import check_bytes
-from imaging.part10 import looks_like_dicom, read_dataset
+from imaging.part10 import file_bytes, looks_like_dicom, read_dataset
 from imaging.pictures import picture_format
 from imaging.radiograph import Radiograph
 from imaging.refusals import refusal
@@ -124,13 +124,11 @@ def deidentify_bytes(data: bytes, key: bytes, *, mask_text: bool = False) -> tup
         cleaned = result.dataset
         if cleaned is None:
             raise refusal("decode", "The film gave no dataset.")
-        stream = io.BytesIO()
         try:
             with Quiet():
-                cleaned.save_as(stream, enforce_file_format=True)
+                written = file_bytes(cleaned)
         except DECODER_ERRORS as error:
             raise refusal("decode", f"The film cannot be written anew ({type(error).__name__}).") from None
-        written = stream.getvalue()
     else:
         written, result = _picture(data, key, mask_text)
     if open_film(written).id != result.film_id:

@@ -8,8 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
 
+from imaging.cores import core_count
 from imaging.failures import BadArguments, Unavailable
-from imaging.phantom.film import March, PhantomFilm, compose, cores, make_phantom
+from imaging.phantom.film import March, PhantomFilm, compose, make_phantom
 from imaging.phantom.spec import PhantomSpec
 
 
@@ -35,7 +36,7 @@ def make_phantoms(
     if workers is not None and workers < 1:
         raise BadArguments(f"workers is {workers}.", "Give at least 1, or leave it out for one per core.")
     make = partial(make_phantom, threads=1) if device == "cpu" else partial(_make_on, march_on(device))
-    return _in_order(make, specs, workers or cores())
+    return _in_order(make, specs, workers or core_count())
 
 
 def march_on(device: str) -> March:

@@ -15,9 +15,6 @@ Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 
-EXPOSED_SIGNAL = 0.5
-"""Signal above which a ray met hardly any tissue (open air beside the patient)."""
-
 MARKER_WHITE, TEXT_WHITE = 0.96, 1.0
 """Grey of a lead marker and of text written by a computer."""
 

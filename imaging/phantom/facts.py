@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,12 @@ a standard's: the values themselves are always given."""
 
 UNITS = {"mm2": "mm²", "mm": "mm", "deg": "degree", "row": "pixel", "column": "pixel", "ratio": "1", "outside": "1"}
 """Unit of a measure by the last word of its name."""
+
+
+def own_code(entry: Mapping[str, Any]) -> str:
+    """The phantom's own code of an entry of PhantomFilm.findings: devices and retained objects go by their kind."""
+    parameters = entry["parameters"]
+    return str(parameters.get("device") or parameters.get("object") or entry["code"])
 
 
 def facts(film: PhantomFilm) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from imaging.cores import core_count
 from imaging.phantom import physics
 from imaging.phantom.anatomy import Anatomy, Boxes, StructureMasks
 from imaging.phantom.body import Body, sample_body
@@ -137,13 +137,8 @@ def make_phantom(spec: PhantomSpec, threads: int | None = None) -> PhantomFilm:
         spec: what to show.
         threads: threads that work at it; one per core when left out. The pixels do not depend on it.
     """
-    with ThreadPoolExecutor(threads or cores()) as pool:
+    with ThreadPoolExecutor(threads or core_count()) as pool:
         return compose(spec, pool, partial(expose, pool=pool))
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def compose(spec: PhantomSpec, pool: Executor, march: March) -> PhantomFilm:

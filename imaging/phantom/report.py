@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imaging.phantom.facts import faults, position, zones
+from imaging.phantom.facts import faults, own_code, position, zones
 from imaging.phantom.person import person
 
 if TYPE_CHECKING:
@@ -43,19 +43,13 @@ def report(film: PhantomFilm) -> str:
 
 def name_of(entry: dict[str, Any]) -> str:
     """What a finding's entry is called; a code that words.toml does not know is spelled out."""
-    code = _key(entry)
+    code = own_code(entry)
     return str(words()["findings"].get(code, {}).get("name", code.replace("_", " ")))
-
-
-def _key(entry: dict[str, Any]) -> str:
-    """The entry's code, or its device's or object's where it has one."""
-    parameters = entry["parameters"]
-    return str(parameters.get("device") or parameters.get("object") or entry["code"])
 
 
 def _where(entry: dict[str, Any]) -> str:
     """Line of the report an entry belongs to: 'left', 'right', 'heart', 'bone', 'device' or 'other'."""
-    known = words()["findings"].get(_key(entry))
+    known = words()["findings"].get(own_code(entry))
     where = known.get("where", "lung") if known else "device" if "device" in entry["parameters"] else "lung"
     return str(entry["side"] or "other") if where == "lung" else str(where)
 
@@ -103,7 +97,7 @@ def _findings(film: PhantomFilm) -> list[str]:
 
 def sentence(film: PhantomFilm, entry: dict[str, Any], brief: bool = False) -> str:
     """One finding in words, from its entry alone: grade, name, side, place, numbers. Without numbers when `brief`."""
-    parameters, known = entry["parameters"], words()["findings"].get(_key(entry), {})
+    parameters, known = entry["parameters"], words()["findings"].get(own_code(entry), {})
     severity = parameters.get("severity")
     grade = f"{_grade(float(severity))} " if severity is not None else ""
     side = f"{entry['side']} " if entry["side"] and (brief or _where(entry) not in ("left", "right")) else ""
@@ -130,7 +124,7 @@ def _zone(film: PhantomFilm, entry: dict[str, Any]) -> str:
     """'upper zone', 'upper and middle zones', 'lung' for all three; '' for what names no zone or lies in none."""
     from imaging.phantom import FINDINGS
 
-    rule = FINDINGS.get(_key(entry))
+    rule = FINDINGS.get(own_code(entry))
     if not entry["side"] or (rule is not None and not rule.zoned):
         return ""
     found = zones(film, entry["mask"], entry["side"])
@@ -167,7 +161,7 @@ def _none(film: PhantomFilm, where: str) -> str:
     from imaging.phantom import FINDINGS
 
     place = "lung" if where in ("left", "right") else where
-    here = {_key(e) for e in film.findings if e["side"] in (where, None) or place != "lung"}
+    here = {own_code(e) for e in film.findings if e["side"] in (where, None) or place != "lung"}
     known = words()["findings"]
     names = [
         known[code]["name"] for code in FINDINGS
@@ -201,7 +195,7 @@ def _impression(film: PhantomFilm) -> list[str]:
     said: list[str] = []
     for entry in shown:
         twin = {**entry, "side": None}
-        both = {other["side"] for other in shown if _key(other) == _key(entry)} >= {"left", "right"}
+        both = {other["side"] for other in shown if own_code(other) == own_code(entry)} >= {"left", "right"}
         text = f"bilateral {name_of(twin)}." if both else sentence(film, entry, brief=True)
         if text not in said:
             said.append(text)

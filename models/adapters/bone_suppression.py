@@ -39,9 +39,6 @@ NETWORKS, SCHEDULERS = ("UNet2DModel",), ("DDPMScheduler", "DDIMScheduler", "LCM
 AUTOENCODERS = ("VQModel", "AutoencoderKL")
 """Classes of diffusers that a folder may name; nothing else is looked up because a file says so."""
 
-FOLDERS = ("unet", "scheduler", "vae")
-"""Parts of a diffusion model, as diffusers names them; a model in pixels has no vae."""
-
 
 class Terms(BaseModel):
     """What TOLD may say.

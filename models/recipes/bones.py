@@ -1,7 +1,6 @@
 """Trains and measures the embedded bone suppressor: python -m models.recipes.bones [--data DIR] [--out DIR]."""
 
 import argparse
-import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from models.recipes import augment
 from models.recipes.anatomy import HELD_OUT, HELD_OUT_SEED, TRAINING, TRAINING_SEED, Anatomy, make_anatomy
 from models.recipes.bone_figures import FIGURES, REAL_FIGURES, phantom_rows, real_rows, summary
 from models.recipes.cards import halved, write_card, write_weights
+from models.recipes.rates import share_of_rate
 from models.suppression import SUPPRESSOR_SIDE, BoneSuppressor, load_suppressor
 
 NAME = "embedded-bone-suppressor"
@@ -143,14 +143,6 @@ def shadow_loss(found: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor)
     return (error.abs() * weight).sum() / weight.sum() + EDGE_WEIGHT * edges
 
 
-def schedule(step: int, steps: int) -> float:
-    """Share of the learning rate at a step: linear warm-up, then a cosine to 0."""
-    warm = max(1, int(WARM_UP * steps))
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-
 def train(
     network: BoneSuppressor, films: torch.Tensor, steps: int, rate: float, keep: Path | None = None
 ) -> BoneSuppressor:
@@ -162,7 +154,7 @@ def train(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True
     )
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step, steps))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: share_of_rate(step, steps, WARM_UP))
     total = 0.0
     with Progress() as progress:
         bar = progress.add_task("tiles", total=steps)

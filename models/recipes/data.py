@@ -1,6 +1,6 @@
 """Reading the project's chest films and their labels for the recipes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from PIL import Image
-from rich.progress import track
 from scipy import ndimage
 
 from models.networks import DRAWN_BY_HAND, STRUCTURES
@@ -132,11 +131,6 @@ def from_bytes(squares: torch.Tensor) -> torch.Tensor:
 def normalised(grey: torch.Tensor) -> torch.Tensor:
     """The network's input range from grey levels in [0, 1]."""
     return (grey - INPUT_MEAN) / INPUT_SCALE
-
-
-def square_films(paths: Sequence[Path], side: int) -> torch.Tensor:
-    """Films prepared on a square of the given side: uint8 [N, 1, side, side]."""
-    return torch.cat([to_bytes(prepare(read_grey(path), side)[0]) for path in track(paths, description="films")])
 
 
 def square_masked(films: Iterable[MaskedFilm], side: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from imaging.geometry import dice
 from models.networks import STRUCTURES, Segmenter, segment
 from models.recipes.data import MaskedFilm
 from models.recipes.segmenter_card import LUNGS
@@ -14,12 +15,6 @@ SEED = 20261123
 RESAMPLES = 2000
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 """Candidates among which validation films choose, structure by structure."""
-
-
-def dice(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
-    """Dice overlap of two masks; 1 when both are empty."""
-    size = int(first.sum()) + int(second.sum())
-    return 1.0 if size == 0 else 2.0 * int((first & second).sum()) / size
 
 
 def measure(network: Segmenter, films: Sequence[MaskedFilm], thresholds: Sequence[float]) -> npt.NDArray[np.float64]:

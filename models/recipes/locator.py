@@ -13,7 +13,6 @@ form of this recipe, which taught the same classes at stride 2.
 from __future__ import annotations
 
 import argparse
-import math
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from models.recipes.lesion_films import Says, real_films
 from models.recipes.lesion_phantoms import TRAINING, TRAINING_SEED, make_outlined
 from models.recipes.locator_card import describe, measured
 from models.recipes.locator_lessons import THIN, Lesson, School, augmented
+from models.recipes.rates import share_of_rate
 
 NAME = "embedded-locator"
 SEED = 20261128
@@ -125,12 +125,6 @@ def started() -> Locator:
     return network
 
 
-def share_of_rate(step: int, steps: int) -> float:
-    """Linear warm-up, then a cosine to 0."""
-    warm = max(1, int(WARM_UP * steps))
-    return (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-
 def kept_lessons(school: School, network: Locator, folder: Path) -> list[Path]:
     """Files of lessons with the trunk's maps of them; a file once made is not made again."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -173,7 +167,7 @@ def train(network: Locator, lessons: list[Path], part: Part, kept: Path) -> Loca
     learnt = [weight for weight in network.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(learnt, lr=RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: share_of_rate(step, EPOCHS[part] * len(lessons))
+        optimiser, lambda step: share_of_rate(step, EPOCHS[part] * len(lessons), WARM_UP)
     )
     parts: dict[str, Any] = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
     first = 0

@@ -2,7 +2,6 @@
 
 import argparse
 import copy
-import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +40,7 @@ from models.recipes.data import (
 from models.recipes.dice import choose_thresholds, figures, interval, measure
 from models.recipes.initialise import initialised_segmenter
 from models.recipes.outlines import CHECKS, checked
+from models.recipes.rates import share_of_rate
 from models.recipes.segmenter_card import describe
 from models.recipes.surroundings import concluded
 
@@ -129,14 +129,6 @@ def augmented(
     return normalised(augment.draw_frames(grey, STRENGTH, generator)), drawn
 
 
-def schedule(step: int, steps: int) -> float:
-    """Share of the learning rate at a step: linear warm-up, then a cosine to 0."""
-    warm = max(1, int(WARM_UP * steps))
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-
 def freeze_early(network: Segmenter, frozen: int = FROZEN_STAGES) -> None:
     """Keep the stem and the first stages, their batch statistics included, as they are."""
     for part in (network.stem, *network.stages[:frozen]):
@@ -191,7 +183,7 @@ def fit(
     )
     learnt = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(learnt, lr=rate, weight_decay=WEIGHT_DECAY)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step, steps))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: share_of_rate(step, steps, WARM_UP))
     total = 0.0
     with Progress() as progress:
         bar = progress.add_task(label, total=steps)

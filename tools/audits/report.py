@@ -8,7 +8,9 @@ from datetime import date
 from importlib import resources
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from models.card import Interval
 
 FOLDER = "audits"
 """Below Hilum's home directory."""
@@ -17,19 +19,11 @@ SHIPPED = "models.embedded"
 """Package in which the audits of embedded models lie, as <model>.audit.json."""
 
 
-class Figure(BaseModel):
+class Figure(Interval):
     """A figure with its 95 % interval, and on how many films with and without the finding it rests."""
 
-    model_config = ConfigDict(frozen=True)
-
-    value: float
-    low: float
-    high: float
     positives: int
     negatives: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f}–{self.high:.3f})"
 
 
 class GroupFigure(BaseModel):

@@ -192,6 +192,11 @@ def is_kind_of(code: str, broader: str) -> bool:
     return True
 
 
+def region_of(code: str) -> Region:
+    """Where a finding lies; an unknown code concerns the whole film."""
+    return findings()[code].region if code in findings() else Region.WHOLE
+
+
 def _nearest_finding(code: str) -> str:
     near = process.extractOne(normalise(code), list(phrases()))
     hint = f"Did you mean {phrases()[near[0]]!r}? " if near else ""

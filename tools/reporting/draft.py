@@ -12,7 +12,7 @@ from imaging.radiograph import View
 from tools.comparison.verdicts import CHANGED, FindingChange, Verdict
 from tools.contract import Finding, Status
 from tools.contract.wording import sentence_case
-from tools.knowledge import Region, findings
+from tools.knowledge import Region, findings, region_of
 from tools.reporting.evidence import Evidence, only_flagged
 from tools.reporting.wording import Wording
 
@@ -181,7 +181,7 @@ class _Writer:
             if absent := self._evidence.with_status(Status.ABSENT, regions):
                 here.append(self._several("absent", absent, Status.ABSENT))
             here += self._heart() if group == "heart" else []
-            here += [self._changed(row) for row in self._changes() if _region(row.finding) in regions]
+            here += [self._changed(row) for row in self._changes() if region_of(row.finding) in regions]
             sentences += [each.model_copy(update={"group": group}) for each in here]
         if steady := self._steady():
             names = self._wording.names(row.finding for row in steady)
@@ -331,10 +331,6 @@ def _quoted(text: str) -> str:
     """The user's words on one line, cut where they are long."""
     plain = " ".join(text.split())
     return plain if len(plain) <= QUOTED_MAX else f"{plain[:QUOTED_MAX]}…"
-
-
-def _region(code: str) -> Region:
-    return findings()[code].region if code in findings() else Region.WHOLE
 
 
 __all__ = ["QUOTED_MAX", "Draft", "Section", "Sentence", "drafted"]

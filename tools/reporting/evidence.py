@@ -13,7 +13,7 @@ from tools.compare import CompareArguments, CompareData, compare
 from tools.comparison.pair import Pair
 from tools.contract import Finding, Result, Status, ToolContext
 from tools.ground import GroundArguments, GroundData, GroundedBox, ground
-from tools.knowledge import Region, findings
+from tools.knowledge import Region, findings, region_of
 from tools.measure import HEART, MeasureArguments, MeasureData, measure
 from tools.measurements import Measurement
 from tools.reading import Stated, read
@@ -72,7 +72,7 @@ class Evidence:
         """The classifier's findings of one status in its own order; of some regions only when given."""
         return [
             item for item in self.classified.findings
-            if item.status is status and (regions is None or _region(item.code) in regions)
+            if item.status is status and (regions is None or region_of(item.code) in regions)
         ]  # fmt: skip
 
     def places(self, code: str) -> list[GroundedBox]:
@@ -169,10 +169,6 @@ def _named(report: str) -> list[str]:
     """Codes that a report states as present."""
     stated = read(report).statements if report.strip() else ()
     return list(dict.fromkeys(item.code for item in stated if item.stated is Stated.PRESENT))
-
-
-def _region(code: str) -> Region:
-    return findings()[code].region if code in findings() else Region.WHOLE
 
 
 __all__ = ["EVEN_ODDS", "Evidence", "Given", "gather", "only_flagged"]

@@ -5,7 +5,6 @@ What it shows names patients; it is the PACS's answer to this user and is kept n
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from imaging.failures import BadArguments
 from imaging.pacs import Found, Pacs, Query
 from imaging.pacs.connection import check_uid
+from imaging.part10 import file_bytes
 from ui.chat.opening import open_files
 from ui.chat.panels import command
 
@@ -72,15 +72,9 @@ def open_study(conversation: Conversation, pacs: Pacs, study: str) -> None:
     films = pacs.instances(check_uid(study))
     if not films:
         raise BadArguments("The PACS has no film (CR, DX, RG) of this study.", "Choose another.")
-    fetched = [_bytes(each) for series in dict.fromkeys(s for s, _ in films) for each in pacs.get(study, series)]
+    fetched = [file_bytes(each) for series in dict.fromkeys(s for s, _ in films) for each in pacs.get(study, series)]
     with conversation.busy:
         open_files(conversation, fetched)
-
-
-def _bytes(dataset: Any) -> bytes:
-    stream = io.BytesIO()
-    dataset.save_as(stream, enforce_file_format=True)
-    return stream.getvalue()
 
 
 def _row(study: Found) -> str:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import logging
 import sqlite3
 import threading
 from collections.abc import Sequence
 
-from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
@@ -19,6 +17,7 @@ from imaging.failures import BadArguments, Unavailable
 from imaging.pacs import Pacs, Query
 from imaging.pacs.connection import OWN_TITLE
 from imaging.pacs.dimse import film_contexts, received
+from imaging.part10 import file_bytes
 from ui.watch.queue import Queue
 
 log = logging.getLogger("hilum.watch")
@@ -65,7 +64,7 @@ def _store(event: evt.Event, queue: Queue) -> int:
     try:
         dataset = received(event)
         uid = str(dataset.SOPInstanceUID)
-        data = file_of(dataset)
+        data = file_bytes(dataset)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a sender's object is the sender's to know
         log.warning("an object was not understood: %s", type(error).__name__)
         return CANNOT_UNDERSTAND
@@ -75,13 +74,6 @@ def _store(event: evt.Event, queue: Queue) -> int:
         log.warning("a film could not be kept: %s", type(error).__name__)
         return OUT_OF_RESOURCES
     return SUCCESS
-
-
-def file_of(dataset: Dataset) -> bytes:
-    """A DICOM file of an object that came over the network."""
-    stream = io.BytesIO()
-    dataset.save_as(stream, enforce_file_format=True)
-    return stream.getvalue()
 
 
 def poll(queue: Queue, pacs: Pacs, back_days: int, today: dt.date | None = None) -> int:
@@ -108,7 +100,7 @@ def poll(queue: Queue, pacs: Pacs, back_days: int, today: dt.date | None = None)
             if queue.known(uid):
                 continue
             for dataset in pacs.get(study.study, series, uid):
-                taken += queue.put(uid, file_of(dataset))
+                taken += queue.put(uid, file_bytes(dataset))
     queue.mark(LAST_POLL, now.isoformat())
     return taken
 

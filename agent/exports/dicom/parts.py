@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from highdicom import AlgorithmIdentificationSequence
 from highdicom.sr import AlgorithmIdentification, CodedConcept
-from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.uid import generate_uid
 
@@ -85,10 +83,3 @@ def who(record: Evidence, material: Material) -> tuple[str, str]:
 def chest_site(laterality: str | None) -> tuple[CodedConcept, CodedConcept | None]:
     """(chest, side)."""
     return coded(codes.CHEST), coded(codes.SIDES[laterality]) if laterality else None
-
-
-def file_bytes(dataset: Dataset) -> bytes:
-    """A DICOM file (PS3.10)."""
-    stream = io.BytesIO()
-    dataset.save_as(stream, enforce_file_format=True)
-    return stream.getvalue()

@@ -13,11 +13,12 @@ from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.uid import RLELossless
 
 from agent.answer import Evidence
-from agent.exports.dicom.parts import file_bytes, new_uid, object_arguments, who
+from agent.exports.dicom.parts import new_uid, object_arguments, who
 from agent.exports.dicom.sources import stand_in
 from agent.exports.material import SOFTWARE, Material
 from imaging.failures import NotApplicable
 from imaging.overlays import Overlay
+from imaging.part10 import file_bytes
 from imaging.radiograph import Radiograph
 from imaging.render import render
 from tools.contract import Status

@@ -21,12 +21,12 @@ from agent.exports.dicom.parts import (
     algorithm,
     chest_site,
     coded,
-    file_bytes,
     new_uid,
     object_arguments,
 )
 from agent.exports.material import SOFTWARE, Material, Quantity, Row
 from imaging.overlays import Overlay
+from imaging.part10 import file_bytes
 from imaging.radiograph import Radiograph, SpacingOrigin
 from models.outputs import ScoreKind
 from tools.knowledge import findings as known_findings

@@ -15,13 +15,13 @@ from agent.exports.dicom.parts import (
     OUTLINES,
     algorithm_sequence,
     coded,
-    file_bytes,
     new_uid,
     object_arguments,
 )
 from agent.exports.material import SOFTWARE, Material
 from imaging.failures import NotApplicable
 from imaging.overlays import Overlay
+from imaging.part10 import file_bytes
 from imaging.radiograph import Radiograph
 from tools.knowledge import phrases, structures
 

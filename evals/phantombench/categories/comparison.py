@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from evals.phantombench.categories.parts import surely_absent
 from evals.phantombench.drafts import Draft
-from evals.phantombench.films import Shown, code_of
+from evals.phantombench.films import Shown
 from evals.phantombench.patients import name_of
+from imaging.phantom.facts import own_code
 
 STATES = {
     "new": "new on film 2",
@@ -26,7 +27,7 @@ def drafts(shown: Shown, rng: random.Random) -> list[Draft]:
     if len(shown.facts) < 2 or shown.patient.change is None:
         return []
     code, how = shown.patient.change
-    before = {code_of(entry) for entry in shown.facts[0]["findings"] if entry["visible"]}
+    before = {own_code(entry) for entry in shown.facts[0]["findings"] if entry["visible"]}
     after = {entry["code"] for entry in shown.found}
     if not _visible_as_told(how, code in before, code in after):
         return []

@@ -11,9 +11,10 @@ from sklearn.metrics import ndcg_score
 
 from evals.metrics.boxes import Predicted, average_precision, centre, iou, points_inside
 from evals.metrics.lists import change_figures, ndcg_at, recall_at
-from evals.metrics.overlap import dice, hd95, mask_iou, outline
+from evals.metrics.overlap import hd95, mask_iou, outline
 from evals.metrics.ranking import auprc, auroc, ranked, sensitivity_at
 from evals.metrics.text import bleu, cider, label_f1, meteor, rouge_l
+from imaging.geometry import dice
 
 RNG = np.random.default_rng(0)
 

@@ -15,11 +15,10 @@ from pydicom.sequence import Sequence
 
 from imaging import open_film, sources
 from imaging.alike import alike
-from imaging.failures import FilmRefused
 from imaging.phantom import PhantomSpec, make_phantom
 from imaging.radiograph import View
 from imaging.sources import contents
-from imaging.studies import read_input, read_studies
+from imaging.studies import read_input
 
 
 def film(number: int, **elements: object) -> bytes:
@@ -76,8 +75,8 @@ def test_prior_before_current_and_frontal_beside_lateral(tmp_path: Path) -> None
 
 def test_order_of_paths_does_not_change_the_order_of_visits(tmp_path: Path) -> None:
     root = folder(tmp_path)
-    there = read_studies([root / "a.dcm", root / "z.dcm"])
-    back = read_studies([root / "z.dcm", root / "a.dcm"])
+    there = read_input([root / "a.dcm", root / "z.dcm"]).studies
+    back = read_input([root / "z.dcm", root / "a.dcm"]).studies
     assert [study.key for study in there] == [study.key for study in back]
 
 
@@ -119,16 +118,14 @@ def test_real_films_of_one_patient_are_not_alike(real_films: Path) -> None:
 def test_phantom_visits_keep_their_order(tmp_path: Path) -> None:
     for seed, name in ((1, "new"), (2, "old")):
         make_phantom(PhantomSpec(seed=seed, size=128)).write_dicom(tmp_path / f"{name}.dcm")
-    assert len(read_studies([tmp_path])) == 2
+    assert len(read_input([tmp_path]).studies) == 2
 
 
-def test_nothing_but_strangers_raises_the_first_reason(tmp_path: Path) -> None:
+def test_nothing_but_strangers_is_refused_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("hello\n")
-    with pytest.raises(FilmRefused) as caught:
-        read_studies([tmp_path])
-    assert caught.value.kind == "not_an_image"
-    with pytest.raises(FilmRefused, match="no such file"):
-        read_studies([tmp_path / "absent"])
+    assert [each.reason.kind for each in read_input([tmp_path]).refused] == ["not_an_image"]
+    absent = read_input([tmp_path / "absent"])
+    assert not absent.studies and "no such file" in str(absent.refused[0].reason)
     (tmp_path / "void").mkdir()
     assert read_input([tmp_path / "void"]).refused[0].reason.kind == "empty"
 

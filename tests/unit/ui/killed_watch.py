@@ -50,9 +50,9 @@ class Reading(Watch):
         self._die("reading")
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid(prefix=None)
         dataset.PatientComments = item.uid
-        from ui.watch.receiver import file_of
+        from imaging.part10 import file_bytes
 
-        self._queue.keep_results(item, {"copy.dcm": file_of(dataset)})
+        self._queue.keep_results(item, {"copy.dcm": file_bytes(dataset)})
         self._die("read")
 
     def _send(self, item: Item) -> None:

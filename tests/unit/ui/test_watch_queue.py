@@ -168,10 +168,10 @@ def test_a_full_disk_while_reading_waits(
 def test_what_is_no_chest_film_is_refused_once_and_deleted(film: bytes, sink: Sink, tmp_path: Path) -> None:
     dataset = pydicom.dcmread(io.BytesIO(film))
     dataset.PatientComments = "no chest"
-    from ui.watch.receiver import file_of
+    from imaging.part10 import file_bytes
 
     with opened(tmp_path / "queue") as queue:
-        queue.put("1.2.7", file_of(dataset))
+        queue.put("1.2.7", file_bytes(dataset))
         run(queue, sink)
         [row] = standing(queue.folder)["films"]
         assert (row["state"], row["reason"]) == ("refused", "This is no chest film.")
