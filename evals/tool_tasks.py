@@ -36,8 +36,6 @@ from tools.contract.tool import installed
 from tools.knowledge import findings
 from tools.knowledge.ontology import normalise
 
-MASKS = ("jsrt", "montgomery", "chexmask")
-REPORTS = ("iuxray", "mimiccxr", "rexgradient")
 LEAST_POSITIVES = 5
 """Films with a finding below which no figure is given for it."""
 DIGITS = 4
@@ -96,7 +94,7 @@ class Runner:
 
 def names() -> list[str]:
     """Every benchmark of a tool."""
-    return [*labels.LAYOUTS, *boxes.LAYOUTS, *MASKS, *REPORTS]
+    return [*labels.LAYOUTS, *boxes.LAYOUTS, *masks.LOADERS, *reports.LOADERS]
 
 
 def run_tool_task(
@@ -115,8 +113,8 @@ def run_tool_task(
     runs: Mapping[str, Callable[..., dict[str, Any]]] = {
         **dict.fromkeys(labels.LAYOUTS, _classification),
         **dict.fromkeys(boxes.LAYOUTS, _grounding),
-        **dict.fromkeys(MASKS, _segmentation),
-        **dict.fromkeys(REPORTS, _reporting),
+        **dict.fromkeys(masks.LOADERS, _segmentation),
+        **dict.fromkeys(reports.LOADERS, _reporting),
     }
     found = runs[name](name, data, limit, seed, settings, progress)
     return {"task": name, **found}

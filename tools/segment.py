@@ -1,9 +1,8 @@
 """segment: where are the lungs, the heart, the bones and the other structures on one frontal film?
 
-Answers outlines in the film's own pixels, the area of each, how certain the outline is and, where the model's card
-knows how, how well it is likely to agree with a reader's (predicted Dice). Frontal films only. Areas are in pixels; in
-mm² only where the file gives a pixel spacing, and then in the plane that spacing belongs to. It does not find disease:
-an outline says where a structure is, not whether it is healthy.
+Answers outlines in the film's own pixels, the area of each, and how certain the outline is. Frontal films only. Areas
+are in pixels; in mm² only where the file gives a pixel spacing, and then in the plane that spacing belongs to. It does
+not find disease: an outline says where a structure is, not whether it is healthy.
 
 One outline can be corrected by a box, points or a scribble: later results of the session rest on the corrected one.
 """
@@ -80,7 +79,6 @@ class Structure(BaseModel):
     area_mm2: float | None
     share_of_film: float
     quality: float
-    predicted_dice: float | None = None
     box: tuple[int, int, int, int] | None
     corrected: bool = False
 

@@ -31,22 +31,6 @@ class MaskedFilm:
     read: Callable[[], dict[str, Mask]]
 
 
-def load(name: str, data: Path | None) -> list[MaskedFilm]:
-    """Films of a set in order of name.
-
-    Args:
-        name: "jsrt", "montgomery" or "chexmask".
-        data: its folder.
-
-    Raises:
-        BadArguments: no such set, or its files are not there.
-    """
-    loaders = {"jsrt": _jsrt, "montgomery": _montgomery, "chexmask": _chexmask}
-    if name not in loaders:
-        raise BadArguments(f"There are no masks of {name!r}.", f"There are: {', '.join(loaders)}.")
-    return loaders[name](data)
-
-
 def _jsrt(data: Path | None) -> list[MaskedFilm]:
     """SCR's folders (fold1/masks/left lung/JPCLN001.gif ...), or a table jsrt.csv with masks as bit fields."""
     if data is not None and (data / "jsrt.csv").is_file():
@@ -119,6 +103,23 @@ def _of_runs(row: Mapping[str, Any], pictures: Films) -> MaskedFilm:
         return {ours: decode_runs(runs, shape) for ours, runs in told.items() if runs}
 
     return MaskedFilm(name, pictures.find(name), read)
+
+
+LOADERS = {"jsrt": _jsrt, "montgomery": _montgomery, "chexmask": _chexmask}
+"""How each set is read."""
+
+
+def load(name: str, data: Path | None) -> list[MaskedFilm]:
+    """Films of a set in order of name.
+
+    Args:
+        name: a key of LOADERS.
+        data: its folder.
+
+    Raises:
+        BadArguments: its files are not there.
+    """
+    return LOADERS[name](data)
 
 
 def decode_runs(runs: str, shape: tuple[int, int]) -> Mask:

@@ -33,22 +33,6 @@ class ReportedStudy:
     impression: str = ""
 
 
-def load(name: str, data: Path | None) -> list[ReportedStudy]:
-    """Studies of a set in order; those without findings and impression are left out by the caller who needs them.
-
-    Args:
-        name: "iuxray", "mimiccxr" or "rexgradient".
-        data: its folder.
-
-    Raises:
-        BadArguments: no such set, or its files are not there.
-    """
-    loaders = {"iuxray": _iu, "mimiccxr": _mimic, "rexgradient": _rexgradient}
-    if name not in loaders:
-        raise BadArguments(f"There are no reports of {name!r}.", f"There are: {', '.join(loaders)}.")
-    return loaders[name](data)
-
-
 def _iu(data: Path | None) -> list[ReportedStudy]:
     """Open-i's XML files (ecgen-radiology/1.xml ...), or a table reports.csv."""
     if data is not None and (tables := [*data.glob("reports.csv"), *data.glob("reports.csv.gz")]):
@@ -97,6 +81,23 @@ def _rexgradient(data: Path | None) -> list[ReportedStudy]:
         name = str(first(row, ("id", "study_id", "_key")) or number)
         studies.append(ReportedStudy(name, tuple(film for film in found if film), **told))
     return studies
+
+
+LOADERS = {"iuxray": _iu, "mimiccxr": _mimic, "rexgradient": _rexgradient}
+"""How each set is read."""
+
+
+def load(name: str, data: Path | None) -> list[ReportedStudy]:
+    """Studies of a set in order; those without findings and impression are left out by the caller who needs them.
+
+    Args:
+        name: a key of LOADERS.
+        data: its folder.
+
+    Raises:
+        BadArguments: its files are not there.
+    """
+    return LOADERS[name](data)
 
 
 def sections(report: str) -> dict[str, str]:
