@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,9 @@ from imaging.radiograph import Radiograph
 from models.catalog import CatalogEntry
 from models.device import place
 from models.preprocess import Geometry, prepare
+
+TOLD_MAX = 300
+"""Letters of a library's message that are repeated."""
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 
@@ -30,7 +34,8 @@ def read_network(
     try:
         network = build(load_file(path))
     except (SafetensorError, RuntimeError) as error:
-        raise Unavailable(f"{path} does not hold {entry.id}: {error}", made_again(entry)) from error
+        told = textwrap.shorten(str(error), TOLD_MAX, placeholder=" …")  # else the names of some hundred tensors
+        raise Unavailable(f"{path} is not the file of {entry.id}: {told}", made_again(entry)) from error
     return place(network, device)
 
 
