@@ -177,7 +177,7 @@ def test_a_card_without_thresholds_is_not_loaded(tmp_path: Path) -> None:
 def test_other_weights_are_not_loaded(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save_file({"stem.0.weight": torch.zeros(1)}, path)
-    with pytest.raises(Unavailable, match="not the quality network"):
+    with pytest.raises(Unavailable, match="not the file of embedded-quality"):
         embedded_quality.load(Catalog.read().get(MODEL), pool().card(MODEL), path, "cpu")
 
 
