@@ -81,7 +81,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     entry, card = Catalog.read().get(NAME), ModelPool(device="cpu").card(NAME)
     copy = tmp_path / "other.safetensors"
     shutil.copy(weights.EMBEDDED_DIR / "embedded-segmenter.safetensors", copy)
-    with pytest.raises(Unavailable, match="not the locator's"):
+    with pytest.raises(Unavailable, match="not the file of embedded-locator"):
         embedded_locator.load(entry, card, copy, "cpu")
 
 
