@@ -95,7 +95,7 @@ class Session:
             self._memory.begin(self.id, owner)
             log_opening(self._memory, self.id, agent)
             if not self._memory.lasting:
-                finalize(self, self._memory.delete, self.id, owner)
+                finalize(self, self._memory.forget, self.id)
         self.ledger = EvidenceLedger(self._memory, self.id)
         self._graph = build_graph(
             agent.planners,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from agent.answer import Evidence
@@ -57,6 +58,8 @@ STEM_LETTERS = 6
 """Words that begin alike in so many letters are one: mediastinal, mediastinum."""
 ROUNDING = 1.001
 """A number rounded from exactly half a digit may lie a hair further off in binary."""
+NAMES_KEPT = 4096
+"""Texts whose stems are kept: every number of a sentence is held against the same names of quantities."""
 LONG_TEXT = 2000
 """Strings longer than this in a record's data are pictures or the like, and hold no numbers to quote."""
 
@@ -103,10 +106,11 @@ def known(record: Evidence) -> list[Known]:
     return found
 
 
-def stems(text: str) -> set[str]:
+@lru_cache(maxsize=NAMES_KEPT)
+def stems(text: str) -> frozenset[str]:
     """Beginnings of the words of a text that say which quantity is meant."""
     words = (word for word in tokens(text) if word.isalpha() and len(word) > 2 and word not in GENERIC)
-    return {word.removesuffix("s")[:STEM_LETTERS] for word in words}
+    return frozenset(word.removesuffix("s")[:STEM_LETTERS] for word in words)
 
 
 def _written(match: re.Match[str]) -> Written:

@@ -142,7 +142,7 @@ def _of_number(number: Written, sentence: str, named: Sequence[Mention], numbers
     return Judged(Verdict.NOT_ASSESSED, "number", _numbers_say(meant))
 
 
-def _named_otherwise(number: Written, fitting: Sequence[Known], subject: set[str]) -> bool:
+def _named_otherwise(number: Written, fitting: Sequence[Known], subject: frozenset[str]) -> bool:
     """Whether every quantity of that value has a name that says something else than the sentence does.
 
     A finding's score goes by the finding's name.
@@ -156,7 +156,7 @@ def _said_of(named: Sequence[Mention]) -> set[str]:
     return {stem for mention in named for stem in stems(name_of(mention.code))}
 
 
-def _is_about(item: Known, codes: set[str], sides: set[str | None], subject: set[str]) -> bool:
+def _is_about(item: Known, codes: set[str], sides: set[str | None], subject: frozenset[str]) -> bool:
     if item.code is not None and codes and not any(_related(item.code, code) for code in codes):
         return False
     if item.name == "threshold" and not subject & THRESHOLD_STEMS:

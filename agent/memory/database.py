@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,6 +102,7 @@ class Memory:
         """
         self.lasting = str(where) != IN_PROCESS
         self._lock = threading.RLock()
+        self._forgotten: deque[str] = deque()
         self._engine: Engine = engines.in_process() if not self.lasting else engines.opened(where)
         with engines.refusals_told():
             metadata.create_all(self._engine)
@@ -114,6 +116,7 @@ class Memory:
 
     def begin(self, session_id: str, owner: str) -> None:
         """A new session of that owner."""
+        self._remove_forgotten()
         now = time.time()
         self._do(insert(sessions).values(id=session_id, owner=owner, created_s=now, used_s=now))
 
@@ -128,6 +131,7 @@ class Memory:
 
     def remembered(self, owner: str) -> list[Remembered]:
         """The owner's sessions, the one used last first."""
+        self._remove_forgotten()
         open_turn = exists().where(turns.c.session_id == sessions.c.id, turns.c.done.is_(False))
         query = (
             select(
@@ -162,13 +166,24 @@ class Memory:
         """
         self.require(session_id, owner)
         with self._writing() as connection:
-            for table in BY_SESSION:
-                connection.execute(delete(table).where(table.c.session_id == session_id))
-            connection.execute(delete(sessions).where(_own(session_id, owner)))
+            _remove(connection, session_id)
         with engines.refusals_told():
             if self._saver is not None:
                 self._saver.delete_thread(session_id)
             engines.erase_traces(self._engine)
+
+    def forget(self, session_id: str) -> None:
+        """Remove a session before the next one begins or sessions are listed.
+
+        Now it touches no database: the garbage collector calls it in whatever thread it runs in, also in the middle of
+        that thread's own transaction.
+        """
+        self._forgotten.append(session_id)
+
+    def _remove_forgotten(self) -> None:
+        while self._forgotten:
+            with self._writing() as connection:
+                _remove(connection, self._forgotten.popleft())
 
     def hold(self, session_id: str, holder: str, seconds: float) -> bool:
         """Take or prolong the right to answer in a session for so long; False while somebody else has it."""
@@ -356,6 +371,12 @@ class Memory:
         query = select(*(table.c[name] for name in columns)).where(table.c.session_id == session_id)
         with self._reading() as connection:
             return list(connection.execute(query.order_by(table.c.row)))
+
+
+def _remove(connection: Connection, session_id: str) -> None:
+    for table in BY_SESSION:
+        connection.execute(delete(table).where(table.c.session_id == session_id))
+    connection.execute(delete(sessions).where(sessions.c.id == session_id))
 
 
 def _own(session_id: str, owner: str) -> Any:

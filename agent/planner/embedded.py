@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -18,10 +19,13 @@ from agent.answer import Evidence
 from agent.films import FILMS_KEY
 from agent.planner.compose import compose
 from agent.planner.facts import Facts
-from agent.planner.offers import Offers, bound, offers
+from agent.planner.offers import Offer, Offers, bound, offers
 from agent.planner.plan import Call, merged_calls, wanted
 from agent.planner.question import Question
 from agent.planner.reading import read
+
+READINGS_KEPT = 512
+"""Messages whose reading is kept, of all conversations."""
 
 
 class EmbeddedPlanner(BaseChatModel):
@@ -92,12 +96,20 @@ def _read_conversation(messages: list[BaseMessage], offered: Offers) -> tuple[li
     previous: Question | None = None
     questions: list[Question] = []
     about: dict[str, Any] = {"films": [], "added": []}
+    tools = tuple(offered.values())
     for message in messages:
         if isinstance(message, HumanMessage):
             about = message.additional_kwargs.get(FILMS_KEY, about)
-            questions = read(message.text, about["films"], about["added"], previous, offered)
+            questions = list(_read(message.text, json.dumps(about), previous, tools))
             previous = questions[-1]
     return questions, about
+
+
+@lru_cache(maxsize=READINGS_KEPT)
+def _read(text: str, about: str, previous: Question | None, tools: tuple[Offer, ...]) -> tuple[Question, ...]:
+    """`read` of what is told as JSON: every round of a turn reads the whole conversation, and the same each time."""
+    told = json.loads(about)
+    return tuple(read(text, told["films"], told["added"], previous, {offer.name: offer for offer in tools}))
 
 
 def _this_turn(messages: list[BaseMessage]) -> list[BaseMessage]:

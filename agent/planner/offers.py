@@ -6,12 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from agent.mentions import longest
 
 ASKED_BY = "hilum_asked_by"
 """Key of a LangChain tool's metadata, and of what is bound to the planner, that holds Tool.asked_by."""
+
+BOUND = "hilum_bound"
+"""Key of a LangChain tool's metadata under which `bound` keeps what it made."""
 
 ASK = "ask"
 """First word of a phrase by which a tool is addressed."""
@@ -51,9 +55,17 @@ Offers = Mapping[str, Offer]
 
 
 def bound(item: Any) -> dict[str, Any]:
-    """One tool as it is bound to the embedded planner: OpenAI's format, and the phrases beside it."""
-    metadata = getattr(item, "metadata", None) or {}
-    return {**convert_to_openai_tool(item), ASKED_BY: metadata.get(ASKED_BY, [])}
+    """One tool as it is bound to the embedded planner: OpenAI's format, and the phrases beside it.
+
+    Kept with the tool: writing its schema takes longer than planning, and it is bound again for every reply.
+    """
+    if isinstance(item, BaseTool):
+        kept = item.metadata = item.metadata or {}
+        if BOUND not in kept:
+            kept[BOUND] = {**convert_to_openai_tool(item), ASKED_BY: kept.get(ASKED_BY, [])}
+        offered: dict[str, Any] = kept[BOUND]
+        return offered
+    return {**convert_to_openai_tool(item), ASKED_BY: []}
 
 
 def offers(tools: Iterable[Mapping[str, Any]]) -> Offers:
@@ -85,8 +97,10 @@ def asked_for(words: list[str], tools: Offers) -> tuple[str, int]:
 
 def addressed(words: list[str], tools: Offers) -> str:
     """The tool that a message tells us to ask ("ask the vision model ..."), whatever it is to be asked; "" for none."""
+    if words[:1] != [ASK]:
+        return ""
     orders = [(phrase.split(), name) for name, offer in tools.items() for phrase in offer.asked_by]
-    found = [(len(order), name) for order, name in orders if order[0] == ASK and words[: len(order)] == order]
+    found = [(len(order), name) for order, name in orders if words[: len(order)] == order]
     return max(found, default=(0, ""))[1]
 
 

@@ -224,3 +224,17 @@ def test_memory_in_the_process_forgets_a_session_with_its_last_user() -> None:
             return
         time.sleep(0.02)
     pytest.fail("the session is still there")
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_session_that_ends_within_a_transaction_does_not_disturb_it() -> None:
+    """The garbage collector may end a session in the middle of another one's transaction, in the same thread."""
+    agent = stub_agent(StubTools(TRUTH))
+    kept, ended = agent.session(), [agent.session()]
+    with agent.memory._reading() as connection:
+        rows = connection.exec_driver_sql("SELECT id FROM sessions")
+        first = rows.fetchone()
+        ended.clear()
+        gc.collect()
+        assert first is not None and rows.fetchone() is not None
+    assert [each.id for each in agent.memory.remembered("")] == [kept.id]
