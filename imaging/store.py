@@ -5,14 +5,17 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from imaging.dicom import film_from_dataset
 from imaging.failures import BadArguments
 from imaging.files import open_film
 from imaging.radiograph import Radiograph
 from imaging.refusals import refusal
+from imaging.sources import Content
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -40,6 +43,19 @@ class ImageStore:
         self._numbers: dict[str, int] = {}
         self._bytes = 0
         self._lock = threading.Lock()
+        self._by_file: WeakValueDictionary[str, Radiograph] = WeakValueDictionary()
+
+    def opened(self, content: Content) -> Radiograph:
+        """The film in a file or archive member; the same file given again is not decoded anew while its film is held.
+
+        Raises:
+            FilmRefused: there is none, with the reason.
+        """
+        digest = sha256(content.data or b"").hexdigest()
+        film = self._by_file.get(digest)
+        if film is None:
+            film = self._by_file[digest] = content.film()
+        return film
 
     def add(self, source: str | Path | bytes | Radiograph | Dataset) -> Radiograph:
         """Add a film from a path, a file's bytes, a pydicom Dataset or a Radiograph; return the stored one.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -267,19 +267,25 @@ def read_input(given: Sequence[str | Path | bytes]) -> StudyInput:
     return group(contents(given))
 
 
-def group(found: Iterable[Content | Radiograph], max_bytes: int | None = None, held: Container[str] = ()) -> StudyInput:
+def group(
+    found: Iterable[Content | Radiograph],
+    max_bytes: int | None = None,
+    held: Container[str] = (),
+    open_film: Callable[[Content], Radiograph] = Content.film,
+) -> StudyInput:
     """Studies of contents, each opened once; only one file's bytes are held at a time, the films' pixels all along.
 
     Args:
         found: files' contents, as `imaging.sources.contents` gives them, and films that were opened before.
         max_bytes: of pixels to hold; films beyond it are refused as `store_full`.
         held: ids of films that are held already and cost nothing.
+        open_film: how a content is opened; whoever holds films may know it again.
     """
     result, seen, used = StudyInput(), dict[str, StudyFilm](), 0
     for each in found:
         name = f"film {each.id}" if isinstance(each, Radiograph) else each.name
         try:
-            film = each if isinstance(each, Radiograph) else each.film()
+            film = each if isinstance(each, Radiograph) else open_film(each)
             cost = 0 if film.id in seen or film.id in held else film.pixels.nbytes
             if max_bytes is not None and used + cost > max_bytes:
                 raise refusal("store_full", f"The films before it fill the {max_bytes >> 20:,} MiB there are.")

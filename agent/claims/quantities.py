@@ -58,8 +58,8 @@ STEM_LETTERS = 6
 """Words that begin alike in so many letters are one: mediastinal, mediastinum."""
 ROUNDING = 1.001
 """A number rounded from exactly half a digit may lie a hair further off in binary."""
-NAMES_KEPT = 4096
-"""Texts whose stems are kept: every number of a sentence is held against the same names of quantities."""
+TEXTS_KEPT = 4096
+"""Texts whose stems and numbers are kept: answers of one session are held against the same records again and again."""
 LONG_TEXT = 2000
 """Strings longer than this in a record's data are pictures or the like, and hold no numbers to quote."""
 
@@ -106,7 +106,7 @@ def known(record: Evidence) -> list[Known]:
     return found
 
 
-@lru_cache(maxsize=NAMES_KEPT)
+@lru_cache(maxsize=TEXTS_KEPT)
 def stems(text: str) -> frozenset[str]:
     """Beginnings of the words of a text that say which quantity is meant."""
     words = (word for word in tokens(text) if word.isalpha() and len(word) > 2 and word not in GENERIC)
@@ -159,8 +159,13 @@ def _unit_of(key: str) -> tuple[str, float]:
     return UNITS[match[1]] if match else ("", 1.0)
 
 
-def _in_text(text: str) -> Iterator[Known]:
+@lru_cache(maxsize=TEXTS_KEPT)
+def _in_text(text: str) -> tuple[Known, ...]:
     """Numbers of a text, each about the finding and side named last before it in its sentence."""
+    return tuple(_numbers_of(text))
+
+
+def _numbers_of(text: str) -> Iterator[Known]:
     for piece in re.split(r"(?<=[.;:!?])\s+", text):
         for match in NUMBER.finditer(piece):
             before = piece[: match.start()]

@@ -131,25 +131,27 @@ def _of_number(number: Written, sentence: str, named: Sequence[Mention], numbers
     given = [item for item in numbers if item.kind == number.kind]
     subject = stems(sentence)
     codes = {mention.code for mention in named}
-    fitting = [item for item in given if _is_about(item, codes, sides, subject)]
-    meant = [item for item in fitting if stems(item.name) & subject and stems(item.name) <= subject | _said_of(named)]
-    if any(_equal(number, item) for item in meant):
-        return SUPPORTED
-    if any(_equal(number, item) for item in fitting) and not _named_otherwise(number, fitting, subject):
+    sayable = subject | _said_of(named)
+
+    def is_meant(item: Known) -> bool:
+        return bool(stems(item.name) & subject) and stems(item.name) <= sayable
+
+    equal = [item for item in given if _equal(number, item) and _is_about(item, codes, sides, subject)]
+    if any(map(is_meant, equal)) or (equal and not _named_otherwise(equal, subject)):
         return SUPPORTED
     if number.whole and not given:
         return Judged(Verdict.NOT_ASSESSED, "number")
+    meant = [item for item in given if is_meant(item) and _is_about(item, codes, sides, subject)]
     return Judged(Verdict.NOT_ASSESSED, "number", _numbers_say(meant))
 
 
-def _named_otherwise(number: Written, fitting: Sequence[Known], subject: frozenset[str]) -> bool:
-    """Whether every quantity of that value has a name that says something else than the sentence does.
+def _named_otherwise(equal: Sequence[Known], subject: frozenset[str]) -> bool:
+    """Whether every one of these quantities has a name that says something else than the sentence does.
 
     A finding's score goes by the finding's name.
     """
-    names = [stems(item.name) for item in fitting if _equal(number, item) and item.name not in SCORE_FIELDS]
-    scores = any(_equal(number, item) and item.name in SCORE_FIELDS for item in fitting)
-    return not scores and bool(names) and all(name and not name & subject for name in names)
+    names = [stems(item.name) for item in equal]
+    return all(item.name not in SCORE_FIELDS for item in equal) and all(name and not name & subject for name in names)
 
 
 def _said_of(named: Sequence[Mention]) -> set[str]:

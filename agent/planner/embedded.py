@@ -24,6 +24,8 @@ from agent.planner.plan import Call, merged_calls, wanted
 from agent.planner.question import Question
 from agent.planner.reading import read
 
+PIECE = re.compile(r"(?:\S+\s*){1,5}")
+"""What is streamed at once: a few words. Each piece costs langchain more than planning it did."""
 READINGS_KEPT = 512
 """Messages whose reading is kept, of all conversations."""
 
@@ -56,7 +58,7 @@ class EmbeddedPlanner(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         whole = reply(messages, kwargs.get("tools") or [])
-        for piece in re.findall(r"\S+\s*", str(whole.content)):
+        for piece in PIECE.findall(str(whole.content)):
             chunk = ChatGenerationChunk(message=AIMessageChunk(content=piece))
             if run_manager:
                 run_manager.on_llm_new_token(piece, chunk=chunk)

@@ -21,6 +21,7 @@ from imaging.intensity import display
 from imaging.overlays import Mask, decode_mask, encode_mask
 from imaging.radiograph import Source, SpacingOrigin, canonical, film_id
 from imaging.render import render, to_png
+from imaging.sources import Content
 
 SIDES = st.integers(40, 300)
 QUICK = settings(max_examples=60, deadline=None)
@@ -246,6 +247,17 @@ def test_store_keeps_a_film_once_under_its_name() -> None:
     assert store.get(second.id) is second and store.get("film 2") is second and store.name(second.id) == "film 2"
     store.remove(first.id)
     assert store.name(second.id) == "film 2" and store.used_bytes == second.pixels.nbytes
+
+
+def test_store_knows_a_file_again_while_it_holds_its_film() -> None:
+    """Two files with the same pixels are one film, but what each says of its patient is read from each."""
+    store = ImageStore()
+    mine, other = (Content("f", films.part10(films.dataset(PatientID=name))) for name in ("a", "b"))
+    film = store.add(store.opened(mine))
+    assert store.opened(mine) is film
+    assert store.opened(other).id == film.id and store.opened(other).patient_key != film.patient_key
+    with pytest.raises(FilmRefused, match="nothing in it"):
+        store.opened(Content("f"))
 
 
 def test_store_names_the_nearest_id_for_an_unknown_one() -> None:
