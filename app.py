@@ -10,12 +10,9 @@ import json
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    pass
 
 from ui.terminal.export_commands import commands as export_commands
 from ui.terminal.index_commands import commands as index_commands
@@ -37,16 +34,12 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-cli.add_typer(model_commands, name="models")
-cli.add_typer(session_commands, name="sessions")
-cli.add_typer(index_commands, name="index")
-cli.add_typer(pacs_commands, name="pacs")
+GROUPS = {"models": model_commands, "sessions": session_commands, "index": index_commands, "pacs": pacs_commands}
+for group, group_commands in GROUPS.items():
+    cli.add_typer(group_commands, name=group)
 # Without a name: their commands stand beside those below.
 cli.add_typer(serving_commands)
 cli.add_typer(export_commands)
-
-
-FilmsArgument = Annotated[list[Path], typer.Argument(help="DICOM, PNG, JPEG or TIFF", show_default=False)]
 
 
 @cli.command()
@@ -324,12 +317,7 @@ def _help_texts() -> dict[str, str]:
     names = [command.name or command.callback.__name__ for command in own if command.callback]
     names += [
         f"{group} {command.name or command.callback.__name__}"
-        for group, commands in (
-            ("models", model_commands),
-            ("sessions", session_commands),
-            ("index", index_commands),
-            ("pacs", pacs_commands),
-        )
+        for group, commands in GROUPS.items()
         for command in commands.registered_commands
         if command.callback
     ]

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from evals.grading import grade
 from evals.journal import Fault, Journal, Record, Step
 from evals.progress import Progress
 from evals.questions import Question
 from imaging.failures import HilumFailure
+from imaging.geometry import mask_box
 from imaging.overlays import Overlay
 
 if TYPE_CHECKING:
@@ -143,7 +142,4 @@ def _box(overlay: Overlay) -> tuple[float, float, float, float] | None:
         return float(place[0]), float(place[1]), float(place[2]), float(place[3])
     if overlay.kind != "mask":
         return None
-    rows, columns = np.nonzero(overlay.as_mask())
-    if not len(rows):
-        return None
-    return float(rows.min()), float(columns.min()), float(rows.max() + 1), float(columns.max() + 1)
+    return mask_box(overlay.as_mask())

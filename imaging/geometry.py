@@ -185,6 +185,17 @@ class Placement:
             raise ValueError(f"the array is {array.shape}, the placed picture {self.shape}")
 
 
+def extent(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """(row_min, col_min, row_max, col_max) of a mask [H, W] that is not empty, the last two one past its last pixel."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def mask_box(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """As `extent`, or None for an empty mask."""
+    return extent(mask) if mask.any() else None
+
+
 def dice(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
     """Dice's coefficient of two masks of one shape; two empty masks agree (1)."""
     total = int(one.sum()) + int(other.sum())

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from imaging.geometry import extent
 from models.networks import FIRST_LEVEL, Classifier
 from models.preprocess import INPUT_MEAN, INPUT_SCALE, TONE_PERCENTILES, Box, FloatImage
 
@@ -38,15 +39,15 @@ Maps = npt.NDArray[np.float32]
 
 def lung_box(lungs: npt.NDArray[np.bool_]) -> Box | None:
     """The part of a film [H, W] around both lungs' mask with its margins; None where it is empty."""
-    rows, columns = np.flatnonzero(lungs.any(axis=1)), np.flatnonzero(lungs.any(axis=0))
-    if not rows.size:
+    if not lungs.any():
         return None
-    height, width = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
+    top, left, bottom, right = extent(lungs)
+    height, width = bottom - top, right - left
     return Box(
-        max(0, int(rows[0] - ABOVE * height)),
-        max(0, int(columns[0] - BESIDE * width)),
-        min(lungs.shape[0], int(rows[-1] + 1 + BELOW * height)),
-        min(lungs.shape[1], int(columns[-1] + 1 + BESIDE * width)),
+        max(0, int(top - ABOVE * height)),
+        max(0, int(left - BESIDE * width)),
+        min(lungs.shape[0], int(bottom + BELOW * height)),
+        min(lungs.shape[1], int(right + BESIDE * width)),
     )
 
 

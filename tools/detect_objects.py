@@ -13,12 +13,13 @@ from collections.abc import Iterable
 import numpy as np
 from pydantic import BaseModel, Field
 
+from imaging.geometry import extent
 from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
 from models.outputs import ScoreKind, Task
 from tools.anatomy import Anatomy, Outlines, Place, outline
 from tools.anatomy.devices import DeviceSeen, Traced, device_tips, devices_seen, thinned
-from tools.anatomy.outlines import BoolMask, extent
+from tools.anatomy.outlines import BoolMask
 from tools.anatomy.sightings import Sightings, sightings
 from tools.contract import Finding, Result, Status, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts

@@ -15,13 +15,14 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
+from imaging.geometry import extent
 from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
 from models.outputs import Heatmaps, Task
 from models.predictions import Prediction
 from tools.anatomy import Anatomy, Outlines, outline
 from tools.anatomy.heat import SPOTS_MAX, HeatGrid, glow, on_grid
-from tools.anatomy.outlines import BoolMask, extent
+from tools.anatomy.outlines import BoolMask
 from tools.anatomy.plausibility import QUALITY_MIN
 from tools.anatomy.regions import Zone
 from tools.anatomy.sightings import Sighting, Sightings, pieces, sightings

@@ -15,12 +15,12 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from imaging.failures import BadArguments
-from imaging.geometry import dice
+from imaging.geometry import dice, extent
 from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
 from models.outputs import Task
 from tools.anatomy import Outlines, doubts, outline
-from tools.anatomy.outlines import FREE_AIR, extent
+from tools.anatomy.outlines import FREE_AIR
 from tools.anatomy.plausibility import QUALITY_MIN
 from tools.contract import Result, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts

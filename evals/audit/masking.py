@@ -12,9 +12,10 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
+from imaging.geometry import extent
 from imaging.radiograph import Radiograph, canonical, film_id
 from models.outputs import Masks
-from tools.anatomy.outlines import BoolMask, extent
+from tools.anatomy.outlines import BoolMask
 
 MARGIN = 0.02
 """Share of the film's width by which the lungs are widened, so that no edge of them shows."""

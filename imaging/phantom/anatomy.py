@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from imaging.geometry import mask_box
 from imaging.phantom import body as shapes
 from imaging.phantom import physics
 from imaging.phantom.airways import SEGMENTS
@@ -20,7 +21,7 @@ from imaging.phantom.distances import filled_groove
 from imaging.phantom.exposure import CENTRAL_MM, FAR_MM, Maps, planes
 from imaging.phantom.lesions import Lesion
 from imaging.phantom.lobes import lobe_distance
-from imaging.phantom.masks import BONE_MASK_MM, Mask, box
+from imaging.phantom.masks import BONE_MASK_MM, Mask
 from imaging.phantom.projection import Geometry, splat
 from imaging.phantom.vessels import lung_distance
 
@@ -207,12 +208,12 @@ class Boxes(Mapping[str, tuple[int, int, int, int]]):
 
     def __init__(self, masks: Mapping[str, Mask], ready: list[str]) -> None:
         self._masks = masks
-        self._boxes = {name: found for name in ready if (found := box(masks[name])) is not None}
+        self._boxes = {name: found for name in ready if (found := mask_box(masks[name])) is not None}
         self._listed = tuple(self._boxes)
 
     def __getitem__(self, name: str) -> tuple[int, int, int, int]:
         if name not in self._boxes:
-            found = box(self._masks[name])
+            found = mask_box(self._masks[name])
             if found is None:
                 raise KeyError(name)
             self._boxes[name] = found

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from imaging.failures import BadArguments
-from imaging.phantom.masks import box
+from imaging.geometry import mask_box
 from imaging.phantom.physics import blur
 
 Array = npt.NDArray[np.float32]
@@ -121,7 +121,7 @@ def burn_text(picture: Array, ink: Array) -> Array:
 
 def burned_box(ink: Array) -> Box:
     """(row_min, col_min, row_max, col_max) of what is written, max exclusive."""
-    found = box(ink > INK)
+    found = mask_box(ink > INK)
     if found is None:
         raise ValueError("nothing is written")
     return found

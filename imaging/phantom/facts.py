@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imaging.geometry import mask_box
 from imaging.phantom.faults import orientation, upright
-from imaging.phantom.masks import Mask, box
+from imaging.phantom.masks import Mask
 from imaging.phantom.person import person
 from imaging.phantom.physics import LUNG_DOSE_UGY
 from imaging.phantom.projection import SOURCE_DISTANCE_MM
@@ -161,7 +162,7 @@ def absent(film: PhantomFilm) -> list[str]:
 def zones(film: PhantomFilm, mask: str, side: str | None) -> list[str]:
     """Lung zones ('upper', 'middle', 'lower': thirds of the lung's height) in which a mask of that side lies."""
     lung = film.masks.get(f"{side}_lung")
-    extent = None if lung is None else box(upright(lung, film.spec))
+    extent = None if lung is None else mask_box(upright(lung, film.spec))
     return [] if extent is None else zones_of(upright(film.masks[mask], film.spec), extent[0], extent[2])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from imaging.geometry import mask_box
 from imaging.phantom import body as shapes
 from imaging.phantom.body import Body
 from imaging.phantom.distances import filled_groove
@@ -45,7 +46,7 @@ CLAVICLE_MARGIN_MM = 6.0
 
 def largest(mask: Mask) -> Mask:
     """The largest connected part of a mask [H, W], its holes filled."""
-    full, found = mask, box(mask)
+    full, found = mask, mask_box(mask)
     if found is None:
         return mask
     window = (slice(found[0], found[2]), slice(found[1], found[3]))
@@ -98,14 +99,6 @@ def collect(maps: Maps, bones: dict[str, Array], lesions: list[Lesion]) -> dict[
                 out |= masks[lesion.name]
         masks[f"aerated_{side}"] = masks[f"{side}_lung"] & ~out
     return masks
-
-
-def box(mask: Mask) -> tuple[int, int, int, int] | None:
-    """(row_min, col_min, row_max, col_max) of a mask [H, W], max exclusive, or None when it is empty."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return None
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
 def widest(mask: Mask) -> int:

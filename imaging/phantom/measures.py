@@ -10,10 +10,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from imaging.geometry import mask_box
 from imaging.phantom import body as shapes
 from imaging.phantom.body import Body
 from imaging.phantom.bones import rib_line
-from imaging.phantom.masks import Mask, box, widest
+from imaging.phantom.masks import Mask, widest
 from imaging.phantom.projection import Geometry
 from imaging.radiograph import View
 
@@ -47,7 +48,7 @@ def measure(masks: dict[str, Mask], body: Body, geometry: Geometry) -> dict[str,
     result = _danzer(masks, pixel)
     result.update(_knob(masks, pixel))
     row, column, angle = carina(body, geometry)
-    apex = box(masks["left_lung"] | masks["right_lung"])
+    apex = mask_box(masks["left_lung"] | masks["right_lung"])
     result.update(carina_row=row, carina_column=column, carina_angle_deg=angle)
     if apex:
         result["carina_below_apex_mm"] = (row - apex[0]) * pixel
@@ -67,7 +68,7 @@ def _lateral(masks: dict[str, Mask], body: Body, geometry: Geometry) -> dict[str
     row, column, _ = carina(body, geometry)
     lungs = masks["left_lung"] | masks["right_lung"]
     result = {"carina_row": row, "carina_column": column, "thorax_depth_mm": float(widest(lungs)) * pixel}
-    heart, apex = box(masks["heart"]), box(lungs)
+    heart, apex = mask_box(masks["heart"]), mask_box(lungs)
     result["heart_depth_mm"] = float(heart[3] - heart[1]) * pixel if heart else 0.0
     if apex:
         result["carina_below_apex_mm"] = (row - apex[0]) * pixel
@@ -78,7 +79,7 @@ def _lateral(masks: dict[str, Mask], body: Body, geometry: Geometry) -> dict[str
 
 def _danzer(masks: dict[str, Mask], pixel_mm: float) -> dict[str, float]:
     """Heart and thorax widths, their ratio, and lung areas."""
-    found = box(masks["heart"])
+    found = mask_box(masks["heart"])
     heart = float(found[3] - found[1]) if found else 0.0
     thorax = float(widest(masks["left_lung"] | masks["right_lung"]))
     return {
@@ -93,7 +94,7 @@ def _danzer(masks: dict[str, Mask], pixel_mm: float) -> dict[str, float]:
 def _knob(masks: dict[str, Mask], pixel_mm: float) -> dict[str, float]:
     """Mediastinal and aortic knob widths in the row where the arch bulges most to the left."""
     nothing = {"mediastinal_width_mm": float("nan"), "aortic_knob_width_mm": float("nan")}
-    aorta, found = masks["aorta"], box(masks["aorta"])
+    aorta, found = masks["aorta"], mask_box(masks["aorta"])
     if found is None:
         return nothing
     upper = aorta[found[0] : found[0] + max((found[2] - found[0]) // 4, 1)]
@@ -187,7 +188,7 @@ def dome_height(lung: Mask, diaphragm: Mask, pixel_mm: float) -> tuple[float, fl
     Only columns in which the lung ends on the diaphragm count, so not those over the heart. The height is the vertical
     distance between the lung's lowest point (the costophrenic angle) and the dome's top.
     """
-    found = box(lung)
+    found = mask_box(lung)
     if found is None:
         return math.nan, math.nan, math.nan
     columns = np.flatnonzero(lung.any(0))

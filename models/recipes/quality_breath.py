@@ -27,8 +27,8 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional
 
+from imaging.geometry import mask_box
 from imaging.phantom import PhantomSpec, make_phantom
-from imaging.phantom.masks import box
 from imaging.radiograph import View
 from models.preprocess import FloatImage, prepare
 from models.quality import FULL_RIBS, POOR_RIBS, QUALITY_SIDE, QualityNetwork, breath_neck, load_quality
@@ -131,7 +131,7 @@ def breath_film(seed: int, cache: Path) -> BreathFilm:
     stored = cache / f"breath_{seed}.npz"
     if not stored.exists():
         made = make_phantom(breath_spec(seed), threads=1)
-        lungs = box(made.masks["left_lung"] | made.masks["right_lung"])
+        lungs = mask_box(made.masks["left_lung"] | made.masks["right_lung"])
         pixels = np.round(made.radiograph.pixels * 255).astype(np.uint8)
         ribs, view = made.measures["posterior_ribs"], made.spec.view.value
         np.savez_compressed(stored, pixels=pixels, lungs=np.array(lungs), ribs=ribs, view=view)

@@ -20,8 +20,9 @@ from scipy import ndimage
 from skimage.draw import line as line_pixels
 from skimage.segmentation import random_walker
 
+from imaging.geometry import extent
 from imaging.radiograph import FilmArray
-from tools.anatomy.outlines import BoolMask, extent
+from tools.anatomy.outlines import BoolMask
 from tools.anatomy.strips import Floats, Point
 
 GRID_SIDE = 256

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imaging.geometry import extent
 from tools.anatomy.curves import Line, middle_line
-from tools.anatomy.outlines import BoolMask, extent
+from tools.anatomy.outlines import BoolMask
 from tools.anatomy.regions import Anatomy
 from tools.anatomy.sightings import Sighting, Sightings, pieces
 from tools.anatomy.strips import Point

@@ -73,10 +73,3 @@ def with_corrections(masks: Masks, kept: Mapping[str, BoolMask]) -> Masks:
     for code, mask in kept.items():
         stack[codes.index(code)], quality[codes.index(code)] = mask, 1.0
     return Masks(codes, stack, quality)
-
-
-def extent(mask: BoolMask) -> tuple[int, int, int, int]:
-    """(row_min, col_min, row_max, col_max) of a non-empty mask, the last two one past its last row and column."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1

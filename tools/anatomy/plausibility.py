@@ -7,7 +7,8 @@ lungs. Disease, children and other framing need more room, which the bounds leav
 
 from __future__ import annotations
 
-from tools.anatomy.outlines import Outlines, extent
+from imaging.geometry import extent
+from tools.anatomy.outlines import Outlines
 
 LUNG_SHARE = (0.02, 0.40)
 """Area of one lung as a share of the film."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.anatomy.outlines import BoolMask, extent
+from imaging.geometry import extent
+from tools.anatomy.outlines import BoolMask
 from tools.anatomy.strips import Floats, Point
 
 READ_FROM, READ_TO = 0.014, 0.085

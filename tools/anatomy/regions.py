@@ -12,7 +12,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from tools.anatomy.outlines import BoolMask, Outlines, extent
+from imaging.geometry import extent
+from tools.anatomy.outlines import BoolMask, Outlines
 from tools.anatomy.widths import midline
 from tools.knowledge import Region, Side
 

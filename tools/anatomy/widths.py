@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.anatomy.outlines import BoolMask, extent
+from imaging.geometry import extent
+from tools.anatomy.outlines import BoolMask
 
 MIDLINE_ROWS = 0.5
 """Share of the lungs' common height, from the top, in which the midline is read: above the heart."""

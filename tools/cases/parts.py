@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from imaging.geometry import extent
 from imaging.radiograph import Radiograph, canonical, film_id
 from models.outputs import Masks
-from tools.anatomy.outlines import BoolMask, extent
+from tools.anatomy.outlines import BoolMask
 
 SIDES = ("left", "right")
 THIRDS = ("upper", "middle", "lower")

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, optimize
 
-from imaging.geometry import Placement
+from imaging.geometry import Placement, extent
 from imaging.radiograph import Radiograph
-from tools.anatomy.outlines import BoolMask, Outlines, extent
+from tools.anatomy.outlines import BoolMask, Outlines
 from tools.anatomy.widths import midline
 
 Grid = npt.NDArray[np.float32]

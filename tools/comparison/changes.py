@@ -16,7 +16,8 @@ from scipy import ndimage
 from skimage.morphology import convex_hull_image, disk
 from sklearn.isotonic import IsotonicRegression
 
-from tools.anatomy.outlines import BoolMask, extent
+from imaging.geometry import extent
+from tools.anatomy.outlines import BoolMask
 from tools.comparison.alignment import WHOLE, Alignment, Grid
 from tools.knowledge import Side
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pydantic import BaseModel, Field
 
+from imaging.geometry import extent
 from imaging.radiograph import Radiograph, View
-from tools.anatomy.outlines import Outlines, extent, outline
+from tools.anatomy.outlines import Outlines, outline
 from tools.classify import Assessment, assess
 from tools.comparison.alignment import Alignment, GridFilm, align
 from tools.comparison.changes import Changes, changes

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from skimage.transform import resize
 
+from imaging.geometry import extent
 from imaging.radiograph import Radiograph, canonical, film_id
 from models.outputs import Masks
-from tools.anatomy.outlines import BoolMask, extent
+from tools.anatomy.outlines import BoolMask
 
 WORKING_SIDE = 640
 """Longest side of the film on which areas are covered: no classifier of the catalog but Ark+ sees more pixels."""

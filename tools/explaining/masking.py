@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from imaging.geometry import extent
 from tools.anatomy.outlines import BoolMask
 from tools.explaining.chest import Chest
 from tools.explaining.covering import AT_ONCE, Ask, Covered, log_odds
@@ -88,8 +89,8 @@ def highest(heat: npt.NDArray[np.float32], chest: BoolMask) -> BoolMask:
 def _elsewhere(area: BoolMask, chest: Chest, random: np.random.Generator) -> list[BoolMask]:
     """Areas of the same size and shape in the chest, some mirrored; what crosses its edge enters at the other one."""
     inside = chest.inside | area
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    top, left, bottom, right = extent(inside)
+    window = (slice(top, bottom), slice(left, right))
     shape = area[window]
     found = []
     for _ in range(RANDOM_AREAS):

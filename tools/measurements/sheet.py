@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ParamSpec, TypeVar
 
+from imaging.geometry import extent
 from imaging.radiograph import Radiograph
 from models.outputs import Quality
 from tools.anatomy import Outlines
 from tools.anatomy.airway import Tube, carina, straight_part
 from tools.anatomy.aorta import Knob, knob
 from tools.anatomy.bones import Midline, spine_line
-from tools.anatomy.outlines import BoolMask, extent
+from tools.anatomy.outlines import BoolMask
 from tools.anatomy.plausibility import BORDER_SHARE, QUALITY_MIN
 from tools.anatomy.strips import Point, edges, filled_rows
 from tools.anatomy.widths import Span, widest_chest

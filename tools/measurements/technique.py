@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from imaging.geometry import extent
 from imaging.radiograph import View
 from tools.anatomy.bones import medial_end, overlap, posterior_ribs, spine_line
-from tools.anatomy.outlines import extent
 from tools.anatomy.strips import Point
 from tools.contract import Status
 from tools.contract.quality import EDGE_WORDS

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from imaging.failures import BadArguments
+from imaging.geometry import mask_box
 from imaging.phantom import FindingSpec, PhantomFilm, PhantomSpec, make_phantom, parse_finding, physics
-from imaging.phantom.masks import box, widest
+from imaging.phantom.masks import widest
 from imaging.radiograph import SpacingOrigin, View
 
 SIZE = 192
@@ -101,7 +102,7 @@ def test_effusion_is_white_and_pneumothorax_is_black(normal: PhantomFilm) -> Non
 def test_cardiomegaly_meets_its_ratio(target: float, seed: int) -> None:
     f = film(f"cardiomegaly:{target}", seed=seed, size=400)
     assert f.measures["cardiothoracic_ratio"] == pytest.approx(target, abs=0.01)
-    heart = box(f.masks["heart"])
+    heart = mask_box(f.masks["heart"])
     assert heart is not None
     thorax = widest(f.masks["left_lung"] | f.masks["right_lung"])
     assert f.measures["cardiothoracic_ratio"] == (heart[3] - heart[1]) / thorax

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from imaging.geometry import mask_box
 from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom, parse_finding
 from imaging.phantom.airways import RADIUS_MM, SEGMENTS, bronchi
 from imaging.phantom.anatomy import CHAMBERS, LOBE_MASKS, STRUCTURES, VERTEBRAE
 from imaging.phantom.body import Body, carina_point, spine_centre_z
 from imaging.phantom.lobes import fissure_surfaces, horizontal, lobe_distance, lobe_of, oblique
-from imaging.phantom.masks import box
 from imaging.phantom.vessels import lung_distance, lung_voxels
 from imaging.radiograph import View
 
@@ -162,7 +162,7 @@ def test_chambers_make_up_the_heart(frontal: PhantomFilm, lateral: PhantomFilm) 
     assert at["left_ventricle"][1] > at["right_ventricle"][1] > at["right_atrium"][1]
     assert at["left_atrium"][0] < at["left_ventricle"][0]
     assert middle(lateral.masks["left_atrium"])[1] > middle(lateral.masks["right_ventricle"])[1] + 5
-    found, whole = box(frontal.masks["left_ventricle"]), frontal.boxes["heart"]
+    found, whole = mask_box(frontal.masks["left_ventricle"]), frontal.boxes["heart"]
     assert found is not None and found[3] == whole[3] and frontal.boxes["right_atrium"][1] == whole[1]
 
 

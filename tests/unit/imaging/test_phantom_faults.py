@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from imaging.failures import BadArguments
+from imaging.geometry import mask_box
 from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom, parse_clip, parse_finding
 from imaging.phantom.facts import exposure
 from imaging.phantom.faults import orientation, turn, turn_point, upright
-from imaging.phantom.masks import box
 from imaging.phantom.picture import _signal, spawn
 from imaging.radiograph import View
 
@@ -40,11 +40,11 @@ def test_masks_boxes_points_and_bone_turn_with_the_picture(straight: PhantomFilm
     assert turned.masks.keys() == straight.masks.keys()
     for name, mask in straight.masks.items():
         assert np.array_equal(turned.masks[name], moved(mask)), name
-        assert turned.boxes.get(name) == box(moved(mask))
+        assert turned.boxes.get(name) == mask_box(moved(mask))
     (marker,), (before,) = turned.annotations, straight.annotations
     ink = np.zeros(straight.radiograph.shape, dtype=bool)
     ink[before["box"][0] : before["box"][2], before["box"][1] : before["box"][3]] = True
-    assert marker["box"] == box(moved(ink)) and marker["text"] == before["text"]
+    assert marker["box"] == mask_box(moved(ink)) and marker["text"] == before["text"]
     # The carina is marked as a dot, turned as a picture, and found again.
     dot = np.zeros((96, 96), dtype=bool)
     dot[round(straight.measures["carina_row"]), round(straight.measures["carina_column"])] = True

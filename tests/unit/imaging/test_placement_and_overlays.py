@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from imaging import ImageStore, Overlay, Radiograph, open_film
 from imaging.failures import BadArguments, FilmRefused
-from imaging.geometry import Box, Placement, dice
+from imaging.geometry import Placement, dice, extent
 from imaging.inks import PALETTE, Ink, inks_of
 from imaging.intensity import display
 from imaging.overlays import Mask, decode_mask, encode_mask
@@ -83,12 +83,6 @@ def test_enlarged_mask_comes_back_exactly(height: int, width: int, factor: int) 
     assert np.array_equal(placement.mask_to_film(placed), mask)
 
 
-def box_around(mask: np.ndarray) -> Box:
-    """The smallest box around a mask that is not empty."""
-    rows, columns = np.nonzero(mask)
-    return rows.min(), columns.min(), rows.max() + 1, columns.max() + 1
-
-
 @pytest.mark.parametrize("shape", [(300, 200), (200, 300), (256, 256), (1023, 777)])
 def test_disc_goes_to_a_model_s_picture_and_back(shape: tuple[int, int]) -> None:
     rows, columns = np.indices(shape)
@@ -102,7 +96,7 @@ def test_disc_goes_to_a_model_s_picture_and_back(shape: tuple[int, int]) -> None
         assert placed.shape == placement.shape
         back = placement.mask_to_film(placed > 0.5)
         assert dice(back, disc) > 0.99
-        assert np.allclose(placement.box_to_film(box_around(placed > 0.5)), box_around(disc), atol=2 * max(shape) / 224)
+        assert np.allclose(placement.box_to_film(extent(placed > 0.5)), extent(disc), atol=2 * max(shape) / 224)
 
 
 def test_placement_of_another_shape_raises() -> None:
