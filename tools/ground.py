@@ -152,9 +152,7 @@ def _why_not(seen: Finding, concept: FindingConcept) -> str:
     """Why a finding cannot be localised for the classifier's sake; empty when it can."""
     if seen.status is Status.ABSENT:
         return f"the classifier does not find {concept.name} ({seen.reason})"
-    if seen.status is Status.NOT_ASSESSED:
-        return f"{concept.name} is not assessed: {seen.reason}"
-    return ""
+    return f"{concept.name} is not assessed: {seen.reason}" if seen.status is Status.NOT_ASSESSED else ""
 
 
 def _heart(film: Radiograph, concept: FindingConcept, seen: Finding, found: Outlines, asked: _Asked) -> _Answer:
