@@ -262,6 +262,11 @@ def evaluate(
     ] = None,
     model: Annotated[str | None, typer.Option(help="audit: catalog id of the classifier")] = None,
     scores: Annotated[Path | None, typer.Option(help="audit: CSV of scores, in place of running the model")] = None,
+    only: Annotated[
+        Path | None,
+        typer.Option(help="tools on labelled films: file of names to take, one a line, as splits list them"),
+    ] = None,
+    said: Annotated[str, typer.Option(help="the same: what readers of the record must know of the choice")] = "",
     part: Annotated[str, typer.Option(help="planning: held-out, open or all")] = "held-out",
     as_json: JsonOption = False,
     planner: PlannerOption = None,
@@ -283,7 +288,8 @@ def evaluate(
         "report": lambda: commands.report(runs or [], out or log_dir),
         "compare": lambda: commands.compare(runs or [], as_json),
     }
-    run = other.get(task, lambda: commands.evaluate_questions(task, settings, options, dry_run, as_json))
+    split = commands.Split(only, said)
+    run = other.get(task, lambda: commands.evaluate_benchmark(task, settings, options, split, dry_run, as_json))
     raise typer.Exit(run())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,17 +18,26 @@ if TYPE_CHECKING:
     from evals.tasks import RunOptions
 
 
-def evaluate_questions(task: str, settings: Settings, options: RunOptions, dry_run: bool, as_json: bool) -> int:
-    """A benchmark of questions, or with `dry_run` what it would take; or of a single tool on labelled films."""
-    from dataclasses import asdict
+@dataclass(frozen=True)
+class Split:
+    """Which items of a set a single tool is run on: see evals.tool_tasks.running.Choice."""
 
-    from evals import tool_tasks
+    only: Path | None = None
+    said: str = ""
+
+
+def evaluate_benchmark(
+    task: str, settings: Settings, options: RunOptions, split: Split, dry_run: bool, as_json: bool
+) -> int:
+    """A benchmark of questions, or with `dry_run` what it would take; or of a single tool on labelled films."""
     from evals.summary import print_summary
     from evals.tasks import estimate, run_task
+    from evals.tool_tasks.running import Choice, names, run_tool_task
 
-    if task in tool_tasks.names():
+    if task in names():
+        choice = Choice(options.data, split.only, options.limit, options.seed, split.said)
         with Terminal() as progress:
-            found = tool_tasks.run_tool_task(task, options.data, options.limit, options.seed, settings, progress)
+            found = run_tool_task(task, choice, settings, progress, options.log_dir)
         typer.echo(json.dumps(found, allow_nan=False))
         return 0
     if dry_run:

@@ -11,6 +11,7 @@ import csv
 import gzip
 import hashlib
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -105,15 +106,18 @@ def counted(pairs: Sequence[tuple[Sequence[bool], Sequence[bool]]]) -> dict[str,
 
 
 def micro(counts: Iterable[Counts]) -> float:
-    """F1 over all decisions of labels that have positives."""
+    """F1 over all decisions of labels that have positives; NaN where none has."""
     used = [each for each in counts if each.positives]
+    if not used:
+        return math.nan
     both = sum(each.both for each in used)
     return 2 * both / (2 * both + sum(each.ours + each.theirs for each in used))
 
 
 def macro(counts: Iterable[Counts]) -> float:
-    """Mean F1 of the labels that have positives."""
-    return float(np.mean([each.f1 for each in counts if each.f1 is not None]))
+    """Mean F1 of the labels that have positives; NaN where none has."""
+    told = [each.f1 for each in counts if each.f1 is not None]
+    return float(np.mean(told)) if told else math.nan
 
 
 def interval(pairs: Sequence[tuple[Sequence[bool], Sequence[bool]]]) -> dict[str, tuple[float, float]]:
@@ -122,7 +126,7 @@ def interval(pairs: Sequence[tuple[Sequence[bool], Sequence[bool]]]) -> dict[str
     drawn = [counted([pairs[n] for n in generator.integers(0, len(pairs), len(pairs))]) for _ in range(RESAMPLES)]
     found = {}
     for name, measure in (("micro_f1", micro), ("macro_f1", macro)):
-        low, high = np.percentile([measure(counts.values()) for counts in drawn], [2.5, 97.5])
+        low, high = np.nanpercentile([measure(counts.values()) for counts in drawn], [2.5, 97.5])
         found[name] = (round(float(low), 4), round(float(high), 4))
     return found
 

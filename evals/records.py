@@ -76,6 +76,17 @@ def write_record(folder: Path, identity: RunIdentity, options: object, questions
         "key": identity.key,
         **identity.model_dump(mode="json"),
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in told.items()},
+        **provenance(),
+        "notes": list(questions.notes),
+    }
+    (folder / RUN_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    lines = [json.dumps({**asdict(item), "films": [str(film) for film in item.films]}) for item in questions.items]
+    (folder / QUESTIONS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def provenance() -> dict[str, Any]:
+    """Which code on which machine: hashes, commit, whether the checkout was changed, versions, device; JSON-ready."""
+    return {
         "hashes": digests(),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
@@ -85,11 +96,7 @@ def write_record(folder: Path, identity: RunIdentity, options: object, questions
             "device": _device(),
             "packages": {name: _version(name) for name in PACKAGES},
         },
-        "notes": list(questions.notes),
     }
-    (folder / RUN_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    lines = [json.dumps({**asdict(item), "films": [str(film) for film in item.films]}) for item in questions.items]
-    (folder / QUESTIONS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def read_run(folder: Path) -> Run:

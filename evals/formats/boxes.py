@@ -79,14 +79,18 @@ def _mscxr(row: Mapping[str, Any]) -> Rows:
 def _nih(row: Mapping[str, Any]) -> Rows:
     """The published list (its header is broken: "Bbox [x", "y", "w", "h]"), or this repository's table of shares."""
     if "nx" in row:
-        if not str(row["file"]).startswith("nih/"):  # the table holds boxes of other sets as well
-            return
-        box = _sized(*(row[key] for key in ("nx", "ny", "nw", "nh")))
-        yield str(row["file"]), str(row["label"]), str(row["label"]), box, "share"
+        yield from _shares("nih/", row)
         return
     box = _sized(*(row[key] for key in ("Bbox [x", "y", "w", "h]")))
     label = str(row["Finding Label"])
     yield str(row["Image Index"]), label, label, box, "pixel"
+
+
+def _shares(folder: str, row: Mapping[str, Any]) -> Rows:
+    """Rows of one set in this repository's table of boxes, which are shares of the film's height and width."""
+    if str(row["file"]).startswith(folder):
+        box = _sized(*(row[key] for key in ("nx", "ny", "nw", "nh")))
+        yield str(row["file"]), str(row["label"]), str(row["label"]), box, "share"
 
 
 LAYOUTS = {
@@ -105,6 +109,11 @@ LAYOUTS = {
         "ChestX-ray14 boxes (Wang et al. 2017)",
         ("BBox_List_2017.csv", "BBox_List_2017.csv.gz", "boxes.csv"),
         _nih,
+    ),
+    "jsrt-nodules": Layout(
+        "JSRT's nodules as boxes (Shiraishi et al. 2000)",
+        ("boxes.csv",),
+        lambda row: _shares("jsrt/", row),
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,13 +45,21 @@ Reading = Callable[[Mapping[str, Any]], dict[str, bool | None]]
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a classification set keeps what; `read` gives the labels of a row, `keep` the frontal chest films."""
+    """Where a classification set keeps what.
+
+    Attributes:
+        read: the labels of a row.
+        patient: columns that name the patient.
+        patient_in: where no column does, the part of the film's name that does, as a regular expression.
+        keep: whether a row is a frontal chest film.
+    """
 
     title: str
     files: tuple[str, ...]
     name: tuple[str, ...]
     read: Reading
     patient: tuple[str, ...] = ()
+    patient_in: str = ""
     age: tuple[str, ...] = ()
     sex: tuple[str, ...] = ()
     view: tuple[str, ...] = ()
@@ -110,6 +119,7 @@ LAYOUTS = {
         ("valid.csv", "test.csv", "train.csv"),
         ("Path",),
         _columns(CHEXPERT),
+        patient_in=r"patient\d+",
         age=("Age",),
         sex=("Sex",),
         view=("AP/PA",),
@@ -136,6 +146,13 @@ LAYOUTS = {
         ("stage_2_train_labels.csv",),
         ("patientId",),
         lambda row: {"Pneumonia": str(row.get("Target")) in POSITIVE},
+    ),
+    "kermany": Layout(
+        "Kermany et al. 2018, children with and without pneumonia",
+        ("kermany.csv",),
+        ("file", "filename"),
+        lambda row: {"Pneumonia": row.get("label") == "PNEUMONIA"},
+        patient_in=r"person\d+|IM-\d+",
     ),
     "siim": Layout(
         "SIIM-ACR Pneumothorax (2019)",
@@ -187,9 +204,8 @@ def _film(
 ) -> LabelledFilm:
     age = str(first(row, layout.age) or "").strip("Y ")
     sex = str(first(row, layout.sex) or "")[:1].upper()
-    patient = first(row, layout.patient) or next(
-        (part for part in Path(name).parts if part.startswith("patient")), name
-    )
+    told = re.search(layout.patient_in, name) if layout.patient_in else None
+    patient = first(row, layout.patient) or (told[0] if told else name)
     return LabelledFilm(
         name=name,
         film=pictures.find(name),

@@ -64,13 +64,28 @@ def _of_scr(heart: Path, pictures: Films) -> MaskedFilm:
 def _montgomery(data: Path | None) -> list[MaskedFilm]:
     """CXR_png/ with ManualMask/leftMask and rightMask, or a table tb.csv with one mask of both lungs."""
     if data is not None and (data / "tb.csv").is_file():
-        rows = [row for row in read_table(data / "tb.csv") if row["source"] == "Montgomery" and row["mask"]]
-        pictures = Films(data)
-        return [_of_one(str(row["id"]), pictures.find(str(row["file"])), data / str(row["mask"])) for row in rows]
+        return _of_table(data, "Montgomery")
     first_mask = find(data, ("**/ManualMask/leftMask/*.png",), "Montgomery with its masks")
     root = data if data is not None else first_mask.parent
     pictures = Films(root)
     return [_of_two(left, pictures) for left in sorted(root.glob("**/ManualMask/leftMask/*.png"))]
+
+
+def _shenzhen(data: Path | None) -> list[MaskedFilm]:
+    """CXR_png/ with mask/CHNCXR_0001_0_mask.png of both lungs (Candemir et al. 2014), or a table tb.csv."""
+    if data is not None and (data / "tb.csv").is_file():
+        return _of_table(data, "Shenzhen")
+    first_mask = find(data, ("**/mask/CHNCXR_*_mask.png",), "Shenzhen with its masks")
+    root = data if data is not None else first_mask.parent
+    pictures = Films(root)
+    names = {mask: mask.stem.removesuffix("_mask") for mask in sorted(root.glob("**/mask/CHNCXR_*_mask.png"))}
+    return [_of_one(name, pictures.find(f"CXR_png/{name}.png"), mask) for mask, name in names.items()]
+
+
+def _of_table(data: Path, source: str) -> list[MaskedFilm]:
+    rows = [row for row in read_table(data / "tb.csv") if row["source"] == source and row["mask"]]
+    pictures = Films(data)
+    return [_of_one(str(row["id"]), pictures.find(str(row["file"])), data / str(row["mask"])) for row in rows]
 
 
 def _of_one(name: str, film: Path | None, mask: Path) -> MaskedFilm:
@@ -105,7 +120,7 @@ def _of_runs(row: Mapping[str, Any], pictures: Films) -> MaskedFilm:
     return MaskedFilm(name, pictures.find(name), read)
 
 
-LOADERS = {"jsrt": _jsrt, "montgomery": _montgomery, "chexmask": _chexmask}
+LOADERS = {"jsrt": _jsrt, "montgomery": _montgomery, "shenzhen": _shenzhen, "chexmask": _chexmask}
 """How each set is read."""
 
 

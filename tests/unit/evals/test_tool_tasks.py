@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from agent.settings import Settings
-from evals import tool_tasks
-from evals.formats.masks import BITS
+from evals.formats.masks import BITS, MaskedFilm
 from evals.progress import Silent
+from evals.reading import LABELS, PARTS, part_of
+from evals.tool_tasks.grounding import _pointed
+from evals.tool_tasks.labels import code_of
+from evals.tool_tasks.running import Choice, chosen, run_tool_task
+from evals.tool_tasks.segmentation import SEGMENTATION
+from imaging.failures import BadArguments
 from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom, parse_finding
 
 
@@ -26,8 +34,9 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(profile="embedded", state_dir=tmp_path / "state")
 
 
-def run(name: str, data: Path, settings: Settings, **more: object) -> dict[str, object]:
-    found = tool_tasks.run_tool_task(name, data, more.get("limit"), more.get("seed"), settings, Silent())  # type: ignore[arg-type]
+def run(name: str, data: Path, settings: Settings, **more: Any) -> dict[str, Any]:
+    log_dir = more.pop("log_dir", None)
+    found = run_tool_task(name, Choice(data, **more), settings, Silent(), log_dir)
     json.dumps(found, allow_nan=False)
     return found
 
@@ -46,11 +55,54 @@ def test_segmentation_agrees_with_the_phantom(film: PhantomFilm, tmp_path: Path,
     rows = "id,file,mask\na,jsrt/a.png,jsrt/a_mask.png\nb,jsrt/b.png,jsrt/a_mask.png\n"
     (tmp_path / "jsrt.csv").write_text(rows)
     found = run("jsrt", tmp_path, settings)
-    lung = found["structures"]["right_lung"]  # type: ignore[index]
+    lung = found["structures"]["right_lung"]
     # One film of two is absent: its Dice is 0, so the mean is half of the other's.
     assert 0.45 < lung["dice"] < 0.5 and lung["not_drawn"] == 1
-    assert found["failed"] == 1 and "not there" in found["failed_first"]["b"]  # type: ignore[index]
-    assert run("jsrt", tmp_path, settings, limit=1)["n"] == 1
+    assert found["failed"] == 1 and "not there" in found["failed_first"]["b"]
+    # Both films have the same outlines, so the shape that "most others" have is the truth itself.
+    assert lung["mean_shape_dice"] == 1
+
+
+def test_split_is_taken_and_the_record_tells_of_it(film: PhantomFilm, tmp_path: Path, settings: Settings) -> None:
+    write(film, tmp_path / "nih/a.png")
+    rows = "".join(f"nih/{name}.png,{int(name == 'a')},{name}\n" for name in "abc")
+    (tmp_path / "nih.csv").write_text("file,Atelectasis,patient_id\n" + rows)
+    (tmp_path / "test_list.txt").write_text("a.png\nb.png\nelsewhere.png\n")
+    split = {"only": tmp_path / "test_list.txt", "said": "held out from training"}
+    found = run("chestxray14", tmp_path, settings, **split, log_dir=tmp_path / "logs")
+    assert found["n"] == 2 and found["failed"] == 1, "c is not of the split, b is not there"
+    record = json.loads((Path(found["log_dir"]) / "run.json").read_text())
+    assert record["result"]["notes"][-2:] == ["2 of 3 in the set, those of test_list.txt", "held out from training"]
+    assert record["models"] == {"classify": "embedded-classifier"} and record["hashes"]["models"] and record["commit"]
+    (tmp_path / "test_list.txt").write_text("z.png")
+    with pytest.raises(BadArguments, match="Nothing of the set"):
+        run("chestxray14", tmp_path, settings, **split)
+
+
+def test_items_are_drawn_by_the_seed() -> None:
+    items = [MaskedFilm(str(n), None, dict) for n in range(20)]
+    drawn = [chosen(items, SEGMENTATION, Choice(None, limit=5, seed=seed)) for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2] and chosen(items, SEGMENTATION, Choice(None, limit=5)) == items[:5]
+
+
+def test_reader_is_scored_on_the_held_out_half_alone(tmp_path: Path, settings: Settings) -> None:
+    """Report 0 names a finding, report 1 denies it: the reader is right on both, the mention of a word on the first."""
+    ids = [next(f"r{n}" for n in range(99) if part_of(f"r{n}") == part) for part in PARTS]
+    held = [f"r{n}" for n in range(99) if part_of(f"r{n}") == PARTS[1]][:2]
+    texts = {ids[0]: "nonsense", held[0]: "Right pneumothorax.", held[1]: "No pneumothorax. The heart is normal."}
+    positive = {held[0]: "Pneumothorax"}
+    head = ["uid", "findings", "impression", *("normal" if name == "Normal" else name for name in LABELS)]
+    with gzip.open(tmp_path / "reports.csv.gz", "wt", newline="") as stream:
+        table = csv.DictWriter(stream, head)
+        table.writeheader()
+        for uid, text in texts.items():
+            cells = {name: float(positive.get(uid) == name) for name in head[3:]}
+            table.writerow({"uid": uid, "findings": text, "impression": "", **cells})
+    found = run("openi-labels", tmp_path, settings)
+    assert found["n"] == 2 and "1 reports that the rules were written by" in found["notes"][0]
+    assert found["labels"]["Pneumothorax"] == {"positives": 1, "f1": 1.0}
+    # One hit, one false alarm: precision 1/2, recall 1.
+    assert found["mention_micro_f1"] == round(2 / 3, 4)
 
 
 def test_classification_and_grounding(film: PhantomFilm, tmp_path: Path, settings: Settings) -> None:
@@ -58,9 +110,9 @@ def test_classification_and_grounding(film: PhantomFilm, tmp_path: Path, setting
     head = "Image Index,Finding Labels,Patient ID\n"
     (tmp_path / "Data_Entry_2017.csv").write_text(head + "a.png,Effusion,1\n")
     labelled = run("chestxray14", tmp_path, settings)
-    effusion = labelled["labels"]["Effusion"]  # type: ignore[index]
+    effusion = labelled["labels"]["Effusion"]
     assert effusion["n"] == effusion["positives"] == 1 and effusion["auroc"]["value"] is None
-    assert labelled["mean_auroc"] is None and labelled["model"]
+    assert labelled["mean_auroc"] is None and labelled["models"]["classify"]["id"] == "embedded-classifier"
 
     row_min, col_min, row_max, col_max = film.boxes["effusion_left"]
     box = f"a.png,Effusion,{col_min},{row_min},{col_max - col_min},{row_max - row_min}\n"
@@ -68,20 +120,21 @@ def test_classification_and_grounding(film: PhantomFilm, tmp_path: Path, setting
     (tmp_path / "BBox_List_2017.csv").write_text(text)
     grounded = run("nih-boxes", tmp_path, settings)
     assert grounded["unknown_labels"] == ["Unknown thing"] and grounded["n"] == 1
-    assert grounded["labels"]["Effusion"]["n"] == 1 and not grounded["failed"]  # type: ignore[index]
+    assert grounded["labels"]["Effusion"]["n"] == 1 and not grounded["failed"]
 
 
 def test_boxes_are_scored_per_label() -> None:
     """One box on its truth, one beside it, one film without any: a third of the truth is found."""
     truth = [(0.0, 0.0, 10.0, 10.0)]
     rows = [
-        {"film": "a", "truth": truth, "drawn": [(0.0, 0.0, 10.0, 10.0)], "score": 0.9},
-        {"film": "b", "truth": truth, "drawn": [(20.0, 20.0, 30.0, 30.0)], "score": 0.8},
-        {"film": "c", "truth": truth, "drawn": [], "score": 0.0},
+        {"film": "a", "truth": truth, "drawn": [(0.0, 0.0, 10.0, 10.0)], "score": 0.9, "covered": 0.25},
+        {"film": "b", "truth": truth, "drawn": [(20.0, 20.0, 30.0, 30.0)], "score": 0.8, "covered": 0.05},
+        {"film": "c", "truth": truth, "drawn": [], "score": 0.0, "covered": None},
     ]
-    told = tool_tasks._pointed(rows)
+    told = _pointed(rows)
     assert (told["n"], told["drawn"]) == (3, 2)
     assert told["ap50"] == told["pointing"] == told["mean_iou"] == round(1 / 3, 4)
+    assert told["pointing_by_chance"] == 0.15, "of the two films whose size is known"
 
 
 def test_reports_of_drafts(film: PhantomFilm, tmp_path: Path, settings: Settings) -> None:
@@ -89,10 +142,10 @@ def test_reports_of_drafts(film: PhantomFilm, tmp_path: Path, settings: Settings
     told = [{"id": "a", "Findings": film.report(), "Impression": "", "ImagePath": ["deid_png/a.png"]}]
     (tmp_path / "test_metadata.json").write_text(json.dumps(told))
     found = run("rexgradient", tmp_path, settings)
-    assert found["n"] == 1 and 0 < found["rouge_l"] < 1  # type: ignore[operator]
-    assert "Effusion" in found["label_f1_by_hilums_reader"], "the reference tells of one, whatever the draft says"  # type: ignore[operator]
+    assert found["n"] == 1 and 0 < found["rouge_l"] < 1
+    assert "Effusion" in found["label_f1_by_hilums_reader"], "the reference tells of one, whatever the draft says"
 
 
 def test_every_label_of_a_published_set_that_we_know() -> None:
-    assert tool_tasks.code_of("Pleural_Thickening") == "pleural_thickening"
-    assert tool_tasks.code_of("Pleural Effusion") == "effusion" and tool_tasks.code_of("Left Lung") is None
+    assert code_of("Pleural_Thickening") == "pleural_thickening"
+    assert code_of("Pleural Effusion") == "effusion" and code_of("Left Lung") is None

@@ -1,0 +1,93 @@
+"""Runs one tool on films, and counts what failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from agent.core import make_pool
+from agent.settings import Settings
+from evals.progress import Progress
+from imaging import open_film
+from imaging.failures import HilumFailure
+from imaging.radiograph import Radiograph
+from imaging.store import ImageStore
+from tools.contract import Result, ToolContext
+from tools.contract.tool import installed
+
+FIRST_FAILED = 3
+"""Failures that a record names; all are counted."""
+
+
+class Runner:
+    """Runs one tool on films, each in a store of its own, and counts what failed.
+
+    Attributes:
+        settings: those in force.
+        failed: film -> why it has no result.
+    """
+
+    def __init__(self, tool: str, settings: Settings, progress: Progress) -> None:
+        """The installed tool of that name, on the models that the settings choose.
+
+        Args:
+            tool: its name.
+            settings: those in force.
+            progress: told of every film.
+        """
+        self._tool = installed().get(tool)
+        self._models = make_pool(settings)
+        self.settings = settings
+        self._home = settings.state_dir.expanduser()
+        self._progress = progress
+        self.failed: dict[str, str] = {}
+
+    @property
+    def models(self) -> dict[str, dict[str, str]]:
+        """Task -> id and revision of the model that answers the tool's needs."""
+        told = {}
+        for task in self._tool.needs:
+            card = self._models.card(self._models.resolve(task).id)
+            told[str(task)] = {"id": card.id, "revision": card.revision}
+        return told
+
+    def begin(self, total: int) -> None:
+        """So many runs will follow."""
+        self._progress.start(total)
+
+    def failures(self) -> dict[str, Any]:
+        """How many runs gave nothing, and the first of them with the reason."""
+        return {"failed": len(self.failed), "failed_first": dict(list(self.failed.items())[:FIRST_FAILED])}
+
+    def skip(self, why: str) -> None:
+        """One item that no run is made of."""
+        self._progress.step(why)
+
+    def run(self, name: str, path: Path | None, **arguments: Any) -> tuple[Radiograph, Result] | None:
+        """The film and the tool's result; None where there is none, which is counted.
+
+        Args:
+            name: of the film, for the count.
+            path: of the film.
+            arguments: the tool's others.
+        """
+        found = self._run(name, path, arguments)
+        self._progress.step("failed" if found is None else "done")
+        return found
+
+    def _run(self, name: str, path: Path | None, arguments: dict[str, Any]) -> tuple[Radiograph, Result] | None:
+        if path is None:
+            self.failed[name] = "the film is not there"
+            return None
+        store = ImageStore()
+        try:
+            film = store.add(open_film(path))
+        except HilumFailure as failure:
+            self.failed[name] = str(failure)
+            return None
+        context = ToolContext(films=store, models=self._models, home=self._home)
+        result = self._tool.run(context, {"image_id": film.id, **arguments})
+        if result.failure is not None:
+            self.failed[name] = result.failure.message
+            return None
+        return film, result
