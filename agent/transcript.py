@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent.answer import Answer
 from agent.memory import Memory
 from prompts import prompt_hashes
+from tools.contract import Tool
 
 if TYPE_CHECKING:
     from agent.core import Agent
@@ -21,16 +23,15 @@ PACKAGES = ("hilum", "langchain", "langgraph", "torch", "transformers", "torchxr
 
 def log_opening(memory: Memory, session_id: str, agent: Agent) -> None:
     """What the session was opened with: settings as resolved, versions, prompts and tools by their hashes."""
-    tools = {tool.name: _digest(tool.description, tool.arguments.model_json_schema()) for tool in agent.tools}
     memory.log(
         session_id,
         "opened",
         {
             "planner": agent.planner_name,
             "settings": agent.settings.told(),
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+            "versions": _versions(),
             "prompts": prompt_hashes(),
-            "tools": tools,
+            "tools": {tool.name: _tool_digest(tool) for tool in agent.tools},
         },
     )
 
@@ -50,8 +51,15 @@ def log_turn(memory: Memory, session_id: str, number: int, turn: Turn, answer: A
     )
 
 
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+@cache
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+@cache
+def _tool_digest(tool: Tool) -> str:
+    told = repr((tool.description, tool.arguments.model_json_schema()))
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 __all__ = ["log_opening", "log_turn"]

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as functional
 from PIL import Image
 
+from imaging.once import once_per_array
+
 FloatImage = npt.NDArray[np.float32]
 
 BORDER_SPREAD = 0.03
@@ -64,6 +66,7 @@ class Geometry:
     tone: tuple[float, float] = (0.0, 1.0)
 
 
+@once_per_array
 def content_box(pixels: FloatImage) -> Box:
     """Region of a film [H, W] inside uniform borders (black collimation, white frames); the whole film when unsure."""
     height, width = pixels.shape

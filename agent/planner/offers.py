@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from langchain_core.tools import BaseTool
+from langchain_core.tools import StructuredTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import BaseModel
 
 from agent.mentions import longest
 
 ASKED_BY = "hilum_asked_by"
 """Key of a LangChain tool's metadata, and of what is bound to the planner, that holds Tool.asked_by."""
 
-BOUND = "hilum_bound"
-"""Key of a LangChain tool's metadata under which `bound` keeps what it made."""
+TOOLS_KEPT = 256
+"""Tools whose format is kept."""
 
 ASK = "ask"
 """First word of a phrase by which a tool is addressed."""
@@ -55,17 +57,17 @@ Offers = Mapping[str, Offer]
 
 
 def bound(item: Any) -> dict[str, Any]:
-    """One tool as it is bound to the embedded planner: OpenAI's format, and the phrases beside it.
+    """One tool as it is bound to the embedded planner: OpenAI's format, and the phrases beside it."""
+    if not isinstance(item, StructuredTool) or not isinstance(item.args_schema, type):
+        return {**convert_to_openai_tool(item), ASKED_BY: []}
+    phrases = (item.metadata or {}).get(ASKED_BY, [])
+    return {**_format(item.name, item.description, item.args_schema), ASKED_BY: phrases}
 
-    Kept with the tool: writing its schema takes longer than planning, and it is bound again for every reply.
-    """
-    if isinstance(item, BaseTool):
-        kept = item.metadata = item.metadata or {}
-        if BOUND not in kept:
-            kept[BOUND] = {**convert_to_openai_tool(item), ASKED_BY: kept.get(ASKED_BY, [])}
-        offered: dict[str, Any] = kept[BOUND]
-        return offered
-    return {**convert_to_openai_tool(item), ASKED_BY: []}
+
+@lru_cache(maxsize=TOOLS_KEPT)
+def _format(name: str, description: str, arguments: type[BaseModel]) -> dict[str, Any]:
+    """OpenAI's format of a tool, written once: it takes longer than planning, and every reply binds all tools again."""
+    return convert_to_openai_tool(StructuredTool(name=name, description=description, args_schema=arguments))
 
 
 def offers(tools: Iterable[Mapping[str, Any]]) -> Offers:

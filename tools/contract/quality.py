@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from imaging.header import CHEST_TERMS
-from imaging.radiograph import Radiograph, View
+from imaging.once import once_per_array
+from imaging.radiograph import FilmArray, Radiograph, View
 from models.outputs import Quality, Task
 from models.pool import ModelPool
 from models.predictions import Prediction
@@ -85,10 +86,15 @@ def quality_of(prediction: Prediction | None) -> Quality | None:
 
 def exposure(film: Radiograph) -> Exposure:
     """How the film's greys lie, borders left out; a measurement on the pixels as shown, not on the detector's dose."""
+    return _exposure(film.pixels)
+
+
+@once_per_array
+def _exposure(pixels: FilmArray) -> Exposure:
     from models.preprocess import content_box
 
-    box = content_box(film.pixels)
-    greys = film.pixels[box.top : box.bottom, box.left : box.right]
+    box = content_box(pixels)
+    greys = pixels[box.top : box.bottom, box.left : box.right]
     low, middle, high = (float(value) for value in np.percentile(greys, (5, 50, 95)))
     step = 1 / GREY_STEPS
     darkest = float((greys <= greys.min() + step).mean())

@@ -25,6 +25,8 @@ NO_END = re.compile(
 LETTERS = str.maketrans({"ß": "ss", "ø": "o", "Ø": "o", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe"})
 """Letters that have no accent to take off."""
 
+STEMS_KEPT = 32_768
+"""Words whose stems are kept: texts share most of theirs, and every text is tried in each language."""
 WORDS_KEPT = 2048
 """Texts whose words are kept: a turn reads the same few hundred phrases and sentences again and again."""
 
@@ -142,9 +144,14 @@ def stems_of(words: Iterable[str], language: str) -> list[str]:
         words: folded.
         language: by its English name, e.g. "spanish", or "porter".
     """
+    return [_stem(word, language) for word in words]
+
+
+@lru_cache(maxsize=STEMS_KEPT)
+def _stem(word: str, language: str) -> str:
     stemming, lock = _stemmer(language)
     with lock:
-        return [str(stem) for stem in stemming.stemWords(list(words))]
+        return str(stemming.stemWord(word))
 
 
 @cache
