@@ -172,12 +172,12 @@ class Session:
         """
         kept = self._memory.keep_draft(self.id, draft)
         if kept.signature is not None:
-            self._log("signed", {"turn": kept.turn, "version": kept.version, "by": kept.signature.name})
+            self.log("signed", {"turn": kept.turn, "version": kept.version, "by": kept.signature.name})
         return kept
 
     def rate(self, turn: int, good: bool, note: str = "") -> None:
         """Keep in the transcript what the user thinks of a turn's answer."""
-        self._log("rated", {"turn": turn, "good": good, "note": note})
+        self.log("rated", {"turn": turn, "good": good, "note": note})
 
     @property
     def interrupted(self) -> str:
@@ -243,7 +243,7 @@ class Session:
             self.ledger.recall_unfinished()
             begun = self._graph.get_state(self._config).next
             given = None if begun else {"messages": [self._question(turn.question, list(turn.added))]}
-            self._log("resumed", {"turn": turn.number})
+            self.log("resumed", {"turn": turn.number})
             yield from self._answered(running, turn.number, turn.question, given)
 
     def stop(self) -> None:
@@ -256,12 +256,12 @@ class Session:
         """Facts of the session's films as a planner is told them: ids, views and spacing, no date and no patient."""
         return listed(self._radiographs(), self.studies)
 
-    def transcript(self) -> Iterator[dict[str, Any]]:
-        """What happened in this session, line by line: the audit log, and what a replay needs.
+    def transcript(self, *kinds: str) -> Iterator[dict[str, Any]]:
+        """What happened in this session, line by line: the audit log, and what a replay needs. All kinds if none named.
 
         Lines of a turn hold their evidence in `records`. It names films by their ids, and no patient.
         """
-        for line in self._memory.transcript(self.id):
+        for line in self._memory.transcript(self.id, *kinds):
             if line["kind"] == "turn":
                 line["records"] = [record.model_dump(mode="json") for record in self.ledger.records(line["evidence"])]
             yield line
@@ -310,7 +310,7 @@ class Session:
         except Exception as error:
             if not is_refusal(error):
                 self._memory.drop_turn(self.id, number)
-                self._log("failed", {"turn": number, "error": type(error).__name__})
+                self.log("failed", {"turn": number, "error": type(error).__name__})
             raise
         self._whole = not running.why
         if running.why:
@@ -376,7 +376,8 @@ class Session:
     def _system_prompt(self) -> str:
         return prompt("system", films=told_films(self._radiographs(), self.studies))
 
-    def _log(self, kind: str, facts: dict[str, Any]) -> None:
+    def log(self, kind: str, facts: dict[str, Any]) -> None:
+        """Add a line to the transcript."""
         self._memory.log(self.id, kind, facts)
 
     def _radiographs(self) -> list[Radiograph]:

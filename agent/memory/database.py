@@ -340,10 +340,11 @@ class Memory:
         with self._writing() as connection:
             connection.execute(insert(transcript), row)
 
-    def transcript(self, session_id: str) -> Iterator[dict[str, Any]]:
-        """The transcript's lines in order: {"at_s", "kind", **facts}."""
+    def transcript(self, session_id: str, *kinds: str) -> Iterator[dict[str, Any]]:
+        """The transcript's lines in order, of all kinds if none is named: {"at_s", "kind", **facts}."""
         for at_s, kind, facts in self._rows(transcript, session_id, "at_s", "kind", "facts"):
-            yield {"at_s": at_s, "kind": kind, **facts}
+            if not kinds or kind in kinds:
+                yield {"at_s": at_s, "kind": kind, **facts}
 
     def close(self) -> None:
         """Give back the connections."""

@@ -1,4 +1,4 @@
-"""The workbench beside a PACS and a watch: studies searched and opened, the queue shown, a kept reading opened."""
+"""The workbench beside a PACS and a watch: studies searched, opened and reported back, the queue shown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from windows import Window
 from workbench import WorkbenchAgent
 
 from imaging.pacs import Found, Query
+from imaging.pacs.connection import PacsFailed
 from ui.chat import launch
 from ui.watch.queue import Queue
 
@@ -18,11 +19,14 @@ pytestmark = pytest.mark.browser
 
 
 class StubPacs:
-    """One study of two films."""
+    """One study of two films; keeps what is stored, unless it is away."""
 
     def __init__(self, files: list[Path]) -> None:
+        self.address = "dicom://STUB@pacs:104"
         self.datasets = [pydicom.dcmread(path) for path in files]
         self.asked: list[Query] = []
+        self.away = False
+        self.stored: list[pydicom.Dataset] = []
 
     def find(self, query: Query) -> list[Found]:
         self.asked.append(query)
@@ -38,11 +42,20 @@ class StubPacs:
     def echo(self) -> None: ...
 
     def store(self, datasets: Iterable[pydicom.Dataset]) -> int:
-        return 0
+        if self.away:
+            raise PacsFailed("The PACS STUB at pacs:104 cannot be reached.", "Is it running?")
+        given = list(datasets)
+        self.stored += given
+        return len(given)
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, visits: list[Path]) -> Iterator[str]:
+def pacs(visits: list[Path]) -> StubPacs:
+    return StubPacs(visits)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, visits: list[Path], pacs: StubPacs) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("watched")
     agent = WorkbenchAgent(folder / "sessions.db")
     session = agent.session()
@@ -57,7 +70,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, visits: list[Path]) -> Ite
     queue.done(first)
     queue.close()
     settings = agent.settings.model_copy(update={"state_dir": folder})
-    page = launch(agent, settings, port=0, pacs=StubPacs(visits), block=False, quiet=True)
+    page = launch(agent, settings, port=0, pacs=[pacs], block=False, quiet=True)
     yield page.local_url
     page.close()
 
@@ -89,3 +102,39 @@ def test_worklist_shows_the_queue_and_opens_a_kept_reading(window: Window) -> No
     page.locator("#worklist td button", has_text="Open").click()
     window.answered()
     window.drawn()
+
+
+def test_signed_report_of_fetched_films_goes_back_to_the_pacs_once(window: Window, pacs: StubPacs) -> None:
+    page = window.page
+    window.tab("PACS")
+    page.fill("#studies [name=patient]", "PHANTOM-1")
+    page.click("#studies form button")
+    page.locator("#studies td button").click()
+    window.drawn()
+    window.ask("Write a report. Outline the heart.")
+    window.answered()
+    window.tab("Report")
+    assert page.locator("#report .sending button").is_disabled(), "nobody has signed"
+    assert "Only a signed report is sent." in page.inner_text("#report .sending")
+    page.locator("#report button", has_text="Accept the other").click()
+    page.wait_for_selector("#report li.proposed", state="detached")
+    page.fill("#report [name=name]", "Dr. Reader")
+    page.click("#report form.signing button")
+    page.wait_for_selector("#report >> text=Signed by Dr. Reader")
+    assert pacs.stored == [], "nothing is sent but by a press"
+    pacs.away = True
+    page.click("#report .sending button")
+    page.wait_for_selector("#report .sending .problem >> text=cannot be reached")
+    pacs.away = False
+    page.click("#report .sending button")
+    page.wait_for_selector("#report ul.sent >> text=Sent to dicom://STUB@pacs:104")
+    window.saved("sent")
+    line = page.locator("#state .research").bounding_box()
+    assert line is not None and line["y"] + line["height"] <= 768, "the last line is not cut off"
+    assert {each.Modality for each in pacs.stored} == {"SR", "SEG"}
+    assert {each.StudyInstanceUID for each in pacs.stored} == {pacs.datasets[-1].StudyInstanceUID}, "not in the prior's"
+    assert {each.get("VerificationFlag") for each in pacs.stored if each.Modality == "SR"} == {"VERIFIED"}
+    there = len(pacs.stored)
+    page.click("#report .sending button")
+    page.wait_for_selector("#report .sending .problem >> text=has these already")
+    assert len(pacs.stored) == there

@@ -24,6 +24,7 @@ from ui.chat import markup
 from ui.chat.telling import ALLOW, FAULT, REFUSE, Telling, failure, finish_steps, retold, said
 
 if TYPE_CHECKING:
+    from agent.exports.sending import Parcel
     from agent.session import Session
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ class Conversation:
         messages: the chat as gradio shows it.
         focus: (film id, evidence id) that were last put on the stage; `moved` counts how often.
         busy: held while a question is answered or films are opened.
+        fetched: film id -> (PACS, study) that it was fetched from; like all of these, gone with the process.
+        parcel: what could not be sent to a PACS yet; `sending` is held while it is tried.
     """
 
     def __init__(
@@ -79,6 +82,9 @@ class Conversation:
         self.focus: tuple[str | None, str | None] = (None, None)
         self.moved = 0
         self.busy = threading.Lock()
+        self.fetched: dict[str, tuple[str, str]] = {}
+        self.parcel: Parcel | None = None
+        self.sending = threading.Lock()
         self.asked = Waiting()
         if session is not None:
             session.approver = self.asked.wait

@@ -13,7 +13,7 @@ import gradio as gr
 from agent.settings import Settings
 from imaging.failures import BadArguments, HilumFailure
 from imaging.pacs import Pacs
-from ui.chat import report, studies, viewer
+from ui.chat import report, sending, studies, viewer
 from ui.chat.examples import EXAMPLES
 from ui.chat.opening import open_example, open_files
 from ui.chat.screen import Outputs, Screen, Screens, asking
@@ -31,10 +31,10 @@ NOTE_MAX = 1000
 class Desk:
     """The handlers of one page; shared by every window, holding nothing of any."""
 
-    def __init__(self, visits: Visits, settings: Settings, pacs: Pacs | None = None) -> None:
+    def __init__(self, visits: Visits, settings: Settings, pacs: Sequence[Pacs] = ()) -> None:
         self.visits = visits
         self.pacs = pacs
-        self.screens = Screens(visits, settings)
+        self.screens = Screens(visits, settings, pacs)
         self._often = PerMinute(A_MINUTE)
 
     def welcome(self, session_id: str, request: gr.Request) -> Iterator[Outputs]:
@@ -114,7 +114,7 @@ class Desk:
         wanted: dict[str, Any] = event._data or {}
         visit = self.visits.of(request)
         try:
-            if wanted.get("do") == "find" and self.pacs is not None:
+            if wanted.get("do") == "find":
                 yield Screen(studies=studies.find(self.pacs, wanted)).outputs()
                 return
             self._do(wanted, visit, request)
@@ -138,9 +138,9 @@ class Desk:
         elif what == "rate":
             visit.conversation.session.rate(int(wanted["turn"]), bool(wanted["good"]), str(wanted["note"])[:NOTE_MAX])
             gr.Info("Noted in this conversation's transcript.")
-        elif what == "fetch" and self.pacs is not None:
+        elif what == "fetch":
             gr.Info("Fetching the films from the PACS …")
-            studies.open_study(visit.conversation, self.pacs, str(wanted.get("study", "")))
+            studies.open_study(visit.conversation, self.pacs, wanted)
         elif what in report.DECISIONS:
             report.decide(visit.conversation.session, wanted)
 
@@ -181,6 +181,17 @@ class Desk:
         if visit is None or not visit.conversation.id:
             return {"refused": "This conversation has no report."}
         return report.exported(visit.conversation.session, str(asked[1]), asked[2])
+
+    def sent(self, asked: list[Any]) -> dict[str, str]:
+        """The signed report to a PACS, for the window that holds a secret (ui.chat.sending.sent_to).
+
+        Args:
+            asked: [secret, form, files as base64].
+        """
+        visit = self.visits.having(str(asked[0]))
+        if visit is None or not visit.conversation.id:
+            return {"refused": "This conversation has no report."}
+        return sending.sent_to(visit.conversation, self.pacs, asked[1], asked[2])
 
     def _may(self, visit: Visit) -> bool:
         """Whether a user may begin something more in this minute; told where not. Without a login nobody is limited."""

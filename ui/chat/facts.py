@@ -22,6 +22,8 @@ SPACING_MEANING = {
 
 TOLD_TO_A_PLANNER = "your questions, the films' facts and the tools' results, never a picture"
 """What an LLM planner is sent (prompts/system.md and agent.films)."""
+TO_PACS = "what you search or send in the PACS"
+"""What leaves by the user's own press, where a PACS is set."""
 FILMS_TOLD_TO_A_PLANNER = "your questions, the films' facts, the tools' results and small pictures of the films"
 """The same where the user lets films leave (Settings.send_films)."""
 
@@ -36,6 +38,7 @@ class SystemState:
         models: model id -> revision of the models that answered in this conversation.
         leaves: what leaves this machine, or empty for nothing.
         user: name of the login, or empty without one.
+        pacs: whether a PACS can be searched and sent to.
     """
 
     planner: str
@@ -43,6 +46,7 @@ class SystemState:
     models: Mapping[str, str]
     leaves: str
     user: str = ""
+    pacs: bool = False
 
 
 def film_facts(film: Radiograph) -> str:
@@ -109,9 +113,11 @@ def state_line(state: SystemState) -> str:
     models = ", ".join(state.models) or "none yet"
     revisions = ", ".join(_model(model, revision) for model, revision in state.models.items())
     privacy = (
-        f'<li class="leaves"><span class="sign">▲</span> Leaves this machine: {escape(state.leaves)}</li>'
+        f'<li class="leaves"><span class="sign">▲</span> Leaves this machine: {escape(state.leaves)}'
+        f"{f'; {TO_PACS}' * state.pacs}</li>"
         if state.leaves
-        else '<li class="stays"><span class="sign">✓</span> Nothing leaves this machine</li>'
+        else f'<li class="stays"><span class="sign">✓</span> Nothing leaves this machine'
+        f"{f' but {TO_PACS}' * state.pacs}</li>"
     )
     user = f"<li><i>Signed in as</i> {escape(state.user)}</li>" if state.user else ""
     return (

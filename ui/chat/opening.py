@@ -21,8 +21,12 @@ NOTICES_MAX = 3
 """Refused files that get a notice each; more are told in one that folds."""
 
 
-def open_files(conversation: Conversation, files: Sequence[Path | bytes]) -> None:
-    """Take files, folders' files, zip archives and films' bytes into the session and say what became of each."""
+def open_files(conversation: Conversation, files: Sequence[Path | bytes]) -> list[str]:
+    """Take files, folders' files, zip archives and films' bytes into the session and say what became of each.
+
+    Returns:
+        Ids of the films among them, also of those that were open already.
+    """
     found = conversation.session.take(files)
     new = [each.film for each in found.films if conversation.add(each.film)]
     chosen = found.to_read()
@@ -33,6 +37,7 @@ def open_files(conversation: Conversation, files: Sequence[Path | bytes]) -> Non
     if found.films:
         told = f'<div class="opened">{_taken(conversation, found, bool(new))}</div>'
         conversation.messages.append(said(told, *beside(len(conversation.films))))
+    return [each.film.id for each in found.films]
 
 
 def open_example(conversation: Conversation, example: Example) -> None:

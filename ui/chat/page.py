@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,13 +69,13 @@ class Parts:
         return [self.chat, self.scene, *around, self.state, self.question]
 
 
-def build(agent: Agent, settings: Settings, pacs: Pacs | None = None) -> gr.Blocks:
+def build(agent: Agent, settings: Settings, pacs: Sequence[Pacs] = ()) -> gr.Blocks:
     """The workbench as a gradio app for `agent`; `launch` serves it. Each window looks at a session of its own.
 
     Args:
         agent: answers.
         settings: what the state line tells of.
-        pacs: whose studies can be browsed; none when left out.
+        pacs: whose studies can be browsed, and that take signed reports.
     """
     desk = Desk(Visits(agent), settings, pacs)
     with gr.Blocks(
@@ -127,8 +128,8 @@ def _middle(desk: Desk) -> tuple[gr.HTML, gr.HTML, gr.HTML, gr.HTML]:
                 report = gr.HTML("", elem_id="report", js_on_load=None)
             with gr.Tab("Worklist", visible=desk.screens.queue is not None):
                 worklist = gr.HTML("", elem_id="worklist", js_on_load=None)
-            with gr.Tab("PACS", visible=desk.pacs is not None):
-                browser = gr.HTML(studies.FORM, elem_id="studies", js_on_load=None)
+            with gr.Tab("PACS", visible=bool(desk.pacs)):
+                browser = gr.HTML(studies.form(desk.pacs), elem_id="studies", js_on_load=None)
     return findings, report, worklist, browser
 
 
@@ -175,7 +176,10 @@ def _scene(desk: Desk) -> gr.HTML:
     def exported(asked: list[Any]) -> dict[str, str]:
         return desk.exported(asked)
 
-    served: list[Any] = [picture, exported]
+    def sent(asked: list[Any]) -> dict[str, str]:
+        return desk.sent(asked)
+
+    served: list[Any] = [picture, exported, sent]
     return gr.HTML("", elem_id="scene", html_template="", js_on_load=asset("scene.js"), server_functions=served)
 
 

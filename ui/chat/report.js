@@ -49,24 +49,49 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
     told.textContent = `Saved ${made.name}. ${made.left || ""}`;
   };
-  const choose = (button) => {
-    const input = button.closest(".exports").querySelector("input[type=file]");
+  // Ask for the films' DICOM files, then go on with them.
+  const choose = (place, done) => {
+    const input = place.querySelector("input[type=file]");
     input.onchange = async () => {
       const files = await Promise.all([...input.files].map(base64));
       input.value = "";
-      if (files.length) save(button, "dicom", files);
+      if (files.length) done(files);
     };
     input.click();
+  };
+
+  // To a PACS: what became of it is told here; a panel drawn anew keeps what was sent.
+  const send = async (form, files = []) => {
+    const told = form.querySelector(".told");
+    const button = form.querySelector("button");
+    const wanted = { pacs: form.elements.pacs.value, version: Number(form.dataset.send),
+      formats: [...form.querySelectorAll("[name=format]:checked")].map((each) => each.value) };
+    button.disabled = true;
+    told.textContent = "Sending …";
+    let done;
+    try { done = await hilum.sent([hilum.scene.token, wanted, files]); }
+    catch { done = { refused: "Not sent: Hilum made a mistake of its own, which its log tells." }; }
+    button.disabled = false;
+    told.className = done.sent ? "told" : "told problem";
+    told.textContent = done.sent || done.refused;
+    if (done.sent) hilum.send({ do: "look" });
   };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("#report button");
     if (!button) return;
     if (button.dataset.change) change(button);
-    else if (button.dataset.export === "dicom") choose(button);
+    else if (button.dataset.export === "dicom") choose(button.closest(".exports"), (files) => save(button, "dicom", files));
     else if (button.dataset.export) save(button, button.dataset.export);
   });
   document.addEventListener("submit", (event) => {
+    const sending = event.target.closest && event.target.closest("form[data-send]");
+    if (sending) {
+      event.preventDefault();
+      if (sending.querySelector("button").dataset.files) choose(sending, (files) => send(sending, files));
+      else send(sending);
+      return;
+    }
     const form = event.target.closest && event.target.closest("form[data-sign]");
     if (!form) return;
     event.preventDefault();

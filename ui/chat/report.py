@@ -14,6 +14,8 @@ from agent.exports import FORMATS, Format
 from agent.exports.material import Material
 from agent.exports.writing import DICOM_FORMATS, rendered
 from imaging.failures import BadArguments, HilumFailure, NotApplicable
+from imaging.pacs import Pacs
+from ui.chat import sending
 from ui.chat.markup import citation, plain
 from ui.chat.panels import command
 
@@ -39,8 +41,13 @@ DICOM = "dicom"
 ZIP = "report.dicom.zip"
 
 
-def panel(conversation: Conversation) -> str:
-    """The latest report's draft with its buttons, or what to do to get one."""
+def panel(conversation: Conversation, pacs: Sequence[Pacs] = ()) -> str:
+    """The latest report's draft with its buttons, or what to do to get one.
+
+    Args:
+        conversation: whose report.
+        pacs: to which it can be sent once it is signed.
+    """
     if not conversation.id or not any(turn.answer is not None for turn in conversation.session.turns):
         return NONE
     draft = conversation.session.draft()
@@ -49,7 +56,8 @@ def panel(conversation: Conversation) -> str:
         f"<h3>{escape(section.title)}</h3><ul>{''.join(_sentence(x, draft, known) for x in section.sentences)}</ul>"
         for section in draft.sections
     )
-    return f'<div class="report">{_head(draft)}{sections}{_foot(draft)}{_exports()}</div>'
+    foot = f"{_foot(draft)}{_exports()}{sending.line(conversation, pacs)}"
+    return f'<div class="report">{_head(draft)}{sections}{foot}</div>'
 
 
 def decide(session: Session, wanted: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ window.hilum = window.hilum || {};
 window.hilum.send = (command) => trigger("select", command);
 window.hilum.picture = (asked) => server.picture(asked);
 window.hilum.exported = (asked) => server.exported(asked);
+window.hilum.sent = (asked) => server.sent(asked);
 const tell = () => {
   if (!props.value) return;
   window.hilum.scene = JSON.parse(props.value);

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
 from agent.settings import Settings
+from imaging.pacs import Pacs
 from models.device import choose
 from ui.chat import panels, report, viewer, worklist
 from ui.chat.facts import SystemState, leaves_machine, state_line
@@ -43,8 +45,9 @@ class Screens:
         queue: folder of the queue of `hilum watch`, or None where none ran.
     """
 
-    def __init__(self, visits: Visits, settings: Settings) -> None:
+    def __init__(self, visits: Visits, settings: Settings, pacs: Sequence[Pacs] = ()) -> None:
         self._visits = visits
+        self._pacs = pacs
         self._planner = visits.agent.planner_name
         self._leaves = leaves_machine(settings)
         self._device = choose(settings.device)
@@ -54,14 +57,14 @@ class Screens:
         """Everything anew."""
         shown = visit.conversation
         kept = {each.id for each in self._visits.kept(visit)} if self.queue else set()
-        state = SystemState(self._planner, self._device, shown.models, self._leaves, visit.owner)
+        state = SystemState(self._planner, self._device, shown.models, self._leaves, visit.owner, bool(self._pacs))
         return Screen(
             messages=list(shown.messages),
             scene=viewer.scene(shown, visit.token),
             films=panels.films(shown),
             history=self.history(visit),
             findings=panels.findings(shown),
-            report=report.panel(shown),
+            report=report.panel(shown, self._pacs),
             worklist=worklist.panel(self.queue, kept) if self.queue else gr.skip(),
             state=state_line(state),
             question=asking(shown.busy.locked()),

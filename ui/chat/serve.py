@@ -2,7 +2,7 @@
 
 # No postponed annotations here: FastAPI reads those of the metrics route when it is added.
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -53,7 +53,7 @@ def launch(
     *,
     auth: Login | None = None,
     named_by: Callable[[Request], str | None] | None = None,
-    pacs: "Pacs | None" = None,
+    pacs: "Sequence[Pacs]" = (),
     block: bool = True,
     quiet: bool = False,
 ) -> gr.Blocks:
@@ -66,7 +66,7 @@ def launch(
         port: TCP port; 0 takes the first free one from 7860 on.
         auth: logins, as gradio takes them: (user, password), a list of them, or a function of both.
         named_by: who a request is from, None for nobody, where a reverse proxy has let its user in; instead of `auth`.
-        pacs: whose studies every user may browse; none when left out.
+        pacs: whose studies every user may browse, and to which every user may send signed reports.
         block: wait until the server is stopped; otherwise return while it serves.
         quiet: do not print the address.
 

@@ -43,6 +43,29 @@ def connected(address: str, login: str, title: str, move_to: str = "") -> Pacs:
     return connect(address, login, title, move_to)
 
 
+def all_connected(addresses: Sequence[str], logins: str, title: str) -> list[Pacs]:
+    """Several PACSs, none of which is told another's login.
+
+    Args:
+        addresses: of each.
+        logins: the login of one; of several a login for each in order, with spaces between, - for none.
+        title: our own AE title.
+
+    Raises:
+        BadArguments: an address is none, or logins were given and not one for each.
+    """
+    given = [logins] if len(addresses) == 1 else logins.split() or [""] * len(addresses)
+    if len(given) != len(addresses) and addresses:
+        raise BadArguments(
+            f"There are {len(addresses)} PACSs and {len(given)} logins.",
+            "Give HILUM_PACS_LOGIN a login for each, with spaces between, - for none.",
+        )
+    return [
+        connected(address, "" if login == "-" else login, title)
+        for address, login in zip(addresses, given, strict=False)
+    ]
+
+
 def list_studies(address: str, login: str, title: str, asked: Query, as_json: bool) -> None:
     """A table of studies, or one JSON list."""
     found = connected(address, login, title).find(asked)

@@ -34,8 +34,12 @@ def chat(
         list[str] | None, typer.Option(help="address or network of that proxy; repeatable; others are refused")
     ] = None,
     pacs: Annotated[
-        str, typer.Option(help="PACS whose studies every user of the chat may browse; address as of hilum pacs")
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            help="PACS that every user of the chat may browse and send signed reports to; address as of hilum pacs; "
+            "repeatable: then HILUM_PACS_LOGIN holds a login for each, with spaces between, - for none"
+        ),
+    ] = None,
     pacs_login: PacsLoginOption = "",
     title: TitleOption = "HILUM",
     planner: PlannerOption = None,
@@ -45,16 +49,16 @@ def chat(
     from agent import Agent
     from ui.chat import launch
     from ui.chat.login import login_of, proxied
-    from ui.terminal.pacs import connected
+    from ui.terminal.pacs import all_connected
     from ui.terminal.sessions import kept_memory
 
     named_by = proxied(user_header, proxy or []) if user_header else None
     auth = login_of(login, users, named_by is not None)
+    reached = all_connected(pacs or [], pacs_login, title)
     settings = settings_of(planner=planner, profile=profile)
     agent = Agent(settings, memory=kept_memory(settings))
     agent.prefetch()
-    browsed = connected(pacs, pacs_login, title) if pacs else None
-    launch(agent, settings, host=host, port=port, auth=auth, named_by=named_by, pacs=browsed)
+    launch(agent, settings, host=host, port=port, auth=auth, named_by=named_by, pacs=reached)
 
 
 @commands.command()

@@ -1,7 +1,8 @@
 """The report as a DICOM Structured Report: TID 1500 with coded findings, scores and measurements, and its sentences.
 
-One per study. Findings that the reader changed or rejected, and those that were not assessed, are not coded. A report
-that nobody signed is COMPLETE, UNVERIFIED and PRELIMINARY, and says so in words; a signed one is VERIFIED and FINAL.
+One per study of which something is stated in code, else one in the current film's. Findings that the reader changed or
+rejected, and those that were not assessed, are not coded. A report that nobody signed is COMPLETE, UNVERIFIED and
+PRELIMINARY, and says so in words; a signed one is VERIFIED and FINAL.
 """
 
 from __future__ import annotations
@@ -46,11 +47,16 @@ SCORE_NAMES = {
 }
 """Only a calibrated probability is called one; other scores are Hilum's own concept with their kind in words."""
 THRESHOLD = codes.own("threshold", "Threshold of the status")
+PRIOR_ROLES = ("prior", "older")
+"""Roles of films (agent.films) that a report compares with."""
 Group = sr.MeasurementsAndQualitativeEvaluations | sr.PlanarROIMeasurementsAndQualitativeEvaluations
 
 
 def structured_reports(material: Material, sources: dict[str, Dataset]) -> list[bytes]:
-    """One SR file per study.
+    """One SR file per study of which something is stated in code.
+
+    A prior that the report only compares with gets none. Where nothing is stated in code, as when a reader wrote every
+    sentence anew, the current film's study gets the sentences.
 
     Args:
         material: the report.
@@ -59,18 +65,27 @@ def structured_reports(material: Material, sources: dict[str, Dataset]) -> list[
     studies: dict[str, list[str]] = {}
     for film_id, header in sources.items():
         studies.setdefault(str(header.StudyInstanceUID), []).append(film_id)
+    groups = {
+        study: [group for film_id in films for group in _groups(material, material.films[film_id], sources[film_id])]
+        for study, films in studies.items()
+    }
+    chosen = [study for study in studies if groups[study]]
+    if not chosen:
+        priors = {image["id"] for image in material.answer.images if image.get("role") in PRIOR_ROLES}
+        current = [film_id for film_id in sources if film_id not in priors] or list(sources)
+        chosen = [str(sources[current[-1]].StudyInstanceUID)]
+        groups[chosen[0]] = [_nothing_coded(sources[current[-1]])]
     return [
-        _report(material, {film_id: sources[film_id] for film_id in film_ids}, number)
-        for number, film_ids in enumerate(studies.values(), start=1)
+        _report(material, {film_id: sources[film_id] for film_id in studies[study]}, groups[study], number)
+        for number, study in enumerate(chosen, start=1)
     ]
 
 
-def _report(material: Material, sources: dict[str, Dataset], number: int) -> bytes:
-    groups = [group for film_id in sources for group in _groups(material, material.films[film_id], sources[film_id])]
+def _report(material: Material, sources: dict[str, Dataset], groups: list[Group], number: int) -> bytes:
     content = sr.MeasurementReport(
         observation_context=_observers(material),
         procedure_reported=coded(codes.CHEST_FILM),
-        imaging_measurements=groups or None,
+        imaging_measurements=groups,
         title=dicom_codes.DCM.ImagingMeasurementReport,
         referenced_images=[header for header in sources.values() if _described(header)] or None,
     )
@@ -122,6 +137,14 @@ def _groups(material: Material, film: Radiograph, header: Dataset) -> Iterator[G
         by_evidence.setdefault(quantity.evidence.id, []).append(quantity)
     for quantities in by_evidence.values():
         yield _measured(material, quantities, film, header)
+
+
+def _nothing_coded(header: Dataset) -> Group:
+    """TID 1500 as highdicom writes it has at least one group: this one names the film and states nothing of it."""
+    return sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=_tracking("nothing stated in code"),
+        source_images=[sr.SourceImageForMeasurementGroup.from_source_image(header)],
+    )
 
 
 def _finding(material: Material, row: Row, film: Radiograph, header: Dataset) -> Iterator[Group]:

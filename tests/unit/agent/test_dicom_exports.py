@@ -150,6 +150,22 @@ def test_signed_sr_is_verified_and_leaves_out_what_was_rejected(material: Materi
     assert "No pneumothorax. [E1]" in text
 
 
+def test_sr_of_a_report_that_the_reader_wrote_anew_holds_the_sentences_and_no_finding(
+    material: Material, file: Path
+) -> None:
+    draft = material.draft
+    for each in material.draft.sentences():
+        draft = draft.change(each.id, "No acute finding.")
+    anew = Material(draft.sign("Dr. A"), material.answer, material.films)
+    assert anew.stated(next(iter(anew.films))) == [], "every coded finding was overruled"
+    [data] = rendered(anew, Format.SR, [file]).values()
+    report = hd.sr.srread(io.BytesIO(data))
+    [group] = report.content.get_image_measurement_groups()
+    assert group.get_measurements() == [] and group.get_qualitative_evaluations() == []
+    text = json.dumps(report.to_json_dict())
+    assert "No acute finding." in text and "60046008" not in text
+
+
 def coded(material: Material, file: Path) -> set[str]:
     """Findings and numbers that the SR states in code."""
     [data] = rendered(material, Format.SR, [file]).values()
