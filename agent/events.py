@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,3 +79,11 @@ class Answered:
 
 
 Event = FilmsTaken | Planned | ApprovalAsked | ToolStarted | ToolFinished | TextDelta | Answered
+
+
+def answer_of(events: Iterator[Event]) -> Answer:
+    """The answer that a turn's events end with."""
+    for event in events:
+        if isinstance(event, Answered):
+            return event.answer
+    raise RuntimeError("the stream of a turn ended without an answer")

@@ -21,7 +21,7 @@ from agent.answer import Answer
 from agent.approval import Approver
 from agent.corrected import restored
 from agent.draft import REPORT_TOOL, Draft, draft_of
-from agent.events import Answered, Event, FilmsTaken
+from agent.events import Answered, Event, FilmsTaken, answer_of
 from agent.faults import Busy, MemoryRefused
 from agent.films import FILMS_KEY, input_notes, listed, told_films
 from agent.graph import build_graph
@@ -193,7 +193,7 @@ class Session:
             FilmRefused: films were given and none of them can be used; the reason of the first.
             Busy, Unavailable: another question is being answered; the planner cannot be reached.
         """
-        return _answer_of(self.stream(question, films))
+        return answer_of(self.stream(question, films))
 
     async def aask(self, question: str, films: Sequence[Film] = ()) -> Answer:
         """As ask; cancelling it stops the turn."""
@@ -265,6 +265,10 @@ class Session:
             if line["kind"] == "turn":
                 line["records"] = [record.model_dump(mode="json") for record in self.ledger.records(line["evidence"])]
             yield line
+
+    def log(self, kind: str, facts: dict[str, Any]) -> None:
+        """Add a line to the transcript."""
+        self._memory.log(self.id, kind, facts)
 
     @contextmanager
     def _one_turn(self) -> Iterator[Running]:
@@ -376,19 +380,8 @@ class Session:
     def _system_prompt(self) -> str:
         return prompt("system", films=told_films(self._radiographs(), self.studies))
 
-    def log(self, kind: str, facts: dict[str, Any]) -> None:
-        """Add a line to the transcript."""
-        self._memory.log(self.id, kind, facts)
-
     def _radiographs(self) -> list[Radiograph]:
         return [self.films.get(film_id) for film_id in self.films.ids()]
-
-
-def _answer_of(events: Iterator[Event]) -> Answer:
-    for event in events:
-        if isinstance(event, Answered):
-            return event.answer
-    raise RuntimeError("the stream of a turn ended without an answer")
 
 
 def _usable(found: StudyInput) -> StudyInput:
