@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -104,21 +105,21 @@ def _drawn(question: Question, seed: int) -> str:
 
 
 class _Prior:
-    """How often each option was right under the same stem, case by case."""
+    """How often each option was right under the same stem, numbers in it aside, case by case."""
 
     def __init__(self, questions: Sequence[Question]) -> None:
         self._right: dict[tuple[str, str], Counter[str]] = {}
         self._letters = Counter(question.target for question in questions)
         for question in questions:
             words = options_of(question).get(question.target, question.target)
-            self._right.setdefault((stem_of(question), question.case_id), Counter())[words] += 1
+            self._right.setdefault((_wording(question), question.case_id), Counter())[words] += 1
         self._stems: dict[str, Counter[str]] = {}
         for (stem, _), counts in self._right.items():
             self._stems.setdefault(stem, Counter()).update(counts)
 
     def choice(self, question: Question) -> str:
         """The option most often right in other cases; among equals the first; the commonest letter where none was."""
-        stem = stem_of(question)
+        stem = _wording(question)
         others = self._stems[stem] - self._right[stem, question.case_id]
         if not question.letters:
             return others.most_common(1)[0][0] if others else "yes"
@@ -127,6 +128,11 @@ class _Prior:
         if others[str(options.get(best, best))]:
             return best
         return max(question.letters, key=lambda letter: self._letters[letter])
+
+
+def _wording(question: Question) -> str:
+    """The stem without its numbers: a date differs from case to case and would hide that the words are the same."""
+    return re.sub(r"\d+", "#", stem_of(question))
 
 
 def _exchanged(questions: tuple[Question, ...], seed: int) -> tuple[Question, ...]:

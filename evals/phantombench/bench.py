@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from evals.phantombench.balance import Balance
 from evals.phantombench.categories import CATEGORIES
 from evals.phantombench.drafts import Draft, lettered, matched
 from evals.phantombench.films import FOLDER, Shown, show
@@ -54,12 +55,13 @@ def load(track: str, n: int | None, seed: int | None, folder: Path, progress: Pr
 
 
 def _single(track: str, n: int, seed: int, folder: Path) -> Iterator[Question]:
-    quota = _quota(n)
+    quota, balance = _quota(n), Balance()
     for batch in _batches(n, seed, track):
         for shown in show(batch, folder):
             for category in CATEGORIES:
                 most = PER_PATIENT * (PAIRED_EVERY if category == "comparison" else 1)
-                for draft in _chosen(shown, category, seed)[:most]:
+                wanted = quota[category] > 0
+                for draft in balance.choose(category, _drafts(shown, category, seed), most) if wanted else ():
                     if quota[category] > 0:
                         quota[category] -= 1
                         yield _question(shown, category, draft, seed, track)
@@ -68,14 +70,17 @@ def _single(track: str, n: int, seed: int, folder: Path) -> Iterator[Question]:
 
 
 def _pairs(track: str, n: int, seed: int, folder: Path) -> Iterator[Question]:
-    quota = _quota(n // 2)
+    quota, balance = _quota(n // 2), Balance()
     number = 0
     for batch in _batches(n // 2, seed, track):
         twins = [twin_of(patient, seed, number + index) for index, patient in enumerate(batch)]
         number += len(batch)
         for one, other in zip(show(batch, folder), show(twins, folder), strict=True):
             for category in CATEGORIES:
-                pair = _first_match(one, other, category, seed) if quota[category] > 0 else None
+                if quota[category] <= 0:
+                    continue
+                pair = _pair(one, other, category, seed, balance)
+                balance.seen(category, pair is not None)
                 if pair is not None:
                     quota[category] -= 1
                     yield _question(one, category, pair[0], seed, track, f"{one.patient.id}-{category}")
@@ -99,18 +104,25 @@ def _batches(n: int, seed: int, track: str) -> Iterator[list[Patient]]:
         number += size
 
 
-def _chosen(shown: Shown, category: str, seed: int) -> list[Draft]:
-    """The patient's questions of a category in drawn order."""
+def _drafts(shown: Shown, category: str, seed: int) -> list[Draft]:
+    """Every question of a category that the patient's truth allows, in drawn order."""
     rng = random.Random(f"{seed}/{shown.patient.id}/{category}")
     drafts = list(CATEGORIES[category](shown, rng))
     rng.shuffle(drafts)
     return drafts
 
 
-def _first_match(one: Shown, other: Shown, category: str, seed: int) -> tuple[Draft, Draft] | None:
-    others = _chosen(other, category, seed)
-    pairs = (matched(draft, twin) for draft in _chosen(one, category, seed) for twin in others)
-    return next((pair for pair in pairs if pair is not None), None)
+def _pair(one: Shown, other: Shown, category: str, seed: int, balance: Balance) -> tuple[Draft, Draft] | None:
+    """The question that both can be asked with different answers and whose true options lag most; None for none."""
+    others = _drafts(other, category, seed)
+    pairs = [matched(draft, twin) for draft in _drafts(one, category, seed) for twin in others]
+    fit = [pair for pair in pairs if pair is not None and balance.fits(category, *pair)]
+    if not fit:
+        return None
+    best = min(fit, key=lambda pair: max(map(balance.lead, pair)))
+    for draft in best:
+        balance.take(draft)
+    return best
 
 
 def _question(shown: Shown, category: str, draft: Draft, seed: int, track: str, pair: str = "") -> Question:

@@ -27,6 +27,11 @@ class Draft:
     about: str = ""
     regions: tuple[str, ...] = ()
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What is offered: the true option and the false ones that are taken."""
+        return (self.right, *self.wrong[: len(LETTERS) - 1])
+
     def __post_init__(self) -> None:
         if self.right in self.wrong or len(set(self.wrong)) != len(self.wrong) or not self.wrong:
             raise ValueError(f"no single true option: {self.right!r} among {self.wrong!r}")
@@ -34,7 +39,7 @@ class Draft:
 
 def lettered(draft: Draft, rng: random.Random) -> tuple[str, str, str]:
     """(text with its options, their letters, the true letter); the order is drawn."""
-    options = sorted([draft.right, *draft.wrong[: len(LETTERS) - 1]])
+    options = sorted(draft.options)
     rng.shuffle(options)
     letters = LETTERS[: len(options)]
     lines = [f"{letter}) {option}" for letter, option in zip(letters, options, strict=True)]

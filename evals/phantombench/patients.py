@@ -11,8 +11,10 @@ from importlib import resources
 from typing import Any
 
 from imaging.phantom import FindingSpec, PhantomSpec, parse_finding
+from imaging.phantom.findings import ZONES
 from imaging.radiograph import View
 
+SIDES = ("left", "right")
 FILM_PIXELS = 512
 """Rows and columns of every film: what the embedded models see."""
 FIRST_DAY = dt.date(2024, 1, 1)
@@ -75,12 +77,17 @@ def alike(code: str) -> set[str]:
 
 
 def draw_patient(seed: int, number: int, track: str) -> Patient:
-    """Patient `number` of a seed; the same patient in every track, but for what the track alters."""
+    """Patient `number` of a seed; the same patient in every track, but for what the track alters.
+
+    Args:
+        seed: of the benchmark.
+        number: from 0; scenarios and sides go round, so that they are balanced over any run of patients.
+        track: "standard" or one of PERTURBED.
+    """
     rng = random.Random(f"phantombench/{seed}/{number}")
-    told = scenarios()
-    pool = told["scenario"]
-    scenario = rng.choices(pool, weights=[entry["weight"] for entry in pool])[0]
-    findings = _findings(rng, scenario["findings"])
+    scenario, sides = _turn(seed, number)
+    words = _words(rng, sides)
+    findings = _findings(rng, scenario["findings"], words)
     base = PhantomSpec(
         seed=rng.randrange(2**31),
         size=FILM_PIXELS,
@@ -91,7 +98,7 @@ def draw_patient(seed: int, number: int, track: str) -> Patient:
     )
     if number % PAIRED_EVERY:
         return Patient(f"{seed}-{number:05d}", scenario["diagnosis"], base)
-    change, prior = _earlier(rng, findings)
+    change, prior = _earlier(rng, findings, words)
     first = FIRST_DAY + dt.timedelta(days=rng.randrange(LATEST_DAYS))
     dates = (first, first + dt.timedelta(days=rng.randint(*APART_DAYS)))
     return Patient(f"{seed}-{number:05d}", scenario["diagnosis"], base, prior, dates, change)
@@ -114,30 +121,48 @@ def twin_of(patient: Patient, seed: int, number: int) -> Patient:
     if mirrored != patient.spec.findings and rng.random() < 0.5:
         return replace(patient, id=f"{patient.id}t", spec=replace(patient.spec, findings=mirrored))
     other = rng.choice([entry for entry in scenarios()["scenario"] if entry["diagnosis"] != patient.diagnosis])
-    spec = replace(patient.spec, findings=_findings(rng, other["findings"]))
+    words = _words(rng, (rng.choice(SIDES), rng.choice(SIDES)))
+    spec = replace(patient.spec, findings=_findings(rng, other["findings"], words))
     return replace(patient, id=f"{patient.id}t", diagnosis=other["diagnosis"], spec=spec)
 
 
-def _findings(rng: random.Random, written: list[str]) -> tuple[FindingSpec, ...]:
-    told = scenarios()
-    side = rng.choice(("left", "right"))
-    words: dict[str, Any] = {
-        "side": side, "other": "right" if side == "left" else "left", "zone": rng.choice(("upper", "lower"))
-    }  # fmt: skip
-    for name, (low, high) in told["range"].items():
+def _turn(seed: int, number: int) -> tuple[dict[str, Any], tuple[str, str]]:
+    """The scenario of a patient and its two sides: each scenario once a round, in drawn order; in four rounds each pair
+    of sides once."""
+    pool = scenarios()["scenario"]
+    turn, place = divmod(number, len(pool))
+    order = random.Random(f"phantombench-round/{seed}/{turn}").sample(range(len(pool)), len(pool))
+    start = random.Random(f"phantombench-sides/{seed}/{order[place]}").randrange(4)
+    pairs = ((one, other) for one in SIDES for other in SIDES)
+    return pool[order[place]], list(pairs)[(start + turn) % 4]
+
+
+def _words(rng: random.Random, sides: tuple[str, str]) -> dict[str, Any]:
+    """What scenarios.toml leaves open, drawn."""
+    side, free = sides
+    third = "upper" if side == free else rng.choice(ZONES)
+    words: dict[str, Any] = {"side": side, "free": free, "zone": rng.choice(("upper", "lower")), "third": third}
+    for name, (low, high) in scenarios()["range"].items():
         words[name] = round(rng.uniform(low, high), 2 if high <= 1 else 0)
-    devices = [rng.choice(told["device"]["kinds"])] if rng.random() < told["device"]["share"] else []
+    return words
+
+
+def _findings(rng: random.Random, written: list[str], words: dict[str, Any]) -> tuple[FindingSpec, ...]:
+    told = scenarios()["device"]
+    devices = [rng.choice(told["kinds"])] if rng.random() < told["share"] else []
     return tuple(parse_finding(text.format(**words)) for text in [*written, *devices])
 
 
 def _earlier(
-    rng: random.Random, now: tuple[FindingSpec, ...]
+    rng: random.Random, now: tuple[FindingSpec, ...], words: dict[str, Any]
 ) -> tuple[tuple[str, str] | None, tuple[FindingSpec, ...]]:
     """What one finding that can change its size was at the prior film, and what became of it since."""
     able = [finding for finding in now if finding.code in GROWING]
     if not able:
-        gone = parse_finding(f"effusion:{rng.choice(('left', 'right'))}:{rng.randint(500, 900)}ml")
-        return ("effusion", "resolved"), (*now, gone)
+        near = set().union(*(alike(finding.code) for finding in now))
+        pool = [parse_finding(text.format(**words)) for text in scenarios()["gone"]["findings"]]
+        gone = rng.choice([finding for finding in pool if finding.code not in near])
+        return (gone.code, "resolved"), (*now, gone)
     finding = rng.choice(able)
     rest = tuple(other for other in now if other is not finding)
     how = rng.choice(("new", "unchanged", "larger", "smaller"))

@@ -12,12 +12,15 @@ from evals.phantombench.films import Shown
 RATIO = ("below 0.42", "0.42 to 0.46", "0.46 to 0.50", "0.50 to 0.55", "0.55 to 0.60", "above 0.60")
 RATIO_BOUNDS = (0.42, 0.46, 0.50, 0.55, 0.60)
 RATIO_MARGIN = 0.006
-VOLUME = ("small (under 300 ml)", "moderate (300 to 800 ml)", "large (over 800 ml)")
-VOLUME_BOUNDS_ML = (300.0, 800.0)
-DIAMETER = ("under 1 cm", "1 to 2 cm", "2 to 4 cm", "4 to 6 cm", "over 6 cm")
-DIAMETER_BOUNDS_MM = (10.0, 20.0, 40.0, 60.0)
+VOLUME = ("under 600 ml", "600 to 950 ml", "over 950 ml")
+VOLUME_BOUNDS_ML = (600.0, 950.0)
+MASS = ("3 to 4 cm", "4 to 5 cm", "5 to 6 cm", "over 6 cm")
+MASS_BOUNDS_MM = (40.0, 50.0, 60.0)
+NODULE = ("under 17 mm", "17 to 23 mm", "over 23 mm")
+NODULE_BOUNDS_MM = (17.0, 23.0)
 SHARE = ("under a quarter of that side", "a quarter to a half of that side", "over half of that side")
 SHARE_BOUNDS = (0.25, 0.5)
+"""Bounds of sizes part the sizes that scenarios.toml draws into classes of about as many patients each."""
 MARGIN = 0.08
 """How close to a bound, as a share of it, is too close to tell."""
 ANGLES = {"left": "the left one", "right": "the right one", "bilateral": "both", None: "neither"}
@@ -42,8 +45,8 @@ def _ratio(shown: Shown) -> Iterator[Draft]:
 def _sizes(shown: Shown) -> Iterator[Draft]:
     asked = {
         "effusion": ("How large is the pleural effusion?", VOLUME, VOLUME_BOUNDS_ML, "volume_ml"),
-        "mass": ("What is the diameter of the lung mass?", DIAMETER, DIAMETER_BOUNDS_MM, "diameter_mm"),
-        "nodule": ("What is the diameter of the lung nodule?", DIAMETER, DIAMETER_BOUNDS_MM, "diameter_mm"),
+        "mass": ("What is the diameter of the lung mass?", MASS, MASS_BOUNDS_MM, "diameter_mm"),
+        "nodule": ("What is the diameter of the lung nodule?", NODULE, NODULE_BOUNDS_MM, "diameter_mm"),
         "pneumothorax": ("How large is the pneumothorax?", SHARE, SHARE_BOUNDS, "fraction"),
     }
     for code, (stem, words, bounds, field) in asked.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from evals.phantombench.categories.parts import surely_absent
 from evals.phantombench.drafts import Draft
 from evals.phantombench.films import Shown
-from evals.phantombench.patients import name_of
+from evals.phantombench.patients import GROWING, alike, name_of
 from imaging.phantom.facts import own_code
 
 STATES = {
@@ -23,7 +23,7 @@ NOTHING = "none of these"
 
 
 def drafts(shown: Shown, rng: random.Random) -> list[Draft]:
-    """What became of the finding that changed and of one that is on neither film; what is new; what is gone."""
+    """What became of the finding that changed and of those on neither film; what is new; what is gone."""
     if len(shown.facts) < 2 or shown.patient.change is None:
         return []
     code, how = shown.patient.change
@@ -31,9 +31,10 @@ def drafts(shown: Shown, rng: random.Random) -> list[Draft]:
     after = {entry["code"] for entry in shown.found}
     if not _visible_as_told(how, code in before, code in after):
         return []
-    nowhere = [other for other in surely_absent(shown, rng) if other not in before]
+    near = set().union(*map(alike, before))
+    nowhere = [other for other in surely_absent(shown, rng) if other in GROWING and other not in near]
     found = [_state(shown, code, how), *_appeared(shown, code, how, nowhere), *_vanished(shown, code, how, nowhere)]
-    return [*found, _state(shown, nowhere[0], "absent")] if nowhere else found
+    return [*found, *(_state(shown, other, "absent") for other in nowhere)]
 
 
 def _visible_as_told(how: str, before: bool, after: bool) -> bool:

@@ -11,8 +11,9 @@ from evals.phantombench.films import Shown
 from evals.phantombench.patients import name_of
 
 NONE = "none of these findings"
-WITHOUT = 0.15
-"""Share of films with findings that are asked without a true finding among the options."""
+DENIED = 0.2
+"""Share of true statements that deny a finding, of patients who have several: as often as one of five options is true
+by chance. Others are offered no denial, since one beside a single finding would give the answer away."""
 
 
 def drafts(shown: Shown, rng: random.Random) -> list[Draft]:
@@ -23,32 +24,33 @@ def drafts(shown: Shown, rng: random.Random) -> list[Draft]:
 def _finding(shown: Shown, rng: random.Random) -> Iterator[Draft]:
     stem = "Which of these findings does the film show?"
     absent = surely_absent(shown, rng)
-    there = [code for code in diseases(shown) if code not in SUBTLE]
-    if not diseases(shown) or rng.random() < WITHOUT:
-        yield Draft(stem, NONE, tuple(named(absent)))
-    elif there:
-        code = rng.choice(there)
-        yield Draft(stem, name_of(code), (NONE, *named(absent)), code)
+    yield Draft(stem, NONE, tuple(named(absent)))
+    for code in diseases(shown):
+        if code not in SUBTLE:
+            yield Draft(stem, name_of(code), (NONE, *named(absent)), code)
 
 
 def _statement(shown: Shown, rng: random.Random) -> Iterator[Draft]:
     there = [code for code in diseases(shown) if code not in SUBTLE]
     absent = surely_absent(shown, rng)
-    denied = [f"There is no {name_of(code)}." for code in there]
     claimed = [f"There is {_a(name_of(code))}." for code in absent]
-    if denied and rng.random() < 0.5:
-        code = rng.choice(there)
-        yield Draft("Which statement is true?", f"There is {_a(name_of(code))}.", (*denied, *claimed), code)
-    elif denied:
+    if len(there) > 1 and rng.random() < DENIED:
         right = f"There is no {name_of(absent[0])}."
-        yield Draft("Which statement is true?", right, (*denied, *claimed[1:]), absent[0])
+        yield Draft("Which statement is true?", right, tuple(claimed[1:5]), absent[0])
+        return
+    for code in there:
+        others = [f"There is no {name_of(other)}." for other in there if other != code]
+        wrong = (*others[:1], *claimed[: 5 - len(there[:2])])
+        yield Draft("Which statement is true?", f"There is {_a(name_of(code))}.", wrong, code)
 
 
 def _device(shown: Shown) -> Iterator[Draft]:
     seen = [entry["code"] for entry in shown.found if entry["code"] in DEVICES]
-    if len(seen) == 1:
-        others = [name_of(code) for code in (*DEVICES, "chest_drain") if code not in seen]
-        yield Draft("Which device does the film show?", name_of(seen[0]), ("no device", *others), seen[0])
+    if len(seen) <= 1:
+        names = ["no device", *(name_of(code) for code in DEVICES)]
+        right = name_of(seen[0]) if seen else names[0]
+        wrong = tuple(name for name in names if name != right)
+        yield Draft("Which device does the film show?", right, wrong, *seen)
 
 
 def _a(name: str) -> str:

@@ -13,15 +13,12 @@ from evals.phantombench.patients import name_of
 PLACES = tuple(f"{side} {zone} zone" for side in ("left", "right") for zone in ("upper", "middle", "lower"))
 SIDES = {"left": "on the left only", "right": "on the right only", "bilateral": "on both sides"}
 NOWHERE = "nowhere: there is none"
-ABSENT = 0.12
-"""Share of films with a sided finding that are asked about another."""
 SIDED = ("effusion", "pneumothorax", "pleural_thickening", "atelectasis", *FOCAL)
 
 
 def drafts(shown: Shown, rng: random.Random) -> list[Draft]:
-    """Zone and side of what is there; now and then, and where nothing has a side, of something that is not there."""
-    there = [*_zone(shown), *_side(shown)]
-    return there if there and rng.random() > ABSENT else [*_none(shown, rng)]
+    """Zone and side of what is there, and the side of what is not there."""
+    return [*_zone(shown), *_side(shown), *_none(shown, rng)]
 
 
 def _zone(shown: Shown) -> Iterator[Draft]:
@@ -43,6 +40,6 @@ def _side(shown: Shown) -> Iterator[Draft]:
 
 
 def _none(shown: Shown, rng: random.Random) -> Iterator[Draft]:
-    code = next((code for code in surely_absent(shown, rng) if code in SIDED), None)
-    if code is not None:
-        yield Draft(f"On which side is the {name_of(code)}?", NOWHERE, tuple(SIDES.values()), code)
+    for code in surely_absent(shown, rng):
+        if code in SIDED:
+            yield Draft(f"On which side is the {name_of(code)}?", NOWHERE, tuple(SIDES.values()), code)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
 
 from evals.phantombench.films import Shown
-from evals.phantombench.patients import alike, name_of
+from evals.phantombench.patients import alike, name_of, scenarios
 
 DEVICES = ("ett", "ng_tube", "central_line", "pacemaker")
 FOCAL = ("mass", "nodule", "cavity", "consolidation")
@@ -21,11 +22,18 @@ def diseases(shown: Shown) -> list[str]:
 
 
 def surely_absent(shown: Shown, rng: random.Random) -> list[str]:
-    """Codes without device that the patient does not have and that look like nothing it has, in drawn order."""
-    near = set().union(*(alike(code) for code in diseases(shown)), DEVICES)
-    codes = [c for c in shown.now["absent"] if c not in near and not c.startswith("retained") and c != "chest_drain"]
+    """Askable codes that the patient does not have and that look like nothing it has, in drawn order."""
+    near = set().union(*(alike(code) for code in diseases(shown)))
+    codes = [code for code in shown.now["absent"] if code in askable() and code not in near]
     rng.shuffle(codes)
     return codes
+
+
+@cache
+def askable() -> frozenset[str]:
+    """Findings that some patient has and that a reader can see: what is never true is no option to be weighed."""
+    written = (text for entry in scenarios()["scenario"] for text in entry["findings"])
+    return frozenset(text.split(":")[0] for text in written) - SUBTLE
 
 
 def named(codes: Sequence[str]) -> list[str]:

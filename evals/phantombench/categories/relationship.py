@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from itertools import combinations
 
-from evals.phantombench.categories.parts import class_of, diseases
+from evals.phantombench.categories.parts import class_of, diseases, surely_absent
 from evals.phantombench.drafts import Draft
 from evals.phantombench.films import Shown
-from evals.phantombench.patients import name_of
+from evals.phantombench.patients import SIDES, name_of
 
+COUPLES = (
+    ("cavity", "effusion"),
+    ("consolidation", "effusion"),
+    ("effusion", "mass"),
+    ("fracture", "pneumothorax"),
+    ("nodule", "pleural_thickening"),
+)
+"""Findings that scenarios.toml has together, each on one side."""
 TIP = (
     "less than 30 mm above the carina",
     "30 to 70 mm above the carina",
@@ -27,27 +34,38 @@ DOMES = (
 )
 DOME_BOUNDS_MM = (-5.0, 5.0, 20.0, 35.0)
 DOME_MARGIN_MM = 2.0
+HIDING = {"effusion", "atelectasis", "hernia"}
+"""What a dome can lie hidden behind."""
+NO_TUBE = "there is no such tube"
+NO_AIR = "there is no pneumothorax"
 SHIFT = ("pushed away from it", "drawn towards it", "not displaced")
 
 
 def drafts(shown: Shown, rng: random.Random) -> list[Draft]:
-    """Two findings, a tube and the carina, the mediastinum and a pneumothorax; the two domes where there are none."""
-    return [*_two(shown), *_tube(shown), *_mediastinum(shown)] or [*_domes(shown)]
+    """Two findings, a tube and the carina, the mediastinum and a pneumothorax, the two domes of the diaphragm."""
+    return [*_two(shown, rng), *_tube(shown), *_mediastinum(shown, rng), *_domes(shown)]
 
 
-def _two(shown: Shown) -> Iterator[Draft]:
-    sided = [code for code in diseases(shown) if shown.side(code) in ("left", "right")]
-    for one, other in combinations(sorted(sided), 2):
+def _two(shown: Shown, rng: random.Random) -> Iterator[Draft]:
+    absent = surely_absent(shown, rng)
+    for one, other in COUPLES:
+        sides = shown.side(one), shown.side(other)
         a, b = name_of(one), name_of(other)
         told = {
-            (left, right): f"the {a} is on the {left}, the {b} on the {right}"
-            for left in ("left", "right")
-            for right in ("left", "right")
+            **{
+                (first, second): f"the {a} is on the {first}, the {b} on the {second}"
+                for first in SIDES
+                for second in SIDES
+            },
+            (None, "there"): f"there is no {a}",
+            ("there", None): f"there is no {b}",
         }
-        right = told[str(shown.side(one)), str(shown.side(other))]
-        wrong = [*(words for words in told.values() if words != right), f"there is no {a}", f"there is no {b}"]
-        regions = tuple(entry["mask"] for code in (one, other) for entry in shown.of(code))
-        yield Draft(f"How do the {a} and the {b} lie to each other?", right, tuple(wrong), one, regions)
+        key = (sides[0] and "there", sides[1] and "there") if None in sides else sides
+        lacking = {code for code, side in zip((one, other), sides, strict=True) if side is None}
+        if key in told and lacking <= set(absent):
+            wrong = tuple(words for pair, words in told.items() if pair != key)
+            regions = tuple(entry["mask"] for code in (one, other) for entry in shown.of(code))
+            yield Draft(f"How do the {a} and the {b} lie to each other?", told[key], wrong, one, regions)
 
 
 def _tube(shown: Shown) -> Iterator[Draft]:
@@ -60,19 +78,28 @@ def _tube(shown: Shown) -> Iterator[Draft]:
         classes = {class_of(value, TIP_BOUNDS_MM, TIP_MARGIN_MM) for value in (distance, own[0])}
         number = classes.pop() if len(classes) == 1 else None
         if number is not None:
-            wrong = [words for words in (*TIP, "below the carina", "there is no such tube") if words != TIP[number]]
-            yield Draft("Where does the tip of the endotracheal tube lie?", TIP[number], tuple(wrong), "ett")
+            yield _of_tube(TIP[number])
+    if not shown.of("ett"):
+        yield _of_tube(NO_TUBE)
 
 
-def _mediastinum(shown: Shown) -> Iterator[Draft]:
+def _of_tube(right: str) -> Draft:
+    wrong = tuple(words for words in (*TIP, NO_TUBE) if words != right)
+    return Draft("Where does the tip of the endotracheal tube lie?", right, wrong, "ett")
+
+
+def _mediastinum(shown: Shown, rng: random.Random) -> Iterator[Draft]:
     kinds = {finding.kind for finding in shown.patient.spec.findings if finding.code == "pneumothorax"}
-    if kinds and shown.of("pneumothorax"):
-        right = SHIFT[0] if "tension" in kinds else SHIFT[2]
-        wrong = [words for words in (*SHIFT, "there is no pneumothorax") if words != right]
-        yield Draft("How does the mediastinum lie to the pneumothorax?", right, tuple(wrong), "pneumothorax")
+    there = kinds and shown.of("pneumothorax")
+    if there or "pneumothorax" in surely_absent(shown, rng):
+        right = NO_AIR if not there else SHIFT[0] if "tension" in kinds else SHIFT[2]
+        wrong = tuple(words for words in (*SHIFT, NO_AIR) if words != right)
+        yield Draft("How does the mediastinum lie to the pneumothorax?", right, wrong, "pneumothorax")
 
 
 def _domes(shown: Shown) -> Iterator[Draft]:
+    if HIDING & set(diseases(shown)):
+        return
     lower_left_mm = shown.measure("dome_difference_mm")
     number = None if lower_left_mm is None else class_of(lower_left_mm, DOME_BOUNDS_MM, DOME_MARGIN_MM)
     if number is not None:

@@ -77,6 +77,18 @@ def test_majority_learns_from_other_cases_only() -> None:
     assert agent.session().ask(alone.text, alone.films).text == "ANSWER: B"
 
 
+def test_majority_sees_through_dates() -> None:
+    """Comparisons name the dates of their films: the words beside them are the same in every case."""
+    asked = "Taken on 2024-01-{}. What became of it?\nA) gone\nB) new"
+    items = [
+        question(n, text=asked.format(10 + n), letters="AB", target="A", case_id=f"case{n}", films=(Path(f"f{n}"),))
+        for n in range(3)
+    ]
+    many = [question(n, target="B", case_id=f"x{n}", films=(Path(f"x{n}"),)) for n in range(10, 20)]
+    agent = baselines.scripted("majority", Questions((*items, *many), "x"), 0)
+    assert agent is not None and agent.session().ask(items[0].text, items[0].films).text == "ANSWER: A"
+
+
 def test_films_are_taken_away_or_exchanged() -> None:
     questions = Questions(tuple(question(number) for number in range(10)), "x")
     assert all(not item.films for item in baselines.altered("text-only", questions, 0).items)

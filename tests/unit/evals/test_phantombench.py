@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from evals.phantombench import bench
+from evals.phantombench.balance import Balance
 from evals.phantombench.categories import CATEGORIES
 from evals.phantombench.categories.parts import class_of
 from evals.phantombench.drafts import Draft, lettered, matched
@@ -87,23 +88,21 @@ def _shown(folder: Path, *findings: str) -> Shown:
 
 def test_truth_of_a_known_patient(logs: Path) -> None:
     """A patient with a mass at the left top and fluid on the right: what each category must say of it."""
-    shown = _shown(logs, "mass:left:upper:50mm", "effusion:right:1000ml")
-    drafts = {d.stem: d for name in ("localization", "relationship", "characterization") for d in _all(shown, name)}
+    shown = _shown(logs, "mass:left:upper:35mm", "effusion:right:1200ml")
+    asked = ("localization", "relationship", "characterization", "detection")
+    drafts = {d.stem: d for name in asked for d in CATEGORIES[name](shown, Random(0))}
     assert drafts["Where is the lung mass?"].right == "left upper zone"
     assert drafts["On which side is the pleural effusion?"].right == "on the right only"
     between = drafts["How do the pleural effusion and the lung mass lie to each other?"]
     assert between.right == "the pleural effusion is on the right, the lung mass on the left"
-    assert drafts["How large is the pleural effusion?"].right == "large (over 800 ml)"
-    assert drafts["What is the diameter of the lung mass?"].right == "4 to 6 cm"
+    assert drafts["How large is the pleural effusion?"].right == "over 950 ml"
+    assert drafts["What is the diameter of the lung mass?"].right == "3 to 4 cm"
     assert drafts["Which costophrenic angle is blunted?"].right == "the right one"
-
-
-def _all(shown: Shown, category: str) -> list[Draft]:
-    for attempt in range(20):  # localization asks now and then about something absent
-        found = list(CATEGORIES[category](shown, Random(attempt)))
-        if category != "localization" or found[0].right != "nowhere: there is none":
-            return found
-    raise AssertionError("never asked about what is there")
+    assert drafts["On which side is the pneumothorax?"].right == "nowhere: there is none"
+    assert drafts["How does the mediastinum lie to the pneumothorax?"].right == "there is no pneumothorax"
+    assert drafts["Where does the tip of the endotracheal tube lie?"].right == "there is no such tube"
+    assert drafts["Which device does the film show?"].right == "no device"
+    assert not [stem for stem in drafts if "domes" in stem], "one lies hidden in fluid"
 
 
 def test_no_wrong_option_is_true(logs: Path) -> None:
@@ -116,9 +115,8 @@ def test_no_wrong_option_is_true(logs: Path) -> None:
 
 
 def test_what_became_of_a_finding(logs: Path) -> None:
-    patient = next(
-        p for p in (draw_patient(0, k, "standard") for k in range(0, 60, 2)) if p.change and p.change[1] == "larger"
-    )
+    drawn = (draw_patient(0, number, "standard") for number in range(0, 300, 2))
+    patient = next(patient for patient in drawn if patient.change == ("effusion", "larger"))
     (shown,) = show([patient], logs)
     code, _ = patient.change or ("", "")
     before, after = (sum(f["area_mm2"] for f in facts["findings"] if f["code"] == code) for facts in shown.facts)
@@ -127,6 +125,34 @@ def test_what_became_of_a_finding(logs: Path) -> None:
     assert {"larger on film 2", "absent on both films", "none of these"} <= stems
     twin = twin_of(patient, 0, 0)
     assert twin.change == (code, "smaller") and twin.spec.findings == patient.prior
+
+
+def test_no_option_is_right_more_often_than_a_guess() -> None:
+    """Of 400 patients, eight in ten have one truth: a guess of it would be right in 80 %."""
+    told, options, balance = Random(4), ("left", "right", "both"), Balance()
+    asked = []
+    for number in range(400):
+        right = told.choices(options, weights=(8, 1, 1))[0]
+        draft = Draft(f"On film {number}: which side?", right, tuple(o for o in options if o != right))
+        asked += [each.right for each in balance.choose("side", [draft, draft], most=2)]
+    counts = Counter(asked)
+    assert len(asked) > 100 and set(counts) == set(options)
+    assert max(counts.values()) / len(asked) < 0.45, counts
+
+
+def test_a_truth_without_alternative_is_asked_rarely_but_asked() -> None:
+    """Films are not made for ever where only one truth is to be had: the bound grows by half in six patients."""
+    balance, draft = Balance(), Draft("Which?", "a", ("b",))
+    asked = [bool(balance.choose("c", [draft], most=2)) for _ in range(60)]
+    assert asked[0] and 5 <= sum(asked) <= 12, asked
+
+
+def test_scenarios_and_sides_go_round() -> None:
+    pool = len(scenarios()["scenario"])
+    rounds = [[draw_patient(1, turn * pool + place, "standard") for place in range(pool)] for turn in range(4)]
+    assert all(len({patient.diagnosis for patient in patients}) == pool for patients in rounds)
+    cancer = [p.spec.findings for patients in rounds for p in patients if p.diagnosis.startswith("lung cancer")]
+    assert len({(mass.side, fluid.side) for mass, fluid, *_ in cancer}) == 4
 
 
 def test_scenarios_name_what_the_phantom_can_show() -> None:
