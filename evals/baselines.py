@@ -114,19 +114,24 @@ class _Prior:
             words = options_of(question).get(question.target, question.target)
             self._right.setdefault((_wording(question), question.case_id), Counter())[words] += 1
         self._stems: dict[str, Counter[str]] = {}
-        for (stem, _), counts in self._right.items():
+        self._cases: dict[str, Counter[str]] = {}
+        for (stem, case), counts in self._right.items():
             self._stems.setdefault(stem, Counter()).update(counts)
+            self._cases.setdefault(case, Counter()).update(counts)
+        self._all = sum(self._stems.values(), Counter[str]())
 
     def choice(self, question: Question) -> str:
-        """The option most often right in other cases; among equals the first; the commonest letter where none was."""
+        """The option most often right in other cases, under any stem where none was right under this one; among equals
+        the first; the commonest letter where none was right at all."""
         stem = _wording(question)
         others = self._stems[stem] - self._right[stem, question.case_id]
         if not question.letters:
             return others.most_common(1)[0][0] if others else "yes"
         options = options_of(question)
-        best = max(question.letters, key=lambda letter: others[str(options.get(letter, letter))])
-        if others[str(options.get(best, best))]:
-            return best
+        for counts in (others, self._all - self._cases[question.case_id]):
+            best = max(question.letters, key=lambda letter: counts[str(options.get(letter, letter))])
+            if counts[str(options.get(best, best))]:
+                return best
         return max(question.letters, key=lambda letter: self._letters[letter])
 
 

@@ -17,7 +17,7 @@ WAIT = 6
 
 
 class Balance:
-    """How often each option was offered and right under a stem, in a benchmark so far.
+    """How often each option was offered and right under a stem, and in its category, in a benchmark so far.
 
     An option is fairly right in 1/k of the questions that offer it among k options. A question whose true option is
     ahead of that by more than a bound is not asked: whoever knows only the words, and how often each option was right
@@ -39,27 +39,28 @@ class Balance:
             most: how many at most.
         """
         chosen: dict[str, Draft] = {}
-        for draft in sorted(drafts, key=self.lead):
+        for draft in sorted(drafts, key=lambda each: self.lead(category, each)):
             if len(chosen) < most and draft.stem not in chosen and self.fits(category, draft):
-                self.take(draft)
+                self.take(category, draft)
                 chosen[draft.stem] = draft
         self.seen(category, bool(chosen))
         return list(chosen.values())
 
-    def lead(self, draft: Draft) -> float:
-        """How far its true option would be ahead of fair once it is asked."""
-        return self._ahead[_template(draft.stem), draft.right] + 1 - 1 / len(draft.options)
+    def lead(self, category: str, draft: Draft) -> float:
+        """How far its true option would be ahead of fair once it is asked, under its stem or in its category."""
+        ahead = max(self._ahead[key, draft.right] for key in (_template(draft.stem), category))
+        return ahead + 1 - 1 / len(draft.options)
 
     def fits(self, category: str, *drafts: Draft) -> bool:
         """Whether these may be asked."""
-        return all(self.lead(draft) <= self._bound.get(category, START) for draft in drafts)
+        return all(self.lead(category, draft) <= self._bound.get(category, START) for draft in drafts)
 
-    def take(self, draft: Draft) -> None:
+    def take(self, category: str, draft: Draft) -> None:
         """Count it as asked."""
-        stem = _template(draft.stem)
-        for option in draft.options:
-            self._ahead[stem, option] -= 1 / len(draft.options)
-        self._ahead[stem, draft.right] += 1
+        for key in (_template(draft.stem), category):
+            for option in draft.options:
+                self._ahead[key, option] -= 1 / len(draft.options)
+            self._ahead[key, draft.right] += 1
 
     def seen(self, category: str, asked: bool) -> None:
         """A patient is done with; `asked` tells whether a question of the category came of it."""

@@ -119,9 +119,9 @@ def _pair(one: Shown, other: Shown, category: str, seed: int, balance: Balance) 
     fit = [pair for pair in pairs if pair is not None and balance.fits(category, *pair)]
     if not fit:
         return None
-    best = min(fit, key=lambda pair: max(map(balance.lead, pair)))
+    best = min(fit, key=lambda pair: max(balance.lead(category, draft) for draft in pair))
     for draft in best:
-        balance.take(draft)
+        balance.take(category, draft)
     return best
 
 

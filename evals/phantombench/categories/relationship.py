@@ -36,6 +36,8 @@ DOME_BOUNDS_MM = (-5.0, 5.0, 20.0, 35.0)
 DOME_MARGIN_MM = 2.0
 HIDING = {"effusion", "atelectasis", "hernia"}
 """What a dome can lie hidden behind."""
+THERE = "there"
+"""Where a finding is does not matter when the other is missing."""
 NO_TUBE = "there is no such tube"
 NO_AIR = "there is no pneumothorax"
 SHIFT = ("pushed away from it", "drawn towards it", "not displaced")
@@ -51,16 +53,13 @@ def _two(shown: Shown, rng: random.Random) -> Iterator[Draft]:
     for one, other in COUPLES:
         sides = shown.side(one), shown.side(other)
         a, b = name_of(one), name_of(other)
-        told = {
-            **{
-                (first, second): f"the {a} is on the {first}, the {b} on the {second}"
-                for first in SIDES
-                for second in SIDES
-            },
-            (None, "there"): f"there is no {a}",
-            ("there", None): f"there is no {b}",
+        told: dict[tuple[str | None, str | None], str] = {
+            (first, second): f"the {a} is on the {first}, the {b} on the {second}"
+            for first in SIDES
+            for second in SIDES
         }
-        key = (sides[0] and "there", sides[1] and "there") if None in sides else sides
+        told |= {(None, THERE): f"there is no {a}", (THERE, None): f"there is no {b}"}
+        key = (sides[0] and THERE, sides[1] and THERE) if None in sides else sides
         lacking = {code for code, side in zip((one, other), sides, strict=True) if side is None}
         if key in told and lacking <= set(absent):
             wrong = tuple(words for pair, words in told.items() if pair != key)
