@@ -14,7 +14,6 @@ from ui.chat import launch
 from ui.chat.serve import MAX_UPLOAD_MB
 
 pytestmark = pytest.mark.browser
-SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +60,23 @@ def test_reload_in_mid_answer_loses_nothing_and_the_answer_arrives(window: Windo
     window.answered()
     assert window.page.locator("#chat .signature").count() == 1
     assert window.page.get_by_role("button", name="Ask", exact=True).is_visible()
+
+
+def test_question_cut_off_by_a_lost_server_is_gone_on_with_after_the_reload(
+    window: Window, film: Path, agent: WorkbenchAgent
+) -> None:
+    """The turn was begun and never answered, as a kill leaves it (tests/unit/agent/test_memory.py kills for real)."""
+    session = agent.session()
+    opened = session.add(film)
+    agent.memory.begin_turn(session.id, "Is the heart enlarged?", agent.planner_name, [opened.id])
+    window.page.evaluate("id => sessionStorage.setItem('hilum-session', id)", session.id)
+    window.page.reload()
+    window.page.wait_for_selector("#chat .asked >> text=Is the heart enlarged?")
+    window.page.wait_for_selector("#history >> text=cut off")
+    window.page.locator("#chat button", has_text="Go on").click()
+    window.answered()
+    assert window.page.locator("#chat .asked").count() == 1, "it is not asked a second time"
+    window.page.wait_for_selector("#history >> text=cut off", state="detached")
 
 
 def test_conversations_are_renamed_opened_again_and_deleted(window: Window, film: Path) -> None:
@@ -201,19 +217,13 @@ def test_small_screen_needs_no_sideways_scrolling(
 
 
 def test_axe_finds_nothing_serious(window: Window, film: Path) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-
-    def found() -> list[str]:
-        violations = axe.run(window.page).response["violations"]
-        return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in violations if v["impact"] in SERIOUS]
-
-    assert found() == []
+    assert window.serious() == []
     window.open(film)
     window.ask("Write a report.")
     window.answered()
     window.page.wait_for_timeout(300)
-    assert found() == []
+    assert window.serious() == []
     window.page.click("[data-theme]")
     window.tab("Findings")
     window.page.wait_for_timeout(1000)  # gradio fades colours over
-    assert found() == []
+    assert window.serious() == []

@@ -1,4 +1,4 @@
-"""A workbench with logins: two users at once, each with their own conversations."""
+"""A workbench with logins: two users at once, each with their own conversations; and the way out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import bcrypt
+import httpx
 import pytest
 from windows import Window
 from workbench import WorkbenchAgent
@@ -64,3 +65,12 @@ def test_two_users_at_once_see_their_own_conversations_alone(
     ben.page.evaluate("id => hilum.send({ do: 'delete', session: id })", theirs)
     ben.page.wait_for_selector("text=There is no session")
     assert anna.page.evaluate("hilum.picture(['guessed', hilum.scene.films[0].id])") is None
+
+
+def test_log_out_ends_the_session_on_the_server(signed_in: Callable[[str], Window], address: str) -> None:
+    window = signed_in("ben")
+    cookies = {each["name"]: each["value"] for each in window.page.context.cookies()}
+    assert httpx.get(f"{address}config", cookies=cookies).status_code == 200
+    window.page.get_by_role("link", name="Log out").click()
+    window.page.get_by_label("password").wait_for()
+    assert httpx.get(f"{address}config", cookies=cookies).status_code == 401, "a cookie that was kept is worth nothing"

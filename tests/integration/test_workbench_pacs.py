@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pydicom
@@ -87,7 +87,6 @@ def test_study_is_searched_for_and_its_films_are_opened(window: Window) -> None:
     page.fill("#studies [name=patient]", "PHANTOM-1")
     page.click("#studies form button")
     page.wait_for_selector("#studies td >> text=PHANTOM-<1>")
-    window.saved("pacs")
     page.locator("#studies td button").click()
     window.drawn()
     assert page.locator("#films-list [data-film]").count() == 2
@@ -98,10 +97,30 @@ def test_worklist_shows_the_queue_and_opens_a_kept_reading(window: Window) -> No
     window.tab("Worklist")
     assert "1 waiting to be read · 1 read and sent" in page.inner_text("#worklist .standing")
     assert "1.2.1" not in page.inner_text("#worklist"), "no UID is shown"
-    window.saved("worklist")
     page.locator("#worklist td button", has_text="Open").click()
     window.answered()
     window.drawn()
+
+
+@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1366, 768), ("dark", 820, 1180)])
+def test_axe_finds_nothing_serious_in_pacs_and_worklist(
+    windows: Callable[..., Window], scheme: str, width: int, height: int
+) -> None:
+    window = windows(width=width, height=height, color_scheme=scheme)
+    page = window.page
+    window.tab("PACS")
+    page.fill("#studies [name=patient]", "PHANTOM-1")
+    page.click("#studies form button")
+    page.wait_for_selector("#studies td >> text=PHANTOM-<1>")
+    page.wait_for_timeout(600)  # gradio fades colours over
+    assert window.serious() == []
+    window.saved(f"pacs-{scheme}-{width}")
+    window.tab("Worklist")
+    page.wait_for_selector("#worklist table")
+    page.wait_for_timeout(600)
+    assert window.serious() == []
+    window.saved(f"worklist-{scheme}-{width}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_signed_report_of_fetched_films_goes_back_to_the_pacs_once(window: Window, pacs: StubPacs) -> None:
@@ -129,6 +148,7 @@ def test_signed_report_of_fetched_films_goes_back_to_the_pacs_once(window: Windo
     page.click("#report .sending button")
     page.wait_for_selector("#report ul.sent >> text=Sent to dicom://STUB@pacs:104")
     window.saved("sent")
+    assert window.serious() == []
     line = page.locator("#state .research").bounding_box()
     assert line is not None and line["y"] + line["height"] <= 768, "the last line is not cut off"
     assert {each.Modality for each in pacs.stored} == {"SR", "SEG"}

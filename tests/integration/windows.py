@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 SCREENS = Path(__file__).resolve().parents[2] / "out" / "screens"
+SERIOUS = ("serious", "critical")
+"""Impacts of axe-core's violations that may not be."""
 PATIENCE_MS = 45_000
 """How long a step may take on a busy machine."""
 
@@ -76,6 +80,12 @@ class Window:
     def saved(self, name: str) -> None:
         SCREENS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=str(SCREENS / f"{name}.png"))
+
+    def serious(self) -> list[str]:
+        """What axe finds that is serious or critical; the test skips where axe is not installed."""
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+        violations = axe.run(self.page).response["violations"]
+        return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in violations if v["impact"] in SERIOUS]
 
     def elsewhere(self) -> list[str]:
         """Addresses beyond this machine that were asked."""

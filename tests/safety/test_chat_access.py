@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 from pathlib import Path
 
 import httpx
@@ -128,6 +129,16 @@ def test_a_page_of_another_site_may_not_read_or_send(anna: httpx.Client) -> None
     wanted = {**evil, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
     for answered in (anna.get("/config", headers=evil), anna.options("/gradio_api/queue/join", headers=wanted)):
         assert answered.headers.get("access-control-allow-origin") not in ("*", evil["Origin"])
+
+
+def test_the_server_itself_refuses_a_file_of_200_mb(anna: httpx.Client) -> None:
+    """Nothing of the page's script runs here; the bytes are made as they are sent and lie on no disk of ours."""
+    head = b'--b\r\ncontent-disposition: form-data; name="files"; filename="large.dcm"\r\n\r\n'
+    body = chain([head], repeat(bytes(1_000_000), 200), [b"\r\n--b--\r\n"])
+    answered = anna.post(
+        "/gradio_api/upload", content=body, headers={"Content-Type": "multipart/form-data; boundary=b"}
+    )
+    assert answered.status_code == 413 and "maximum allowed size" in answered.text
 
 
 def test_uploads_lie_in_a_folder_of_their_own(anna: httpx.Client, address: str) -> None:

@@ -31,10 +31,10 @@ NOTE_MAX = 1000
 class Desk:
     """The handlers of one page; shared by every window, holding nothing of any."""
 
-    def __init__(self, visits: Visits, settings: Settings, pacs: Sequence[Pacs] = ()) -> None:
+    def __init__(self, visits: Visits, settings: Settings, pacs: Sequence[Pacs] = (), logs_out: bool = False) -> None:
         self.visits = visits
         self.pacs = pacs
-        self.screens = Screens(visits, settings, pacs)
+        self.screens = Screens(visits, settings, pacs, logs_out)
         self._often = PerMinute(A_MINUTE)
 
     def welcome(self, session_id: str, request: gr.Request) -> Iterator[Outputs]:

@@ -39,6 +39,7 @@ class SystemState:
         leaves: what leaves this machine, or empty for nothing.
         user: name of the login, or empty without one.
         pacs: whether a PACS can be searched and sent to.
+        logs_out: whether the login is of this page, so that it can end here; a proxy's ends there.
     """
 
     planner: str
@@ -47,6 +48,7 @@ class SystemState:
     leaves: str
     user: str = ""
     pacs: bool = False
+    logs_out: bool = False
 
 
 def film_facts(film: Radiograph) -> str:
@@ -119,7 +121,8 @@ def state_line(state: SystemState) -> str:
         else f'<li class="stays"><span class="sign">✓</span> Nothing leaves this machine'
         f"{f' but {TO_PACS}' * state.pacs}</li>"
     )
-    user = f"<li><i>Signed in as</i> {escape(state.user)}</li>" if state.user else ""
+    leave = ' · <a href="logout">Log out</a>' if state.logs_out else ""
+    user = f"<li><i>Signed in as</i> {escape(state.user)}{leave}</li>" if state.user else ""
     return (
         f'<ul class="state" aria-label="State of the system">{user}'
         f"<li><i>Planner</i> {escape(state.planner)}</li><li><i>Device</i> {escape(state.device)}</li>"

@@ -69,15 +69,16 @@ class Parts:
         return [self.chat, self.scene, *around, self.state, self.question]
 
 
-def build(agent: Agent, settings: Settings, pacs: Sequence[Pacs] = ()) -> gr.Blocks:
+def build(agent: Agent, settings: Settings, pacs: Sequence[Pacs] = (), logs_out: bool = False) -> gr.Blocks:
     """The workbench as a gradio app for `agent`; `launch` serves it. Each window looks at a session of its own.
 
     Args:
         agent: answers.
         settings: what the state line tells of.
         pacs: whose studies can be browsed, and that take signed reports.
+        logs_out: whether users log in at this page, and so out of it.
     """
-    desk = Desk(Visits(agent), settings, pacs)
+    desk = Desk(Visits(agent), settings, pacs, logs_out)
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, fill_width=True, fill_height=True, delete_cache=(SWEEP_S, SWEEP_S)
     ) as page:

@@ -45,9 +45,10 @@ class Screens:
         queue: folder of the queue of `hilum watch`, or None where none ran.
     """
 
-    def __init__(self, visits: Visits, settings: Settings, pacs: Sequence[Pacs] = ()) -> None:
+    def __init__(self, visits: Visits, settings: Settings, pacs: Sequence[Pacs] = (), logs_out: bool = False) -> None:
         self._visits = visits
         self._pacs = pacs
+        self._logs_out = logs_out
         self._planner = visits.agent.planner_name
         self._leaves = leaves_machine(settings)
         self._device = choose(settings.device)
@@ -57,7 +58,9 @@ class Screens:
         """Everything anew."""
         shown = visit.conversation
         kept = {each.id for each in self._visits.kept(visit)} if self.queue else set()
-        state = SystemState(self._planner, self._device, shown.models, self._leaves, visit.owner, bool(self._pacs))
+        state = SystemState(
+            self._planner, self._device, shown.models, self._leaves, visit.owner, bool(self._pacs), self._logs_out
+        )
         return Screen(
             messages=list(shown.messages),
             scene=viewer.scene(shown, visit.token),

@@ -76,7 +76,7 @@ def launch(
     _require_login(host, bool(auth or named_by))
     # Gradio downloads what a request names by an address, from any public host; a film is uploaded or not at all.
     processing_utils.async_ssrf_protected_download = _fetch_nothing
-    page = build(agent, settings, pacs)
+    page = build(agent, settings, pacs, logs_out=auth is not None)
     page.queue(default_concurrency_limit=CONCURRENT_UPLOADS, max_size=WAITING_TURNS)
     server, _, _ = page.launch(
         server_name=host,

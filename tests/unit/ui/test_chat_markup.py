@@ -114,6 +114,7 @@ def test_state_line_says_what_leaves_and_what_this_is_not() -> None:
     assert "Nothing leaves this machine" in quiet and "not a medical device" in quiet
     loud = state_line(SystemState("openai:x", "cpu", {"<m>": "1"}, "your questions, to x"))
     assert "Leaves this machine: your questions, to x" in loud and "<m>" not in loud
+    assert "logout" not in state_line(SystemState("embedded", "cpu", {}, "", user="anna")), "a proxy's login ends there"
     for leaves in ("", "your questions, to x"):
         assert "search or send in the PACS" in state_line(SystemState("embedded", "cpu", {}, leaves, pacs=True))
 
