@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 from evals.phantombench.drafts import Draft
 
+EXCESS = 5 / 4
+"""How many times as often as a guess an option may be right: at 1, one option that is hardly ever true would hold up
+all others of its stem."""
 START = 1.0
 """How many more questions than fair an option may be right in: an option's first question needs this."""
 LOOSER = 0.5
@@ -19,10 +22,10 @@ WAIT = 6
 class Balance:
     """How often each option was offered and right under a stem, and in its category, in a benchmark so far.
 
-    An option is fairly right in 1/k of the questions that offer it among k options. A question whose true option is
-    ahead of that by more than a bound is not asked: whoever knows only the words, and how often each option was right
-    before, is then right as often as one who guesses. Each category counts on its own and patient by patient, so the
-    choice does not depend on how many questions are wanted.
+    An option is fairly right in EXCESS/k of the questions that offer it among k options. A question whose true option
+    is ahead of that by more than a bound is not asked: whoever knows only the words, and how often each option was
+    right before, is then right hardly more often than one who guesses. Each category counts on its own and patient by
+    patient, so the choice does not depend on how many questions are wanted.
     """
 
     def __init__(self) -> None:
@@ -49,7 +52,7 @@ class Balance:
     def lead(self, category: str, draft: Draft) -> float:
         """How far its true option would be ahead of fair once it is asked, under its stem or in its category."""
         ahead = max(self._ahead[key, draft.right] for key in (_template(draft.stem), category))
-        return ahead + 1 - 1 / len(draft.options)
+        return ahead + 1 - _fair(draft)
 
     def fits(self, category: str, *drafts: Draft) -> bool:
         """Whether these may be asked."""
@@ -59,7 +62,7 @@ class Balance:
         """Count it as asked."""
         for key in (_template(draft.stem), category):
             for option in draft.options:
-                self._ahead[key, option] -= 1 / len(draft.options)
+                self._ahead[key, option] -= _fair(draft)
             self._ahead[key, draft.right] += 1
 
     def seen(self, category: str, asked: bool) -> None:
@@ -68,6 +71,10 @@ class Balance:
         if self._waited[category] == WAIT:
             self._waited[category] = 0
             self._bound[category] = self._bound.get(category, START) + LOOSER
+
+
+def _fair(draft: Draft) -> float:
+    return EXCESS / len(draft.options)
 
 
 def _template(stem: str) -> str:

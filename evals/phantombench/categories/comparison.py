@@ -23,7 +23,8 @@ NOTHING = "none of these"
 
 
 def drafts(shown: Shown, rng: random.Random) -> list[Draft]:
-    """What became of the finding that changed and of those on neither film; what is new; what is gone."""
+    """What became of the finding that changed, of those that did not and of those on neither film; what is new, what is
+    gone."""
     if len(shown.facts) < 2 or shown.patient.change is None:
         return []
     code, how = shown.patient.change
@@ -34,7 +35,12 @@ def drafts(shown: Shown, rng: random.Random) -> list[Draft]:
     near = set().union(*map(alike, before))
     nowhere = [other for other in surely_absent(shown, rng) if other in GROWING and other not in near]
     found = [_state(shown, code, how), *_appeared(shown, code, how, nowhere), *_vanished(shown, code, how, nowhere)]
-    return [*found, *(_state(shown, other, "absent") for other in nowhere)]
+    kept = [other for other in GROWING if other != code and other in before & after]
+    return [
+        *found,
+        *(_state(shown, other, "unchanged") for other in kept),
+        *(_state(shown, other, "absent") for other in nowhere),
+    ]
 
 
 def _visible_as_told(how: str, before: bool, after: bool) -> bool:
