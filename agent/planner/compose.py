@@ -15,11 +15,12 @@ from agent.planner.focus import beside_originals, focus
 from agent.planner.measuring import MEASURE, heart_record, runs_asked, seen_beside
 from agent.planner.naming import acquired
 from agent.planner.offers import Offers
-from agent.planner.plan import BY_WORDS
+from agent.planner.plan import BY_WORDS, explained
 from agent.planner.question import OUT_OF_SCOPE, Kind, Question
 from agent.planner.scope import compose_out_of_scope
 from agent.planner.sentences import Teller
 from agent.planner.wording import say
+from models.outputs import ScoreKind
 from tools.contract import Finding, Status
 from tools.contract.wording import listed, sentence_case
 
@@ -67,8 +68,6 @@ def _compose(question: Question, teller: Teller) -> list[str]:
         return _which_film(question, teller)
     if question.kind is Kind.FILM_FACTS:
         return [*(teller.film_facts(film) for film in question.films), say("film.modality")]
-    if question.kind in {Kind.CONFIDENCE, Kind.WHY} and not question.findings:
-        return [say("confidence.none")]
     if question.kind is Kind.TOOL and "image_ids" in teller.tools[question.tool].arguments:
         return _asked_tool(question, teller, None)
     per_film = {
@@ -263,6 +262,8 @@ def _missing(question: Question, teller: Teller) -> str:
 
 
 def _confidence(question: Question, teller: Teller, film: str) -> list[str]:
+    if not question.findings:
+        return _scores_of_all(teller, film)
     lines = [say("confidence.lead")]
     for code in question.findings:
         lines.append(teller.presence(code, film, None, plain=True))
@@ -270,10 +271,23 @@ def _confidence(question: Question, teller: Teller, film: str) -> list[str]:
     return [*lines, *teller.caveats(film, question.findings, most=4)]
 
 
+def _scores_of_all(teller: Teller, film: str) -> list[str]:
+    """The number of every finding that was assessed: the likeliest first where they are probabilities."""
+    rows = [row for code in teller.codes(film) for row in teller.facts.about(code, film) if row.score is not None]
+    calibrated = [row for row in rows if row.score_kind is ScoreKind.CALIBRATED_PROBABILITY]
+    ranked = sorted(calibrated, key=lambda row: -(row.score or 0.0)) or rows
+    codes = list(dict.fromkeys(row.code for row in ranked))
+    if not codes:
+        return [teller.nothing(film)]
+    told = [line for code in codes for line in teller.scores(code, film, measured=False)[:1]]
+    return [say("confidence.all" if calibrated else "confidence.lead"), *told, *teller.caveats(film, codes, most=2)]
+
+
 def _why(question: Question, teller: Teller, film: str) -> list[str]:
     """Which part of the film the classifier went by, and how sure the tools are."""
-    explained = [line for run in teller.facts.of("explain", film) for line in teller.told(run, caveats=1)]
-    return [*explained, *_confidence(question, teller, film)]
+    reasons = [line for run in teller.facts.of("explain", film) for line in teller.told(run, caveats=1)]
+    codes = question.findings or tuple(explained(question, teller.facts, film))
+    return [*reasons, *(_confidence(replace(question, findings=codes), teller, film) if codes else [say("why.none")])]
 
 
 def _which_film(question: Question, teller: Teller) -> list[str]:

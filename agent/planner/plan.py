@@ -22,6 +22,9 @@ COMPARE = "compare"
 LOCATED_MAX = 3
 """Findings per film that are located unasked; more would bury the answer."""
 
+EXPLAINED_MAX = 2
+"""Findings whose reasons are shown where none was named."""
+
 BY_WORDS = "zero_shot"
 """The tool that looks for any phrase, and for findings that no trained model assesses."""
 
@@ -78,9 +81,7 @@ def second_round(question: Question, facts: Facts, tools: Offers) -> list[Call]:
     calls = []
     for film in question.films:
         if question.kind is Kind.WHY:
-            calls += [
-                Call("explain", {"image_id": film, "finding": code}) for code in _to_explain(question, facts, film)
-            ]
+            calls += [Call("explain", {"image_id": film, "finding": code}) for code in explained(question, facts, film)]
         calls += [Call("ground", {"image_id": film, "finding": c}) for c in _to_locate(question, facts, film)]
         calls += [Call(BY_WORDS, {"image_id": film, "finding": code}) for code in _unknown(question, facts, film)]
     return [call for call in calls if call.tool in tools]
@@ -98,9 +99,13 @@ def _beyond_ontology(question: Question, tools: Offers) -> bool:
     return question.kind is Kind.UNKNOWN_FINDING and bool(question.films) and BY_WORDS in tools
 
 
-def _to_explain(question: Question, facts: Facts, film: str) -> list[str]:
-    """The findings asked about that are called present or uncertain: only they have a reason to show."""
-    return [code for code in question.findings if facts.status(code, film) in {Status.PRESENT, Status.UNCERTAIN}]
+def explained(question: Question, facts: Facts, film: str) -> list[str]:
+    """Findings to give the reasons for: those asked about that are called present or uncertain, as only they have any;
+    where none is named, the surest that are present."""
+    if question.findings:
+        return [code for code in question.findings if facts.status(code, film) in {Status.PRESENT, Status.UNCERTAIN}]
+    present = [code for code in _ranked(facts, film) if facts.status(code, film) is Status.PRESENT]
+    return present[:EXPLAINED_MAX]
 
 
 def _by_words(question: Question, offer: Offer) -> list[Call]:
@@ -224,5 +229,10 @@ def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
 def _candidates(question: Question, facts: Facts, film: str) -> list[str]:
     if question.findings:
         return [c for c in with_signs(question.findings) if c not in SIDELESS or question.kind is Kind.WHERE]
-    ranked = sorted(facts.rows(film), key=lambda row: -((row.score or 0.0) - (row.threshold or 0.0)))
-    return [code for code in dict.fromkeys(row.code for row in ranked) if code not in SIDELESS]
+    return [code for code in _ranked(facts, film) if code not in SIDELESS]
+
+
+def _ranked(facts: Facts, film: str) -> list[str]:
+    """Codes of a film's findings, the one furthest above its threshold first."""
+    rows = sorted(facts.rows(film), key=lambda row: -((row.score or 0.0) - (row.threshold or 0.0)))
+    return list(dict.fromkeys(row.code for row in rows))

@@ -54,8 +54,13 @@ class Teller:
         if facts["spacing_mm"]:
             row, column = facts["spacing_mm"]
             spacing = say("film.spacing", row=row, column=column, origin=facts["spacing_origin"])
-        told = {key: facts[key] for key in ("rows", "columns", "view")}
-        return say("film.facts", Film=self.film_name(film), origin=facts["view_origin"], spacing=spacing, **told)
+        known = facts["view_origin"] != "none"
+        view = say("film.view", view=facts["view"], origin=facts["view_origin"]) if known else say("film.view_unknown")
+        size = {key: facts[key] for key in ("rows", "columns")}
+        told = say("film.facts", Film=self.film_name(film), view=view, spacing=spacing, **size)
+        checked = self.facts.good("quality", film)
+        looks = checked.data.get("quality", {}).get("view") if checked is not None else None
+        return f"{told} {say('film.looks', view=looks, cite=cite([checked.id]))}" if checked and looks else told
 
     def codes(self, film: str) -> list[str]:
         """Every finding the evidence names on a film."""

@@ -260,7 +260,7 @@ class _Writer:
         data, film = self._evidence.ratio, self._evidence.film
         if data is None or data.index is None:
             return []
-        view = "?" if film.view is View.UNKNOWN else film.view.value
+        view = self._wording.word("common", "no_view") if film.view is View.UNKNOWN else film.view.value
         told = self._say(f"ratio_{data.status.value}", ["measure"], ratio=self._wording.number(data.index), view=view)
         sentences = [told.model_copy(update={"finding": HEART, "status": data.status})]
         seen = next((item.status for item in self._evidence.classified.findings if item.code == HEART), None)

@@ -102,6 +102,9 @@ ROWS = [
     Row("Has the effusion changed?", (), "A comparison needs two films"),
     Row("What view is this?", (), "view PA (from header)"),
     Row("What modality is this?", (), "plain chest radiographs"),
+    Row("Rank the findings by likelihood", (ALL, MEASURE), "Pleural effusion: probability"),
+    Row("What should be done next?", (), "I do not advise"),
+    Row("Schreibe einen Befund auf Deutsch", (ALL, MEASURE, REPORT), "Draft for a qualified reader."),
     Row("What can you do?", (), "I can also measure the heart"),
     Row("Hello", (), "I am Hilum"),
     Row("Tell me a joke", (), "outside what I do"),
@@ -151,7 +154,7 @@ def test_question_calls_these_tools_and_gets_this_answer(row: Row) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.question[:50])
 def test_no_claim_of_our_own_planner_goes_against_its_evidence(row: Row) -> None:
-    if "report" in row.question or "Draft" in row.question:
+    if any(word in row.question for word in ("report", "Draft", "Befund")):
         pytest.skip("the stub's report is fixed text")
     answer, _ = ask(row.question)
     assert Verdict.CONFLICTING not in {claim.verdict for claim in answer.claims}, answer.claims

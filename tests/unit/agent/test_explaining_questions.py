@@ -55,6 +55,15 @@ def test_why_asks_what_the_classifier_went_by_and_tells_it_with_its_evidence() -
     assert "probability 0.80" in answer.text
 
 
+def test_why_without_a_finding_is_of_the_surest_that_are_present() -> None:
+    runs: list[dict[str, Any]] = []
+    session = agent_of(runs).session()
+    session.ask("What do you see?", films=[FILM])
+    answer = session.ask("Why do you think so?")
+    assert runs and {run["finding"] for run in runs} <= {row.code for row in answer.findings if row.status == "present"}
+    assert "How sure the tools are" in answer.text
+
+
 def test_what_is_absent_is_not_explained() -> None:
     runs: list[dict[str, Any]] = []
     answer = agent_of(runs).session().ask("Why do you think there is no mass?", films=[FILM])
