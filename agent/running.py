@@ -11,6 +11,8 @@ from typing import Any
 
 from langsmith import tracing_context
 
+from agent.freed import give_back
+
 LOOK_S = 0.05
 """How often a waiting turn looks whether it was stopped; nothing a person could notice."""
 ALIVE_S = 5.0
@@ -103,6 +105,7 @@ class Running:
                 afterwards = self._afterwards
             if afterwards is not None:
                 afterwards()
+            give_back()
 
 
 def closed(events: Iterator[Any], within_s: float) -> None:
