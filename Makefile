@@ -9,7 +9,7 @@ install = if command -v uv >/dev/null 2>&1; then \
 	  uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable '$(1)'; \
 	else $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '$(1)'; fi
 
-.PHONY: setup demo chat test lint bench results docs constraints audit sbom clean
+.PHONY: setup demo chat test coverage lint bench results docs constraints audit sbom clean
 
 setup: $(READY)
 
@@ -30,6 +30,11 @@ chat: setup  ## the chat on http://127.0.0.1:7860
 
 test: setup  ## the whole suite, by WORKERS processes of one thread each; what it leaves out is listed with the reason
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+coverage: setup  ## the suite once more, counting the lines it runs in each room; slower by a half, so CI does not
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=
+	@for room in agent tools models imaging evals ui; do \
+	  printf '%-8s ' $$room; $(BIN)/coverage report --format=total --include="$$room/*"; done
 
 lint: setup
 	$(BIN)/ruff check .
