@@ -20,6 +20,7 @@ from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
 from models.outputs import Task
 from tools.anatomy import Outlines, doubts, outline
+from tools.anatomy.marked import Drawn, corrected_outline
 from tools.anatomy.outlines import FREE_AIR
 from tools.anatomy.plausibility import QUALITY_MIN
 from tools.contract import Result, ToolArguments, ToolContext, tool
@@ -28,7 +29,6 @@ from tools.contract.corrections import Correction
 from tools.contract.films import film_caveats, frontal_film
 from tools.contract.spacing import spacing_words
 from tools.contract.wording import listed, summarise
-from tools.correcting import Drawn, corrected_outline
 from tools.knowledge import structure, structures
 
 Place = Annotated[list[float], Field(min_length=3, max_length=3)]

@@ -23,8 +23,8 @@ from agent.memory import Memory
 from agent.memory.database import Memory as Database
 from models.fetch import store, transfer
 from models.pool import ModelPool
-from tools import cohort
-from tools.cohort import Journal, run_cohort, write_table
+from tools.batches import cohort
+from tools.batches.cohort import Journal, run_cohort, write_table
 
 QUESTION = "What do you see?"
 TRUTH = Truth(scores={"effusion": 0.81, "pneumothorax": 0.1}, sides={"effusion": "left"}, ratio=0.56)

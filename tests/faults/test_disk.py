@@ -27,7 +27,7 @@ from imaging.failures import BadArguments, Unavailable
 from models.fetch.store import pull
 from models.pool import ModelPool
 from models.weights import locate
-from tools.cohort import Journal, run_cohort, write_table
+from tools.batches.cohort import Journal, run_cohort, write_table
 
 HERE = Path(__file__).parent
 TRUTH = Truth(scores={"effusion": 0.81, "pneumothorax": 0.1}, sides={"effusion": "left"}, ratio=0.56)

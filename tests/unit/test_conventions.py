@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,12 @@ def test_no_star_import_print_or_dynamic_code(path: Path) -> None:
     assert not stars
     assert not called & {"eval", "exec"}
     assert "print" not in called or name_of(path).startswith(SCRIPTS)
+
+
+def test_tools_holds_one_file_for_each_tool_and_packages_for_the_rest() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {place.split(":")[0] for place in project["entry-points"]["hilum.tools"].values()}
+    assert {f"tools.{path.stem}" for path in (ROOT / "tools").glob("*.py")} - {"tools.__init__"} == declared
 
 
 def test_no_file_names_a_package_index() -> None:

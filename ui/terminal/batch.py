@@ -17,7 +17,7 @@ from agent import make_pool
 from agent.settings import Runtime, Settings
 from imaging.failures import BadArguments, Unavailable
 from models.pool import ModelPool
-from tools.cohort import Journal, Outcome, check_target, run_cohort, write_table
+from tools.batches.cohort import Journal, Outcome, check_target, run_cohort, write_table
 from tools.contract import Tool
 from tools.contract.tool import installed
 
@@ -81,7 +81,7 @@ def _outcomes(
         return run_cohort([folder], tools, models, journal, workers)
     from models.cluster.config import ClusterConfig
     from models.cluster.serving import connect
-    from tools.ray_cohort import run_cohort_on_ray
+    from tools.batches.on_ray import run_cohort_on_ray
 
     config = ClusterConfig.read(settings.ray_config)
     connect(config)

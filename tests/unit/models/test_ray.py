@@ -27,9 +27,9 @@ from models.cluster.config import ClusterConfig, FilmShare, ModelShare
 from models.outputs import Scores, Task
 from models.pool import ModelPool
 from models.predictions import Prediction
-from tools.cohort import Journal, run_cohort
+from tools.batches.cohort import Journal, run_cohort
+from tools.batches.on_ray import run_cohort_on_ray
 from tools.contract.tool import installed
-from tools.ray_cohort import run_cohort_on_ray
 
 pytestmark = pytest.mark.timeout(600)  # a cluster starts and ends in it
 
@@ -224,7 +224,8 @@ def test_the_cluster_file_on_the_page_is_one(pool: ModelPool) -> None:
 
 def test_ray_is_not_imported_unless_chosen() -> None:
     code = (
-        "import sys, app, models.pool, tools.cohort, ui.terminal.batch, models.cluster.serving, tools.ray_cohort\n"
+        "import sys, app, models.pool, tools.batches.cohort, ui.terminal.batch, models.cluster.serving\n"
+        "import tools.batches.on_ray\n"
         "from models.pool import ModelPool\n"
         "ModelPool(runtime='ray'); print('ray' in sys.modules)"
     )

@@ -15,9 +15,9 @@ from imaging.failures import BadArguments, NotApplicable, Unavailable
 from imaging.phantom import PhantomSpec, make_phantom
 from models.outputs import ScoreKind
 from models.pool import ModelPool
-from tools import cohort
+from tools.batches import cohort
+from tools.batches.cohort import Journal, check_target, run_cohort, write_table
 from tools.classify import classify
-from tools.cohort import Journal, check_target, run_cohort, write_table
 from tools.contract import Finding, Result, Status, Tool, ToolArguments, ToolContext, tool
 
 

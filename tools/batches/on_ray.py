@@ -1,6 +1,6 @@
 """A cohort through Ray Data: processes of the cluster open films and run tools; this process keeps the journal.
 
-Only paths travel out and only rows travel back. The journal is the very one of tools.cohort, so a run that broke off
+Only paths travel out and only rows travel back. The journal is the one of `cohort`, so a run that broke off
 may go on with either runtime; a row has its film's place as key, so a batch that ran twice is there once.
 """
 
@@ -20,7 +20,7 @@ from imaging.failures import FilmRefused
 from imaging.sources import Content, contents
 from models.cluster.config import FilmShare
 from models.pool import ModelPool
-from tools.cohort import Journal, Outcome, Row, has_error, refused_row, row_of
+from tools.batches.cohort import Journal, Outcome, Row, has_error, refused_row, row_of
 from tools.contract import Tool
 from tools.contract.tool import installed
 
@@ -36,7 +36,7 @@ def run_cohort_on_ray(
     at_once: int,
     share: FilmShare,
 ) -> Iterator[Outcome]:
-    """As tools.cohort.run_cohort, on a Ray that is connected already (models.cluster.serving.connect).
+    """As tools.batches.cohort.run_cohort, on a Ray that is connected already (models.cluster.serving.connect).
 
     Args:
         given: files, folders and archives; every machine of the cluster must see them at the same paths.
