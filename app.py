@@ -267,6 +267,8 @@ def evaluate(
         typer.Option(help="tools on labelled films: file of names to take, one a line, as splits list them"),
     ] = None,
     said: Annotated[str, typer.Option(help="the same: what readers of the record must know of the choice")] = "",
+    metrics: Annotated[str | None, typer.Option(help="reports: metrics, separated by commas (docs/evals.md)")] = None,
+    supply: Annotated[list[str] | None, typer.Option(help="reports: NAME=VALUE a metric needs; repeatable")] = None,
     part: Annotated[str, typer.Option(help="planning: held-out, open or all")] = "held-out",
     as_json: JsonOption = False,
     planner: PlannerOption = None,
@@ -288,8 +290,8 @@ def evaluate(
         "report": lambda: commands.report(runs or [], out or log_dir),
         "compare": lambda: commands.compare(runs or [], as_json),
     }
-    split = commands.Split(only, said)
-    run = other.get(task, lambda: commands.evaluate_benchmark(task, settings, options, split, dry_run, as_json))
+    more = commands.OfTools(only, said, tuple(metrics.split(",")) if metrics else (), tuple(supply or ()))
+    run = other.get(task, lambda: commands.evaluate_benchmark(task, settings, options, more, dry_run, as_json))
     raise typer.Exit(run())
 
 

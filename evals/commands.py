@@ -19,23 +19,37 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Split:
-    """Which items of a set a single tool is run on: see evals.tool_tasks.running.Choice."""
+class OfTools:
+    """What a benchmark of a single tool is told besides: see evals.tool_tasks.kind.Choice."""
 
     only: Path | None = None
     said: str = ""
+    metrics: tuple[str, ...] = ()
+    supply: tuple[str, ...] = ()
+
+    def supplied(self) -> dict[str, str]:
+        """--supply NAME=VALUE as a mapping.
+
+        Raises:
+            BadArguments: one has no "=".
+        """
+        for told in self.supply:
+            if "=" not in told:
+                raise BadArguments(f"--supply {told!r} has no '='.", "Write --supply NAME=VALUE, e.g. bert=FOLDER.")
+        return {name: value for name, _, value in (told.partition("=") for told in self.supply)}
 
 
 def evaluate_benchmark(
-    task: str, settings: Settings, options: RunOptions, split: Split, dry_run: bool, as_json: bool
+    task: str, settings: Settings, options: RunOptions, more: OfTools, dry_run: bool, as_json: bool
 ) -> int:
     """A benchmark of questions, or with `dry_run` what it would take; or of a single tool on labelled films."""
     from evals.summary import print_summary
     from evals.tasks import estimate, run_task
-    from evals.tool_tasks.running import Choice, names, run_tool_task
+    from evals.tool_tasks.kind import Choice
+    from evals.tool_tasks.running import names, run_tool_task
 
     if task in names():
-        choice = Choice(options.data, split.only, options.limit, options.seed, split.said)
+        choice = Choice(options.data, more.only, options.limit, options.seed, more.said, more.metrics, more.supplied())
         with Terminal() as progress:
             found = run_tool_task(task, choice, settings, progress, options.log_dir)
         typer.echo(json.dumps(found, allow_nan=False))

@@ -25,7 +25,7 @@ def prompt_hashes() -> dict[str, str]:
     root = resources.files("prompts")
     names = [
         "system.md",
-        *(f"{folder}/{file.name}" for folder in ("tools", "models") for file in (root / folder).iterdir()),
+        *(f"{folder}/{file.name}" for folder in ("tools", "models", "judges") for file in (root / folder).iterdir()),
     ]
     return {
         name: hashlib.sha256(_read(name).encode()).hexdigest()[:16] for name in sorted(names) if name.endswith(".md")

@@ -10,7 +10,7 @@ from typing import Any
 
 from evals.formats import labels
 from evals.metrics.ranking import ranked
-from evals.tool_tasks.kind import DIGITS, Items, Kind
+from evals.tool_tasks.kind import DIGITS, Choice, Items, Kind
 from evals.tool_tasks.labels import code_of
 from evals.tool_tasks.runner import Runner
 from tools.contract import Status
@@ -23,7 +23,8 @@ def _load(name: str, data: Path | None) -> Items:
     return Items(*labels.load(name, data))
 
 
-def _score(films: Sequence[labels.LabelledFilm], runner: Runner) -> dict[str, Any]:
+def _score(films: Sequence[labels.LabelledFilm], runner: Runner, choice: Choice) -> dict[str, Any]:
+    del choice
     runner.begin(len(films))
     told: dict[str, list[tuple[bool, float, bool, str]]] = {}
     for film in films:

@@ -12,7 +12,7 @@ import numpy as np
 from evals.formats import boxes
 from evals.metrics.boxes import Predicted, average_precision, centre, iou, points_inside
 from evals.stats import bootstrap_interval
-from evals.tool_tasks.kind import DIGITS, Items, Kind
+from evals.tool_tasks.kind import DIGITS, Choice, Items, Kind
 from evals.tool_tasks.labels import code_of
 from evals.tool_tasks.runner import Runner
 from imaging.radiograph import Radiograph
@@ -32,7 +32,8 @@ def _load(name: str, data: Path | None) -> Items:
     return Items(list(pairs.items()))
 
 
-def _score(asked: Sequence[Asked], runner: Runner) -> dict[str, Any]:
+def _score(asked: Sequence[Asked], runner: Runner, choice: Choice) -> dict[str, Any]:
+    del choice
     runner.begin(len(asked))
     by_label: dict[str, list[dict[str, Any]]] = {}
     unknown = set()

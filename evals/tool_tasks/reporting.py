@@ -1,4 +1,4 @@
-"""Drafts against the reports of a set, by the metrics of evals.metrics.reports."""
+"""Drafts against the reports of a set, by the metrics of evals.report_metrics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from evals.formats import reports
-from evals.tool_tasks.kind import DIGITS, Items, Kind
+from evals.report_metrics.metric import Pairs
+from evals.tool_tasks.kind import Choice, Items, Kind
+from evals.tool_tasks.pairs import TABLE, ready, scored
 from evals.tool_tasks.runner import Runner
 from imaging.failures import BadArguments
 from tools.contract import Result
@@ -22,24 +24,18 @@ def _load(name: str, data: Path | None) -> Items:
     return Items(studies)
 
 
-def _score(studies: Sequence[reports.ReportedStudy], runner: Runner) -> dict[str, Any]:
-    from evals.metrics.text import bleu, cider, label_f1, meteor, rouge_l
-
+def _score(studies: Sequence[reports.ReportedStudy], runner: Runner, choice: Choice) -> dict[str, Any]:
+    metrics = ready(runner, choice)
     runner.begin(len(studies))
     drafts = [runner.run(study.name, study.films[0]) for study in studies]
-    said = ["" if ran is None else _drafted(ran[1]) for ran in drafts]
-    truth = [f"{study.findings} {study.impression}".strip() for study in studies]
-    micro, by_label = label_f1(said, truth)
-    figures = {"bleu_4": bleu(said, truth), "rouge_l": rouge_l(said, truth), "meteor": meteor(said, truth),
-               "cider": cider(said, truth)}  # fmt: skip
-    return {
-        "n": len(studies),
-        **{metric: round(value, DIGITS) for metric, value in figures.items()},
-        "label_f1_by_hilums_reader": {
-            "micro": None if micro is None else round(micro, DIGITS),
-            **{label: round(value, DIGITS) for label, value in by_label.items()},
-        },
-    }
+    pairs = Pairs(
+        [study.name for study in studies],
+        ["" if ran is None else _drafted(ran[1]) for ran in drafts],
+        [f"{study.findings} {study.impression}".strip() for study in studies],
+    )
+    rows = zip(pairs.ids, pairs.candidates, pairs.references, strict=True)
+    runner.tables[TABLE] = [{"id": n, "candidate": ours, "reference": theirs} for n, ours, theirs in rows]
+    return scored(metrics, pairs)
 
 
 def _drafted(result: Result) -> str:

@@ -25,28 +25,30 @@ class Runner:
     Attributes:
         settings: those in force.
         failed: film -> why it has no result.
+        tables: name of a file -> rows that the run leaves beside its record.
     """
 
     def __init__(self, tool: str, settings: Settings, progress: Progress) -> None:
         """The installed tool of that name, on the models that the settings choose.
 
         Args:
-            tool: its name.
+            tool: its name; empty where none is run.
             settings: those in force.
             progress: told of every film.
         """
-        self._tool = installed().get(tool)
+        self._tool = installed().get(tool) if tool else None
         self._models = make_pool(settings)
         self.settings = settings
         self._home = settings.state_dir.expanduser()
         self._progress = progress
         self.failed: dict[str, str] = {}
+        self.tables: dict[str, list[dict[str, Any]]] = {}
 
     @property
     def models(self) -> dict[str, dict[str, str]]:
         """Task -> id and revision of the model that answers the tool's needs."""
         told = {}
-        for task in self._tool.needs:
+        for task in self._tool.needs if self._tool else ():
             card = self._models.card(self._models.resolve(task).id)
             told[str(task)] = {"id": card.id, "revision": card.revision}
         return told
@@ -63,6 +65,10 @@ class Runner:
         """One item that no run is made of."""
         self._progress.step(why)
 
+    def note(self, text: str) -> None:
+        """Something whoever waits must know."""
+        self._progress.note(text)
+
     def run(self, name: str, path: Path | None, **arguments: Any) -> tuple[Radiograph, Result] | None:
         """The film and the tool's result; None where there is none, which is counted.
 
@@ -76,6 +82,8 @@ class Runner:
         return found
 
     def _run(self, name: str, path: Path | None, arguments: dict[str, Any]) -> tuple[Radiograph, Result] | None:
+        if self._tool is None:
+            raise TypeError("this kind of task runs no tool")
         if path is None:
             self.failed[name] = "the film is not there"
             return None

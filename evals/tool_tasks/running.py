@@ -6,7 +6,6 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -17,37 +16,19 @@ from evals.progress import Progress
 from evals.records import provenance
 from evals.tool_tasks.classification import CLASSIFICATION
 from evals.tool_tasks.grounding import GROUNDING
-from evals.tool_tasks.kind import Kind
+from evals.tool_tasks.kind import Choice, Kind
+from evals.tool_tasks.pairs import PAIRS
 from evals.tool_tasks.reading import READING
 from evals.tool_tasks.reporting import REPORTING
 from evals.tool_tasks.runner import Runner
 from evals.tool_tasks.segmentation import SEGMENTATION
 from imaging.failures import BadArguments, writing
 
-KINDS = (CLASSIFICATION, SEGMENTATION, GROUNDING, REPORTING, READING)
+KINDS = (CLASSIFICATION, SEGMENTATION, GROUNDING, REPORTING, READING, PAIRS)
 KIND_OF = {name: kind for kind in KINDS for name in kind.sets}
 """Benchmark -> its kind."""
 KEY_CHARACTERS = 12
 """How much of a run's key names its folder."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What is chosen of a set.
-
-    Attributes:
-        data: its folder.
-        only: file of names, one a line, as sets publish their splits; all where None.
-        limit: so many only, the first ones or, with a seed, drawn.
-        seed: of the draw.
-        said: what a reader must know of the choice, e.g. why these were held out.
-    """
-
-    data: Path | None
-    only: Path | None = None
-    limit: int | None = None
-    seed: int | None = None
-    said: str = ""
 
 
 def names() -> list[str]:
@@ -77,8 +58,8 @@ def run_tool_task(
     for note in loaded.notes:
         progress.note(note)
     runner = Runner(kind.tool, settings, progress)
-    identity = _identity(name, kind, items, runner)
-    figures = {**kind.score(items, runner), **runner.failures()}
+    identity = _identity(name, kind, items, runner, choice)
+    figures = {**kind.score(items, runner, choice), **runner.failures()}
     notes = [*loaded.notes, *_chosen_notes(choice, len(loaded.items), len(items))]
     found = {"task": name, "kind": kind.name, "models": runner.models, **figures, "notes": notes}
     if log_dir is None:
@@ -88,6 +69,8 @@ def run_tool_task(
     record = {"key": identity.key, **identity.model_dump(mode="json"), "seconds": seconds, "result": found}
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        for table, rows in runner.tables.items():
+            (folder / table).write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
         (folder / RUN_FILE).write_text(json.dumps({**record, **provenance()}, indent=1) + "\n", encoding="utf-8")
     return {**found, "log_dir": str(folder)}
 
@@ -115,14 +98,14 @@ def chosen(items: Sequence[Any], kind: Kind, choice: Choice) -> list[Any]:
     return order[: choice.limit]
 
 
-def _identity(name: str, kind: Kind, items: Sequence[Any], runner: Runner) -> RunIdentity:
+def _identity(name: str, kind: Kind, items: Sequence[Any], runner: Runner, choice: Choice) -> RunIdentity:
     return RunIdentity(
         task=name,
-        dataset_sha256=fingerprint(name, *(kind.name_of(item) for item in items)),
+        dataset_sha256=fingerprint(name, *choice.metrics, *(kind.name_of(item) for item in items)),
         planner="none",
-        agent=f"tool {kind.tool}",
+        agent=f"tool {kind.tool}" if kind.tool else "none",
         settings=runner.settings.told(),
-        tools=[kind.tool],
+        tools=[kind.tool] if kind.tool else [],
         models={task: told["id"] for task, told in runner.models.items()},
         code_sha256=code_digest(),
     )

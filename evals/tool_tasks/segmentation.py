@@ -14,7 +14,7 @@ from skimage.transform import resize
 from evals.formats import masks
 from evals.metrics.overlap import hd95, mask_iou
 from evals.stats import bootstrap_interval
-from evals.tool_tasks.kind import DIGITS, Items, Kind
+from evals.tool_tasks.kind import DIGITS, Choice, Items, Kind
 from evals.tool_tasks.runner import Runner
 from imaging.geometry import dice
 
@@ -26,7 +26,8 @@ def _load(name: str, data: Path | None) -> Items:
     return Items(masks.load(name, data))
 
 
-def _score(films: Sequence[masks.MaskedFilm], runner: Runner) -> dict[str, Any]:
+def _score(films: Sequence[masks.MaskedFilm], runner: Runner, choice: Choice) -> dict[str, Any]:
+    del choice
     runner.begin(len(films))
     told: dict[str, list[tuple[float, float, float | None, str]]] = {}
     shapes: dict[str, list[npt.NDArray[np.bool_]]] = {}

@@ -17,10 +17,11 @@ from evals.formats.masks import BITS, MaskedFilm
 from evals.progress import Silent
 from evals.reading import LABELS, PARTS, part_of
 from evals.tool_tasks.grounding import _pointed
+from evals.tool_tasks.kind import Choice
 from evals.tool_tasks.labels import code_of
-from evals.tool_tasks.running import Choice, chosen, run_tool_task
+from evals.tool_tasks.running import chosen, run_tool_task
 from evals.tool_tasks.segmentation import SEGMENTATION
-from imaging.failures import BadArguments
+from imaging.failures import BadArguments, Unavailable
 from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom, parse_finding
 
 
@@ -141,9 +142,17 @@ def test_reports_of_drafts(film: PhantomFilm, tmp_path: Path, settings: Settings
     write(film, tmp_path / "deid_png/a.png")
     told = [{"id": "a", "Findings": film.report(), "Impression": "", "ImagePath": ["deid_png/a.png"]}]
     (tmp_path / "test_metadata.json").write_text(json.dumps(told))
-    found = run("rexgradient", tmp_path, settings)
-    assert found["n"] == 1 and 0 < found["rouge_l"] < 1
-    assert "Effusion" in found["label_f1_by_hilums_reader"], "the reference tells of one, whatever the draft says"
+    found = run("rexgradient", tmp_path, settings, log_dir=tmp_path / "logs")
+    assert found["n"] == 1 and 0 < found["metrics"]["rouge_l"]["value"] < 1
+    assert "Effusion" in found["metrics"]["label_f1"]["labels"], "the reference tells of one, whatever the draft says"
+    # The drafts lie beside the record, and are scored again from there without the film.
+    again = run("report-pairs", Path(found["log_dir"]), settings, metrics=("rouge_l",))
+    assert again["metrics"] == {"rouge_l": found["metrics"]["rouge_l"]} and again["models"] == {}
+    with pytest.raises(Unavailable, match="language model as judge"):
+        run("rexgradient", tmp_path, settings, metrics=("green",))
+    (tmp_path / "pairs.csv").write_text("id,candidate\na,Clear.\na,Clear.\n")
+    with pytest.raises(BadArguments, match="row 1 has no reference; row 2 has no reference; row 2 repeats"):
+        run("report-pairs", tmp_path, settings)
 
 
 def test_every_label_of_a_published_set_that_we_know() -> None:
