@@ -175,6 +175,34 @@ def watch(films: list[Path], folder: Path, orthanc: Orthanc, seen: dict[str, Any
     queue.close()
 
 
+def workbench(films: list[Path], folder: Path, orthanc: Orthanc, seen: dict[str, Any]) -> None:
+    """What PACS tab and report panel call: a study fetched by one protocol, its signed report sent by the other."""
+    from workbench import WorkbenchAgent
+
+    from ui.chat import sending, studies
+    from ui.chat.conversation import Conversation
+
+    agent = WorkbenchAgent(folder / "workbench.db")
+    reached = [connect(WEB, LOGIN), connect(DICOM)]
+    before, told = orthanc.modalities(), []
+    for at, (film, seed) in enumerate(zip(films[:2], (11, 12), strict=True)):
+        conversation = Conversation(agent.session)
+        study = pydicom.dcmread(film).StudyInstanceUID
+        shown = studies.find(reached, {"pacs": str(at), "patient": f"PHANTOM-{seed}"})
+        studies.open_study(conversation, reached, {"pacs": at, "study": study})
+        conversation.session.ask("Write a report. Outline the heart.")
+        conversation.session.keep_draft(conversation.session.draft().accept().sign("Dr. Reader"))
+        wanted = {"pacs": str(1 - at), "version": conversation.session.draft().version, "formats": ["sr", "seg", "sc"]}
+        answered = sending.sent_to(conversation, reached, wanted, [])
+        again = sending.sent_to(conversation, reached, wanted, [])
+        told.append([study in shown, len(conversation.films), answered, again])
+    after = orthanc.modalities()
+    seen["workbench told"] = told
+    seen["workbench sent"] = {name: after[name] - before.get(name, 0) for name in after}
+    reports = [d for d in reached[0].get(pydicom.dcmread(films[0]).StudyInstanceUID) if d.Modality == "SR"]
+    seen["workbench reports"] = sorted([d.VerificationFlag, str(d.PatientID)] for d in reports)
+
+
 COMMANDS = (
     f"hilum pacs echo --pacs {WEB}",
     f"hilum pacs query --pacs {WEB} --dates 19990101-20300101",
@@ -209,6 +237,7 @@ def main(folder: Path) -> None:
         exchange(films, seen)
         command_line(pydicom.dcmread(films[0]).StudyInstanceUID, folder, seen)
         watch(films, folder, orthanc, seen)
+        workbench(films, folder, orthanc, seen)
     finally:
         orthanc.stop()
     print(json.dumps(seen))

@@ -29,7 +29,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     if shutil.which("unshare") is None or subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode:
         pytest.skip("no network namespace can be made here (it takes root): Orthanc would listen on every interface")
     folder = tmp_path_factory.mktemp("pacs")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HILUM_STATE_DIR": str(folder / "state"),
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "HILUM_STATE_DIR": str(folder / "state"),
                    "OMP_NUM_THREADS": "1"}  # fmt: skip
     command = [*NAMESPACE, sys.executable, str(ROOT / "tests" / "integration" / "orthanc_scenario.py"), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=850)
@@ -73,6 +73,17 @@ def test_the_page_shows_commands_that_were_run(seen: dict[str, Any]) -> None:
     assert [study["patient_id"] for study in json.loads(found)] == ["PHANTOM-11"]
     assert pulled.startswith("pulled/") and "1 sent" in pushed and "2 new films" in watched
     assert json.loads(status)["counts"]["sent"] == 2
+
+
+def test_signed_report_goes_back_from_the_workbench_by_either_protocol(seen: dict[str, Any]) -> None:
+    """Read by stub tools; search, fetch, objects and sending are the screen's own."""
+    for listed, films, answered, again in seen["workbench told"]:
+        assert listed and films == 1
+        assert answered["sent"].startswith("Sent to ") and "SR, SEG, SC" in answered["sent"], answered
+        assert "has these already" in again["refused"]
+    new = {modality: count for modality, count in seen["workbench sent"].items() if count}
+    assert set(new) == {"SR", "SEG", "OT"} and new["SR"] == new["SEG"] == 2, "secondary captures are OT"
+    assert seen["workbench reports"] == [["UNVERIFIED", "PHANTOM-11"], ["VERIFIED", "PHANTOM-11"]]
 
 
 def test_results_wait_for_a_pacs_that_is_away(seen: dict[str, Any]) -> None:

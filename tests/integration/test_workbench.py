@@ -210,6 +210,7 @@ def test_small_screen_needs_no_sideways_scrolling(
     window.ask("Is the heart enlarged?")
     window.answered()
     assert window.page.evaluate("document.documentElement.scrollWidth") <= width
+    window.last_line_is_seen()
     window.page.locator("#chat .prose-answer a.cite").first.click()
     window.page.wait_for_timeout(600)
     assert window.page.locator("#viewer .stage").is_visible()

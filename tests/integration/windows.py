@@ -81,6 +81,14 @@ class Window:
         SCREENS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=str(SCREENS / f"{name}.png"))
 
+    def last_line_is_seen(self) -> None:
+        """What Hilum is not stands within the window, and nothing lies over it."""
+        assert self.page.evaluate(
+            "() => { const line = document.querySelector('#state .research'), box = line.getBoundingClientRect();"
+            "const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);"
+            "return box.bottom <= innerHeight && Boolean(top) && line.contains(top); }"
+        )
+
     def serious(self) -> list[str]:
         """What axe finds that is serious or critical; the test skips where axe is not installed."""
         axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -194,9 +194,8 @@ def answer(
     `turn` is its number in its session: with one it can be rated.
     """
     parts = [prose(result.text, known), *(strip(record.data) for record in result.evidence)]
-    parts.extend(
-        _conflict(claim, result.text, known) for claim in result.claims if claim.verdict is Verdict.CONFLICTING
-    )
+    conflicting = [claim for claim in result.claims if claim.verdict is Verdict.CONFLICTING]
+    parts.extend(dict.fromkeys(_conflict(claim, result.text, known) for claim in conflicting))
     parts.append(_folded(result.findings, films, names, known))
     parts.append(_not_assessed(result, films, names))
     if result.stopped:

@@ -138,8 +138,13 @@ def films_of(pacs: Pacs, study: str) -> list[bytes]:
     return [file_bytes(each) for series in dict.fromkeys(s for s, _ in films) for each in pacs.get(study, series)]
 
 
+def _day(date: str) -> str:
+    """20210105 as 2021-01-05; anything else as it is."""
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == 8 and date.isdecimal() else date
+
+
 def _row(study: Found, at: int) -> str:
-    told = (study.date, study.patient_id, study.accession, " ".join(study.modalities), study.description)
+    told = (_day(study.date), study.patient_id, study.accession, " ".join(study.modalities), study.description)
     cells = "".join(f"<td>{escape(value) or '–'}</td>" for value in told)
     press = command(do="fetch", pacs=at, study=study.study)
     return f'<tr>{cells}<td><button type="button" class="plain" {press}>Open</button></td></tr>'

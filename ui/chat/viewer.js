@@ -47,6 +47,7 @@
     main.title.textContent = shown.name + (shown.place ? ` · ${shown.place}` : "");
     $(".caption").innerHTML = `<strong></strong>${shown.facts}`;
     $(".caption strong").textContent = shown.name;
+    $(".caption").title = $(".caption .facts")?.textContent || "";
     drawTools(lit, left);
     drawChoices();
     const jobs = [main.show(shown, `${shown.name}: chest radiograph${names}`, hilum.film(state.scene, shown), look(shown.id))];
