@@ -148,8 +148,9 @@ def test_signed_report_of_fetched_films_goes_back_to_the_pacs_once(window: Windo
     pacs.away = False
     page.click("#report .sending button")
     page.wait_for_selector("#report ul.sent >> text=Sent to dicom://STUB@pacs:104")
+    page.wait_for_timeout(600)  # gradio fades colours over, and its messages
     window.saved("sent")
-    assert window.serious() == []
+    assert window.serious("#report") == []
     window.last_line_is_seen()
     assert {each.Modality for each in pacs.stored} == {"SR", "SEG"}
     assert {each.StudyInstanceUID for each in pacs.stored} == {pacs.datasets[-1].StudyInstanceUID}, "not in the prior's"

@@ -89,10 +89,10 @@ class Window:
             "return box.bottom <= innerHeight && Boolean(top) && line.contains(top); }"
         )
 
-    def serious(self) -> list[str]:
-        """What axe finds that is serious or critical; the test skips where axe is not installed."""
+    def serious(self, within: str = "") -> list[str]:
+        """What axe finds that is serious or critical, in all or in one part; skips where axe is not installed."""
         axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-        violations = axe.run(self.page).response["violations"]
+        violations = axe.run(self.page, within or None).response["violations"]
         return [f"{v['id']}: {v['nodes'][0]['html'][:120]}" for v in violations if v["impact"] in SERIOUS]
 
     def elsewhere(self) -> list[str]:
