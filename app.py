@@ -254,6 +254,7 @@ def evaluate(
     baseline: Annotated[
         str, typer.Option(help="chance, majority, text-only, shuffled-image, no-tools or single-tool")
     ] = "",
+    perturb: Annotated[str, typer.Option(help="what is changed of the questions: noise, paraphrase ...")] = "",
     budget_usd: Annotated[float | None, typer.Option(min=0, help="ask nothing more once the run cost this")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="check the data and estimate; ask nothing")] = False,
     out: Annotated[Path | None, typer.Option(help="report: folder for report.html, table.md and table.tex")] = None,
@@ -280,7 +281,7 @@ def evaluate(
 
     settings = settings_of(planner=planner, profile=profile)
     options = RunOptions(
-        data=data, n=n, limit=limit, seed=seed, epochs=epochs, workers=workers, baseline=baseline,
+        data=data, n=n, limit=limit, seed=seed, epochs=epochs, workers=workers, baseline=baseline, perturb=perturb,
         tools=tuple(tools.split(",")) if tools else None, budget_usd=budget_usd, log_dir=log_dir,
     )  # fmt: skip
     other = {

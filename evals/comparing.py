@@ -11,6 +11,7 @@ from rich.table import Table
 from evals.paired import Compared, compare_paired
 from evals.records import Run
 from evals.scores import Graded
+from evals.stats import accuracy
 from imaging.failures import BadArguments
 
 DIGITS = 4
@@ -49,13 +50,14 @@ def show_comparison(compared: dict[str, Any], console: Console) -> None:
         console: where to write.
     """
     table = Table(title=f"B {compared['b']['title']} against A {compared['a']['title']}", title_justify="left")
-    for name in ("", "questions", "B - A", "95% interval", "only A right", "only B right", "p by case", "p McNemar"):
+    heads = ("", "questions", "B - A", "95% interval", "only A right", "only B right", "p by case", "p McNemar", "same")
+    for name in heads:
         table.add_column(name, justify="right" if name else "left")
     for name, row in {"all questions": compared["overall"], **compared["categories"]}.items():
         ends = "no data" if row["low"] is None else f"{row['low']:+.1%} to {row['high']:+.1%}"
         table.add_row(
             name, str(row["n"]), f"{row['difference']:+.1%}", ends, str(row["only_a"]), str(row["only_b"]),
-            f"{row['permutation_p']:.3g}", f"{row['mcnemar_p']:.3g}",
+            f"{row['permutation_p']:.3g}", f"{row['mcnemar_p']:.3g}", f"{row['same_answer']:.1%}",
         )  # fmt: skip
     console.print(table)
     console.print(f"The runs differ in: {', '.join(compared['differs_in']) or 'nothing recorded'}.", markup=False)
@@ -67,6 +69,9 @@ def _told(pairs: list[tuple[Graded, Graded]]) -> dict[str, Any]:
         [other.grade.right for _, other in pairs],
         [one.question.case_id for one, _ in pairs],
     )
-    return {
-        name: round(value, DIGITS) if isinstance(value, float) else value for name, value in asdict(compared).items()
-    }
+    same = accuracy(
+        [(one.grade.letter or one.record.text) == (other.grade.letter or other.record.text) for one, other in pairs],
+        [one.question.case_id for one, _ in pairs],
+    )
+    told = {**asdict(compared), "same_answer": same.value, "same_low": same.low, "same_high": same.high}
+    return {name: round(value, DIGITS) if isinstance(value, float) else value for name, value in told.items()}

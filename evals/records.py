@@ -52,9 +52,10 @@ class Run:
 
     @property
     def title(self) -> str:
-        """Task, planner and baseline in a few words."""
+        """Task, planner or baseline, and what was changed, in a few words."""
         baseline = str(self.record.get("baseline") or "").split(" ")[0]
-        return f"{self.record['task']} · {baseline or self.record['planner']}"
+        changed = self.record.get("options", {}).get("perturb")
+        return " · ".join([self.record["task"], baseline or self.record["planner"], *([changed] if changed else [])])
 
     @property
     def scores(self) -> Scores:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evals import baselines
+from evals import baselines, perturbing
 from evals.asking import AgentLike, Asking
 from evals.benchmarks import Wanted, benchmark_named
 from evals.grading import grade
@@ -44,6 +44,7 @@ class RunOptions:
         epochs: how often each question is asked.
         workers: questions in flight at once.
         baseline: a stand-in of evals.baselines.BASELINES, or empty.
+        perturb: what is changed of the questions, of evals.perturbing.TITLES, or empty.
         tools: names of the tools the agent gets; all when left out.
         budget_usd: nothing more is asked once the run has cost this.
         log_dir: where runs are kept.
@@ -56,6 +57,7 @@ class RunOptions:
     epochs: int = 1
     workers: int | None = None
     baseline: str = ""
+    perturb: str = ""
     tools: tuple[str, ...] | None = None
     budget_usd: float | None = None
     log_dir: Path = Path("logs")
@@ -134,11 +136,13 @@ def prepare(
         baselines.check(options.baseline)
     benchmark, seed = benchmark_named(name), options.seed or 0
     wanted = Wanted(data=options.data, n=options.n, seed=options.seed, log_dir=options.log_dir, progress=progress)
+    perturbing.check(options.perturb)
+    settings = settings or _default_settings()
     questions = benchmark.load(wanted).limited(options.limit, None if benchmark.makes else options.seed)
+    questions = perturbing.perturbed(options.perturb, questions, seed, options.log_dir, settings)
     for note in questions.notes:
         progress.note(note)
     questions = baselines.altered(options.baseline, questions, seed).repeated(options.epochs)
-    settings = settings or _default_settings()
     agent = agent or baselines.scripted(options.baseline, questions, seed) or _agent(settings, options)
     identity = identify(
         name, questions.sha256, settings, agent, f"{options.baseline} {seed}" if options.baseline else ""
