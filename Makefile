@@ -68,7 +68,8 @@ audit: setup  ## bandit over the code, then the pinned packages against the advi
 	@$(call install,.[audit])
 	$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive \
 	  app.py agent evals imaging models prompts tools ui
-	$(BIN)/pip-audit --disable-pip --no-deps --requirement constraints.txt
+	@$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt || { \
+	  echo 'audit: not passed. A package has a known weakness, or the advisories could not be reached: see above.' >&2; exit 1; }
 
 sbom: setup  ## what is installed, as CycloneDX JSON: out/sbom.json
 	@$(call install,.[audit])

@@ -130,5 +130,5 @@ def _check(film: Radiograph, overlay: Overlay) -> None:
         raise BadArguments(
             f"The overlay {overlay.label!r} is made for {size[0]} x {size[1]} pixels, the film has "
             f"{film.shape[0]} x {film.shape[1]}.",
-            "Bring it back to the film with imaging.geometry.Placement.",
+            "Bring it back to the film's own pixels first.",
         )

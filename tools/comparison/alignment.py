@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, optimize
 
-from imaging.geometry import Placement, extent
+from imaging.geometry import Letterbox, extent
 from imaging.radiograph import Radiograph
 from tools.anatomy.outlines import BoolMask, Outlines
 from tools.anatomy.widths import midline
@@ -78,7 +78,7 @@ class GridFilm:
     """
 
     film: Radiograph
-    placement: Placement
+    placement: Letterbox
     pixels: Grid
     inside: BoolMask
     left: BoolMask
@@ -88,7 +88,7 @@ class GridFilm:
     @classmethod
     def of(cls, film: Radiograph, found: Outlines) -> GridFilm:
         """A frontal film whose lungs were outlined."""
-        placement = Placement.letterbox(film.shape, SIDE)
+        placement = Letterbox(film.shape, SIDE)
 
         def scaled(mask: BoolMask) -> BoolMask:
             return placement.apply(mask.astype(np.float32)) > 0.5
@@ -113,7 +113,7 @@ class GridFilm:
     def pixel_mm(self) -> float | None:
         """Millimetres per grid pixel, in the plane of the film's spacing; None without one."""
         spacing = self.film.spacing_mm
-        return float(np.mean(spacing)) / self.placement.rows.scale if spacing else None
+        return float(np.mean(spacing)) / self.placement.scale[0] if spacing else None
 
 
 @dataclass(frozen=True)

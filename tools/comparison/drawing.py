@@ -81,11 +81,10 @@ def _picture(aligned: Alignment) -> str:
     shape = (round(film.shape[0] / shrink), round(film.shape[1] / shrink))
     here, there = aligned.current.placement, aligned.prior.placement
     # Pixel of the picture -> current film -> current grid -> prior's grid -> prior film.
-    to_grid = np.diag([here.rows.scale, here.columns.scale]) * shrink
+    to_grid = np.diag(here.scale) * shrink
     linear, move = aligned.affine[:, :2], aligned.affine[:, 2]
-    to_prior = np.diag([1 / there.rows.scale, 1 / there.columns.scale])
-    offset = linear @ np.array([here.rows.offset, here.columns.offset]) + move
-    offset = to_prior @ (offset - np.array([there.rows.offset, there.columns.offset]))
+    to_prior = np.linalg.inv(np.diag(there.scale))
+    offset = to_prior @ (linear @ np.array(here.corner) + move - np.array(there.corner))
     pixels = ndimage.affine_transform(
         ndimage.gaussian_filter(prior.pixels, (shrink - 1) / 2), to_prior @ linear @ to_grid, offset, shape, order=1
     )

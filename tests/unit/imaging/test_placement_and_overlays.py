@@ -1,4 +1,4 @@
-"""Placements can be undone, overlays survive JSON, drawings land where they should; the store keeps films once."""
+"""Squares can be undone, overlays survive JSON, drawings land where they should; the store keeps films once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from imaging import ImageStore, Overlay, Radiograph, open_film
 from imaging.failures import BadArguments, FilmRefused
-from imaging.geometry import Placement, dice, extent
+from imaging.geometry import Letterbox, dice, extent
 from imaging.inks import PALETTE, Ink, inks_of
 from imaging.intensity import display
 from imaging.overlays import Mask, decode_mask, encode_mask
@@ -27,81 +27,38 @@ SIDES = st.integers(40, 300)
 QUICK = settings(max_examples=60, deadline=None)
 
 
-@st.composite
-def placements(draw: st.DrawFn) -> Placement:
-    """A film of any shape, cropped, resized and padded in any order."""
-    placement = Placement.of((draw(SIDES), draw(SIDES)))
-    for _ in range(draw(st.integers(0, 3))):
-        height, width = placement.shape
-        match draw(st.sampled_from(["crop", "resize", "pad"])):
-            case "crop":
-                top, left = draw(st.integers(0, height // 3)), draw(st.integers(0, width // 3))
-                bottom, right = draw(st.integers(height // 2 + 1, height)), draw(st.integers(width // 2 + 1, width))
-                placement = placement.crop((top, left, bottom, right))
-            case "resize":
-                placement = placement.resize((draw(SIDES), draw(SIDES)))
-            case _:
-                placement = placement.pad(*(draw(st.integers(0, 30)) for _ in range(4)))
-    return placement
-
-
-@QUICK
-@given(placements(), st.floats(0, 1), st.floats(0, 1))
-def test_point_comes_back_to_where_it_was(placement: Placement, down: float, across: float) -> None:
-    rows, columns = placement.rows, placement.columns
-    point = (rows.low + down * (rows.high - rows.low), columns.low + across * (columns.high - columns.low))
-    placed = rows.to_placed(point[0]), columns.to_placed(point[1])
-    assert placement.point_to_film(placed) == pytest.approx(point, abs=1e-6)
-
-
-@QUICK
-@given(placements(), st.tuples(*[st.floats(-50, 400)] * 4))
-def test_box_on_the_film_lies_within_the_film(placement: Placement, edges: tuple[float, float, float, float]) -> None:
-    box = (min(edges[0], edges[2]), min(edges[1], edges[3]), max(edges[0], edges[2]), max(edges[1], edges[3]))
-    found = placement.box_to_film(box)
-    assert 0 <= found[0] <= found[2] <= placement.film_shape[0]
-    assert 0 <= found[1] <= found[3] <= placement.film_shape[1]
-
-
-@QUICK
-@given(placements())
-def test_full_mask_comes_back_as_what_was_in_the_picture(placement: Placement) -> None:
-    found = placement.mask_to_film(np.ones(placement.shape))
-    rows, columns = placement.rows, placement.columns
-    expected = np.zeros(placement.film_shape, bool)
-    centres = [np.arange(length) + 0.5 for length in placement.film_shape]
-    expected[np.ix_(*((c > a.low) & (c < a.high) for c, a in zip(centres, (rows, columns), strict=True)))] = True
-    assert np.array_equal(found, expected)
-
-
-@QUICK
-@given(SIDES, SIDES, st.integers(1, 4))
-def test_enlarged_mask_comes_back_exactly(height: int, width: int, factor: int) -> None:
-    mask = np.random.default_rng(height * width).random((height, width)) > 0.5
-    placement = Placement.of((height, width)).resize((height * factor, width * factor)).pad(3, 1, 2, 4)
-    placed = np.pad(np.kron(mask, np.ones((factor, factor))), ((3, 1), (2, 4)))
-    assert np.array_equal(placement.mask_to_film(placed), mask)
-
-
 @pytest.mark.parametrize("shape", [(300, 200), (200, 300), (256, 256), (1023, 777)])
-def test_disc_goes_to_a_model_s_picture_and_back(shape: tuple[int, int]) -> None:
+def test_disc_goes_to_a_square_and_back(shape: tuple[int, int]) -> None:
     rows, columns = np.indices(shape)
     disc = (rows - shape[0] / 2) ** 2 + (columns - shape[1] / 2) ** 2 < (min(shape) / 4) ** 2
-    for placement in (
-        Placement.letterbox(shape, 256),
-        Placement.centre_square(shape, 224),
-        Placement.stretch(shape, (256, 256)),
-    ):
-        placed = placement.apply(disc.astype(np.float32))
-        assert placed.shape == placement.shape
-        back = placement.mask_to_film(placed > 0.5)
-        assert dice(back, disc) > 0.99
-        assert np.allclose(placement.box_to_film(extent(placed > 0.5)), extent(disc), atol=2 * max(shape) / 224)
+    letterbox = Letterbox(shape, 256)
+    placed = letterbox.apply(disc.astype(np.float32)) > 0.5
+    top, left, bottom, right = extent(placed)
+    assert bottom - top == pytest.approx(right - left, abs=1), "the aspect ratio is kept"
+    assert (top + bottom, left + right) == (pytest.approx(256, abs=2), pytest.approx(256, abs=2)), "it is in the middle"
+    assert (bottom - top) / (2 * (min(shape) / 4)) == pytest.approx(letterbox.scale[0], rel=0.03)
+    assert dice(letterbox.mask_to_film(placed), disc) > 0.99
 
 
-def test_placement_of_another_shape_raises() -> None:
-    placement = Placement.letterbox((100, 80), 64)
-    for call in (placement.apply, placement.mask_to_film):
+@QUICK
+@given(SIDES, SIDES)
+def test_full_mask_comes_back_as_the_whole_film(height: int, width: int) -> None:
+    assert Letterbox((height, width), 64).mask_to_film(np.ones((64, 64))).all()
+
+
+@QUICK
+@given(st.integers(4, 40), st.integers(1, 4))
+def test_enlarged_mask_comes_back_exactly(side: int, factor: int) -> None:
+    mask = np.random.default_rng(side).random((side, side // 2)) > 0.5
+    letterbox = Letterbox(mask.shape, side * factor)
+    placed = np.zeros((side * factor, side * factor))
+    placed[letterbox.window] = np.kron(mask, np.ones((factor, factor)))
+    assert np.array_equal(letterbox.mask_to_film(placed), mask)
+
+
+def test_array_of_another_shape_raises() -> None:
+    letterbox = Letterbox((100, 80), 64)
+    for call in (letterbox.apply, letterbox.mask_to_film):
         with pytest.raises(ValueError, match=r"\(7, 7\)"):
             call(np.zeros((7, 7), np.float32))
 
