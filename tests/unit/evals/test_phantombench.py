@@ -137,7 +137,7 @@ def test_no_option_is_right_more_often_than_a_guess() -> None:
         asked += [each.right for each in balance.choose("side", [draft, draft], most=2)]
     counts = Counter(asked)
     assert len(asked) > 100 and set(counts) == set(options)
-    assert max(counts.values()) / len(asked) < 0.45, counts
+    assert max(counts.values()) / len(asked) < 0.5, counts  # 5/4 of a third, and what the bound grew by
 
 
 def test_a_truth_without_alternative_is_asked_rarely_but_asked() -> None:
