@@ -21,6 +21,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "ask": (),
     "cold": (),
     "overhead": (),
+    "runner": (),
     "phantom": (),
     "retrieval": (),
     "sessions": ("--films", "16"),
