@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterator, Sequence
 
 from agent.answer import Evidence
-from agent.mentions import has_any, tokens
+from agent.mentions import has_any, name_of, tokens
+from agent.planner.choosing.beliefs import belief
 from agent.planner.choosing.weights import Weighed, one
 from agent.planner.facts import cite
 from agent.planner.measuring import MEASURE
 from agent.planner.options import Option
 from agent.planner.question import Question
 from agent.planner.sentences import Teller
+from agent.planner.wording import say
+from tools.contract import Status
+from tools.knowledge import measurements
 
 NUMBER = re.compile(
     r"(\d+(?:[.,]\d+)?)\s*(%|percent|millimet(?:re|er)s?|mm|centimet(?:re|er)s?|cm|°|degrees?|ribs?|ml|millilit(?:re|er)s?|"
@@ -32,6 +36,7 @@ BELOW = ("below", "under", "less than", "smaller than", "up to", "at most", "<")
 ABOVE = ("above", "over", "more than", "greater than", "at least", "from", ">")
 """Words before a limit that leave the option open to one side."""
 OPEN = float("inf")
+RATIO = "cardiothoracic_ratio"
 LEVELS = "diaphragm_levels"
 """The measurement whose options say which side is the higher one."""
 EDGE = 1e-5
@@ -49,10 +54,26 @@ def by_number(question: Question, teller: Teller) -> dict[str, Weighed]:
     runs = [run for run in teller.facts.of(MEASURE, film) if run.failure is None]
     measured = distances(question.options, runs, question.tasks)
     if not measured:
-        return {}
+        return _by_limit(question, film, teller)
     reason = f"{_sentence(runs[-1], question.tasks)} {cite([runs[-1].id])}"
     least = min(measured.values())
     return {letter: one(1.0 - far if far == least else -far - EDGE, reason) for letter, far in measured.items()}
+
+
+def _by_limit(question: Question, film: str, teller: Teller) -> dict[str, Weighed]:
+    """Where the ratio could not be measured: what is known of the finding that begins at its limit speaks for options
+    above that limit and against those below it; empty where nothing is known or another number is asked for."""
+    concept = measurements()[RATIO]
+    told = belief(concept.finding, film, teller.facts)
+    if RATIO not in question.tasks or told is None:
+        return {}
+    limit = concept.limits["pa"]
+    name, status = name_of(concept.finding), teller.facts.status(concept.finding, film) or Status.NOT_ASSESSED
+    words = say("choice.reason", name=name, status=say(f"status.{status}"), side="",
+                cite=teller.facts.cite(concept.finding, film, status))  # fmt: skip
+    spans = {option.letter: span for option in question.options if (span := _span(option.text)) is not None}
+    sides = {letter: 1 if low >= limit else -1 if high <= limit else 0 for letter, (_, low, high) in spans.items()}
+    return {letter: one(side * told, words) for letter, side in sides.items()}
 
 
 def _sentence(run: Evidence, tasks: Sequence[str]) -> str:

@@ -13,9 +13,9 @@ TRUTH = Truth(
     scores={"effusion": 0.9, "pneumothorax": 0.05, "cardiomegaly": 0.7}, sides={"effusion": "left"}, ratio=0.56
 )
 
-
 CODE = "asked"
 """A measurement that the question is about."""
+SIZE = "How is the heart's size to be classed by the cardiothoracic ratio?"
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,22 @@ def measured(value: float, unit: str) -> Evidence:
 )
 def test_choices(question: str, choice: str | None) -> None:
     answer = stub_agent(StubTools(TRUTH)).session().ask(question, films=[film(1)])
+    assert answer.choice == choice, answer.text
+
+
+@pytest.mark.parametrize(
+    ("score", "question", "choice"),
+    [
+        (0.9, f"{SIZE}\nA) normal (below 0.50)\nB) enlarged (above 0.55)", "B"),
+        (0.05, f"{SIZE}\nA) enlarged (above 0.55)\nB) normal (below 0.50)", "B"),
+        (0.05, "What is the cardiothoracic ratio?\nA) 0.56 to 0.60\nB) 0.50 to 0.55\nC) 0.45 to 0.49", "C"),
+        (0.9, "How large is the pleural effusion?\nA) under 600 ml\nB) over 600 ml", None),
+    ],
+)
+def test_a_ratio_that_cannot_be_measured_is_told_by_the_finding_at_its_limit(
+    score: float, question: str, choice: str | None
+) -> None:
+    """The classifier's word on cardiomegaly says on which side of 0.50 the ratio lies, and nothing on other numbers."""
+    truth = Truth(scores={"cardiomegaly": score, "effusion": 0.9}, sides={}, ratio=None)
+    answer = stub_agent(StubTools(truth)).session().ask(question, films=[film(1)])
     assert answer.choice == choice, answer.text
