@@ -271,6 +271,7 @@ def evaluate(
     metrics: Annotated[str | None, typer.Option(help="reports: metrics, separated by commas (docs/evals.md)")] = None,
     supply: Annotated[list[str] | None, typer.Option(help="reports: NAME=VALUE a metric needs; repeatable")] = None,
     part: Annotated[str, typer.Option(help="planning: held-out, open or all")] = "held-out",
+    runtime: Annotated[str | None, typer.Option(help="local, or ray: workers are processes (docs/scale.md)")] = None,
     as_json: JsonOption = False,
     planner: PlannerOption = None,
     profile: ProfileOption = None,
@@ -279,7 +280,7 @@ def evaluate(
     from evals import commands
     from evals.tasks import RunOptions
 
-    settings = settings_of(planner=planner, profile=profile)
+    settings = settings_of(planner=planner, profile=profile, runtime=runtime)
     options = RunOptions(
         data=data, n=n, limit=limit, seed=seed, epochs=epochs, workers=workers, baseline=baseline, perturb=perturb,
         tools=tuple(tools.split(",")) if tools else None, budget_usd=budget_usd, log_dir=log_dir,

@@ -29,6 +29,8 @@ from imaging.failures import HilumFailure, writing
 
 INSPECT_FOLDER = "inspect"
 """Folder of the inspect logs inside the run's folder."""
+LOG_BUFFER = 200
+"""Samples that inspect writes together: the journal, not its log, is what survives a kill."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ def run(questions: Questions, asking: Asking, identity: RunIdentity, folder: Pat
             display="none",
             max_samples=workers,
             log_realtime=False,
+            log_buffer=LOG_BUFFER,
+            score_display=False,
             ctl_server=False,
         )
     if failures:  # of the journal: inspect stops at it and would tell of it as a fault

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from evals.identity import RUN_FILE, RunIdentity, identify
 from evals.journal import FILE, Journal, Record
 from evals.progress import Progress, Terminal
 from evals.questions import Questions
+from evals.ray_asking import default_workers, on_ray
 from evals.records import write_record
 from evals.scores import Graded, score
 from evals.summary import Summary
@@ -42,7 +43,7 @@ class RunOptions:
         seed: a published benchmark's order (and with `limit` the sample) is drawn from it, file order when left out; a
             benchmark that makes its questions draws patients and words from it; so do the baselines.
         epochs: how often each question is asked.
-        workers: questions in flight at once.
+        workers: questions in flight at once; on Ray as many processes.
         baseline: a stand-in of evals.baselines.BASELINES, or empty.
         perturb: what is changed of the questions, of evals.perturbing.TITLES, or empty.
         tools: names of the tools the agent gets; all when left out.
@@ -71,6 +72,7 @@ class Prepared:
     options: RunOptions
     questions: Questions
     agent: AgentLike
+    settings: Settings
     identity: RunIdentity
     folder: Path
 
@@ -102,7 +104,8 @@ def run_task(
         ready = prepare(name, RunOptions(**options), settings, agent, progress)
         with Journal(ready.folder) as journal:
             write_record(ready.folder, ready.identity, ready.options, ready.questions)
-            asking = Asking(ready.agent, journal, progress, ready.options.budget_usd)
+            asker = stack.enter_context(_asker(ready, agent))
+            asking = Asking(asker, journal, progress, ready.options.budget_usd)
             records = _settled(ready, asking, progress)
     graded = [Graded(question, r := records[question.id], grade(question, r)) for question in ready.questions.items]
     return Summary(
@@ -148,7 +151,7 @@ def prepare(
         name, questions.sha256, settings, agent, f"{options.baseline} {seed}" if options.baseline else ""
     )
     folder = options.log_dir / f"{name}-{identity.key[:KEY_CHARACTERS]}"
-    return Prepared(name, options, questions, agent, identity, folder)
+    return Prepared(name, options, questions, agent, settings, identity, folder)
 
 
 def estimate(name: str, settings: Settings, options: RunOptions, progress: Progress) -> dict[str, Any]:
@@ -170,7 +173,7 @@ def estimate(name: str, settings: Settings, options: RunOptions, progress: Progr
         earlier += [record for record in answered if record.planner == ready.identity.planner]
         kept |= {record.id for record in answered} if path.parent == ready.folder else set()
     left = [question for question in ready.questions.items if question.id not in kept and not question.unusable]
-    workers = options.workers or _workers(ready.identity.planner)
+    workers = _workers(ready)
     seconds = statistics.fmean(record.seconds for record in earlier) if earlier else None
     usd = statistics.fmean(float(r.usage.get("cost_usd") or 0.0) for r in earlier) if earlier else None
     return {
@@ -201,9 +204,8 @@ def _settled(ready: Prepared, asking: Asking, progress: Progress) -> Mapping[str
         changed = ", ".join(ready.identity.differs_from(other))
         progress.note(f"A new run: it differs from {other} in {changed}; answers of that one are not reused.")
     progress.start(len(questions.items))
-    workers = ready.options.workers or _workers(ready.identity.planner)
     try:
-        return run(questions, asking, ready.identity, folder, workers).records
+        return run(questions, asking, ready.identity, folder, _workers(ready)).records
     except KeyboardInterrupt:
         progress.note(
             f"Interrupted; {asking.asked} answered now are kept in {folder}. The same command goes on from there."
@@ -217,8 +219,28 @@ def _newest_other_run(folder: Path) -> Path | None:
     return max(others, key=lambda path: (path / RUN_FILE).stat().st_mtime, default=None)
 
 
-def _workers(planner: str) -> int:
-    return 1 if planner == "embedded" else REMOTE_WORKERS
+def _workers(ready: Prepared) -> int:
+    if ready.options.workers:
+        return ready.options.workers
+    if _spread(ready):
+        return default_workers(ready.settings)
+    return 1 if ready.identity.planner == "embedded" else REMOTE_WORKERS
+
+
+def _spread(ready: Prepared) -> bool:
+    """Whether the agent is one that processes of a cluster can make: not a scripted stand-in."""
+    return ready.settings.runtime == "ray" and not isinstance(ready.agent, baselines.Scripted)
+
+
+@contextmanager
+def _asker(ready: Prepared, given: AgentLike | None) -> Iterator[AgentLike]:
+    """Who is asked: the agent at hand, or as many as there are workers in processes of Ray."""
+    if given is not None or not _spread(ready):
+        yield ready.agent
+        return
+    tools = baselines.tools_of(ready.options.baseline, ready.options.tools)
+    with on_ray(ready.settings, tools, _workers(ready)) as many:
+        yield many
 
 
 def _default_settings() -> Settings:

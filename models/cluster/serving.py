@@ -171,7 +171,7 @@ class RayServing:
         try:
             reply = self._asked(entry, card, key, request)
             if "failed" in reply:
-                raise _failure(reply["failed"])
+                raise as_raised(reply["failed"])
             if "fault" in reply:
                 raise RuntimeError(f"{entry.id} failed in a replica:\n{reply['fault']}")
             output = wire.decode(reply["header"], reply["arrays"])
@@ -338,8 +338,12 @@ def _wait_for(futures: Sequence[Future[Computed]], waiting: Waiting) -> None:
         left = wait(left, timeout=pause).not_done
 
 
-def _failure(told: Mapping[str, str]) -> HilumFailure:
-    """The failure of a replica as it was raised there."""
+def as_raised(told: Mapping[str, str]) -> HilumFailure:
+    """The failure of another process as it was raised there.
+
+    Args:
+        told: its `class` beside the fields of HilumFailure.to_json.
+    """
     kind = getattr(failures, told["class"], HilumFailure)
     made: HilumFailure = kind(told["message"], told["hint"], kind=told["kind"])
     return made

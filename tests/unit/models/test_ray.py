@@ -20,6 +20,13 @@ from catalog_entries import entry
 from conftest import MakeFilm
 from PIL import Image
 
+from agent.settings import Runtime, Settings
+from evals import run_task
+from evals.benchmarks import BENCHMARKS, Benchmark
+from evals.progress import Silent
+from evals.questions import Question, Questions
+from evals.records import read_run
+from evals.summary import Summary
 from imaging.failures import BadArguments, Unavailable
 from imaging.phantom import PhantomSpec, make_phantom
 from models.catalog import Catalog
@@ -208,6 +215,39 @@ def test_a_process_that_reads_films_is_killed_and_the_table_is_whole(
     here = {str(row["film_id"]): row for row in rows}
     assert len(here) == 25
     assert {(row["classify.error"], row["classify.model"]) for row in rows[:24]} == {(None, MODEL)}
+
+
+def test_questions_are_put_to_processes_and_a_killed_one_loses_none(
+    pool: ModelPool, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six questions that need neither film nor model, in two processes and here."""
+    asked = ("What can you do?", "Help", "Hello", "Thank you", "Which tools do you have?", "Who are you?")
+    items = tuple(Question(f"q{n}", f"c{n}", text, "", "yes", (), ("all",)) for n, text in enumerate(asked))
+    made = Benchmark("six", "six questions", lambda wanted: Questions(items, "made by the test"))
+    monkeypatch.setitem(BENCHMARKS, "six", made)
+
+    class KillsOne(Silent):
+        killed = 0
+
+        def step(self, outcome: str) -> None:
+            if not self.killed:
+                self.killed = pids("ray::Asker")[0]
+                os.kill(self.killed, signal.SIGKILL)
+
+    def run(runtime: str, progress: Silent) -> Summary:
+        settings = Settings(planner="embedded", profile="embedded", runtime=Runtime(runtime), ray_config=config)
+        return run_task("six", settings=settings, progress=progress, workers=2, log_dir=tmp_path / runtime)
+
+    progress = KillsOne()
+    there, here = run("ray", progress), run("local", Silent())
+    assert progress.killed and (there.asked, there.resumed) == (6, 0)
+    lines = (there.folder / "answers.jsonl").read_text().splitlines()
+    assert len(lines) == 6, "no question was answered twice"
+    texts = [{item.question.id: item.record.text for item in read_run(each.folder).graded} for each in (there, here)]
+    assert texts[0] == texts[1] and all(texts[0].values())
+    again = run("ray", Silent())
+    assert (again.asked, again.resumed) == (0, 6)
+    assert not pids("ray::Asker"), "the processes are gone with the run"
 
 
 def test_the_cluster_file_on_the_page_is_one(pool: ModelPool) -> None:
