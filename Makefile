@@ -55,6 +55,7 @@ results: setup  ## the agent's quality tables anew: planning, lies, passages, Ph
 	$(BIN)/hilum eval phantombench --n $(QUESTIONS) --log-dir logs/results --baseline majority --json
 	$(BIN)/hilum eval report logs/results/phantombench-* --out logs/results/report
 	cp logs/results/report/results.md docs/results.md
+	$(BIN)/hilum eval report docs/runs/* --out docs
 
 docs: setup  ## the pages as a site in out/site, API reference from docstrings; no network
 	$(BIN)/hilum docs --check

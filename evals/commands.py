@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from evals.progress import Terminal
-from imaging.failures import BadArguments
+from imaging.failures import BadArguments, writing
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -66,17 +66,25 @@ def evaluate_benchmark(
 
 
 def report(folders: list[Path], out: Path) -> int:
-    """A page on runs, with their tables in Markdown and LaTeX.
+    """A page on runs of questions, with their tables in Markdown and LaTeX; one in Markdown on runs of single tools.
 
     Raises:
         BadArguments: no run was given, or a folder holds none.
     """
     from evals.pages import write_pages
     from evals.records import read_run
+    from evals.tool_tasks.pages import films_page, is_tool_run, read_tool_run
 
     if not folders:
         raise BadArguments("There is no run to report.", "Give the folders of runs: hilum eval report RUN...")
-    written = write_pages([read_run(folder) for folder in folders], out)
+    of_tools = [folder for folder in folders if is_tool_run(folder)]
+    of_questions = [read_run(folder) for folder in folders if folder not in of_tools]
+    written = write_pages(of_questions, out) if of_questions else {}
+    if of_tools:
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+            written["films"] = out / "results-films.md"
+            written["films"].write_text(films_page([read_tool_run(folder) for folder in of_tools]), encoding="utf-8")
     typer.echo(json.dumps({"task": "report", **{name: str(path) for name, path in written.items()}}))
     return 0
 

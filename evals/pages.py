@@ -102,6 +102,8 @@ def results_page(scored: Sequence[tuple[Run, Scores]]) -> str:
         "",
     ]
     lines += [
+        "Single tools on real films and reports: [results-films.md](results-films.md).",
+        "",
         f"Accuracy over all questions, unparsed and errored ones not right; {INTERVAL}.",
         "",
         markdown_table(scored),

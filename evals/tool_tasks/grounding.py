@@ -11,7 +11,7 @@ import numpy as np
 
 from evals.formats import boxes
 from evals.metrics.boxes import Predicted, average_precision, centre, iou, points_inside
-from evals.stats import bootstrap_interval
+from evals.stats import accuracy
 from evals.tool_tasks.kind import DIGITS, Choice, Items, Kind
 from evals.tool_tasks.labels import code_of
 from evals.tool_tasks.runner import Runner
@@ -78,15 +78,15 @@ def _pointed(rows: list[dict[str, Any]]) -> dict[str, Any]:
     hits = [any(points_inside(centre(b), row["truth"]) for b in row["drawn"]) for row in rows]
     covered = [row["covered"] for row in rows if row["covered"] is not None]
     precision = average_precision(said, {row["film"]: row["truth"] for row in rows})
-    interval = bootstrap_interval([float(hit) for hit in hits], [row["film"] for row in rows])
+    shown = accuracy(hits, [row["film"] for row in rows])
     return {
         "n": len(rows),
         "drawn": sum(bool(row["drawn"]) for row in rows),
         "mean_iou": round(statistics.fmean(best), DIGITS),
         "ap50": None if precision is None else round(precision, DIGITS),
         "pointing_by_chance": round(statistics.fmean(covered), DIGITS) if covered else None,
-        "pointing": round(sum(hits) / len(hits), DIGITS),
-        "pointing_interval": [round(end, DIGITS) for end in interval] if interval else None,
+        "pointing": round(shown.value or 0.0, DIGITS),
+        "pointing_interval": [round(end or 0.0, DIGITS) for end in (shown.low, shown.high)],
     }
 
 

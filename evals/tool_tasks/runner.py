@@ -25,6 +25,7 @@ class Runner:
     Attributes:
         settings: those in force.
         failed: film -> why it has no result.
+        answered_by: "model revision" of each result.
         tables: name of a file -> rows that the run leaves beside its record.
     """
 
@@ -42,6 +43,7 @@ class Runner:
         self._home = settings.state_dir.expanduser()
         self._progress = progress
         self.failed: dict[str, str] = {}
+        self.answered_by: set[str] = set()
         self.tables: dict[str, list[dict[str, Any]]] = {}
 
     @property
@@ -98,4 +100,6 @@ class Runner:
         if result.failure is not None:
             self.failed[name] = result.failure.message
             return None
+        if result.model:
+            self.answered_by.add(f"{result.model} {result.revision or ''}".strip())
         return film, result

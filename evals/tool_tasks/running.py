@@ -61,7 +61,14 @@ def run_tool_task(
     identity = _identity(name, kind, items, runner, choice)
     figures = {**kind.score(items, runner, choice), **runner.failures()}
     notes = [*loaded.notes, *_chosen_notes(choice, len(loaded.items), len(items))]
-    found = {"task": name, "kind": kind.name, "models": runner.models, **figures, "notes": notes}
+    found = {
+        "task": name,
+        "kind": kind.name,
+        "models": runner.models,
+        "answered_by": sorted(runner.answered_by),
+        **figures,
+        "notes": notes,
+    }
     if log_dir is None:
         return found
     seconds = round(time.perf_counter() - begun, 1)

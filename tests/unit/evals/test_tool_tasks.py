@@ -19,6 +19,7 @@ from evals.reading import LABELS, PARTS, part_of
 from evals.tool_tasks.grounding import _pointed
 from evals.tool_tasks.kind import Choice
 from evals.tool_tasks.labels import code_of
+from evals.tool_tasks.pages import KEPT, films_page, is_tool_run, read_tool_run
 from evals.tool_tasks.running import chosen, run_tool_task
 from evals.tool_tasks.segmentation import SEGMENTATION
 from imaging.failures import BadArguments, Unavailable
@@ -75,6 +76,8 @@ def test_split_is_taken_and_the_record_tells_of_it(film: PhantomFilm, tmp_path: 
     record = json.loads((Path(found["log_dir"]) / "run.json").read_text())
     assert record["result"]["notes"][-2:] == ["2 of 3 in the set, those of test_list.txt", "held out from training"]
     assert record["models"] == {"classify": "embedded-classifier"} and record["hashes"]["models"] and record["commit"]
+    page = films_page([read_tool_run(Path(found["log_dir"]))])
+    assert "| chestxray14 | Atelectasis | 1 of 1 | – | – | – | – |" in page and "1 failed. embedded-classifier" in page
     (tmp_path / "test_list.txt").write_text("z.png")
     with pytest.raises(BadArguments, match="Nothing of the set"):
         run("chestxray14", tmp_path, settings, **split)
@@ -113,6 +116,7 @@ def test_classification_and_grounding(film: PhantomFilm, tmp_path: Path, setting
     labelled = run("chestxray14", tmp_path, settings)
     effusion = labelled["labels"]["Effusion"]
     assert effusion["n"] == effusion["positives"] == 1 and effusion["auroc"]["value"] is None
+    assert labelled["answered_by"] == [" ".join(labelled["models"]["classify"].values())]
     assert labelled["mean_auroc"] is None and labelled["models"]["classify"]["id"] == "embedded-classifier"
 
     row_min, col_min, row_max, col_max = film.boxes["effusion_left"]
@@ -135,6 +139,7 @@ def test_boxes_are_scored_per_label() -> None:
     told = _pointed(rows)
     assert (told["n"], told["drawn"]) == (3, 2)
     assert told["ap50"] == told["pointing"] == told["mean_iou"] == round(1 / 3, 4)
+    assert 0 < told["pointing_interval"][0] < 0.1 and 0.75 < told["pointing_interval"][1] < 0.85, "Wilson's of 1 of 3"
     assert told["pointing_by_chance"] == 0.15, "of the two films whose size is known"
 
 
@@ -148,6 +153,7 @@ def test_reports_of_drafts(film: PhantomFilm, tmp_path: Path, settings: Settings
     # The drafts lie beside the record, and are scored again from there without the film.
     again = run("report-pairs", Path(found["log_dir"]), settings, metrics=("rouge_l",))
     assert again["metrics"] == {"rouge_l": found["metrics"]["rouge_l"]} and again["models"] == {}
+    assert not is_tool_run(tmp_path) and "ROUGE-L (Lin 2004)" in films_page([read_tool_run(Path(found["log_dir"]))])
     with pytest.raises(Unavailable, match="language model as judge"):
         run("rexgradient", tmp_path, settings, metrics=("green",))
     (tmp_path / "pairs.csv").write_text("id,candidate\na,Clear.\na,Clear.\n")
@@ -158,3 +164,9 @@ def test_reports_of_drafts(film: PhantomFilm, tmp_path: Path, settings: Settings
 def test_every_label_of_a_published_set_that_we_know() -> None:
     assert code_of("Pleural_Thickening") == "pleural_thickening"
     assert code_of("Pleural Effusion") == "effusion" and code_of("Left Lung") is None
+
+
+def test_page_of_real_films_is_made_of_the_records_that_are_kept() -> None:
+    records = [read_tool_run(folder) for folder in sorted(KEPT.iterdir())]
+    assert records and all(not record["dirty"] and record["commit"] for record in records)
+    assert (KEPT.parent / "results-films.md").read_text(encoding="utf-8") == films_page(records)
