@@ -4,16 +4,18 @@ Answers boxes with the patient's side and zone, or "not localised" with the reas
 from a model that outlines the finding (task "detect") where its card calls it usable for that: then the outline is
 drawn, and what that model thinks of the finding's presence stands beside the classifier's word. Otherwise it comes from
 the classifier's own heat map, and only for a finding that the classifier sees. Either is kept to where the finding can
-lie by the segmenter's anatomy; for the heart's size it is the heart's outline. A box is no size of the disease.
+lie by the segmenter's anatomy; for the heart's size it is the heart's outline. Where no model tells the place of an
+opacity or effusion that the classifier sees, the denser lung does, called coarse (tools.grounding.coarse). A box is no
+size of the disease.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from imaging.geometry import extent
 from imaging.overlays import Overlay
@@ -31,14 +33,11 @@ from tools.contract import Finding, Result, Status, ToolArguments, ToolContext, 
 from tools.contract.cards import card_facts
 from tools.contract.films import film_caveats, frontal_film
 from tools.contract.wording import listed, sentence_case, summarise
-from tools.knowledge import FindingConcept, Region, Side, finding
+from tools.grounding import COARSE, LOCALISED_FROM, Asked, GroundData, GroundedBox, coarse_place, not_localised
+from tools.grounding.coarse import COARSE_CAVEAT
+from tools.knowledge import FindingConcept, Region, finding
 from tools.knowledge.objects import objects
 from tools.measure import HEART, MeasureArguments, measure
-
-LOCALISED_FROM = 0.4
-"""Share of the map's hot area that must lie where the finding can lie; below it the map points elsewhere and the
-finding is not localised. A judgement. On the 54 NIH films of boxes.csv no value made the embedded classifier's maps
-point well (right side in 29 of 44 films with a box on one side, at any limit): such a model says so on its card."""
 
 SPREAD_MAX = 0.6
 """A map that is hot over more than this share of the region points at nothing in particular. A judgement as above."""
@@ -72,80 +71,16 @@ class GroundArguments(ToolArguments):
     )
 
 
-class GroundedBox(BaseModel):
-    """One place. `box` is (row_min, col_min, row_max, col_max) in the film's pixels; `side` is the patient's."""
-
-    box: tuple[int, int, int, int]
-    side: Side | None
-    zone: Zone | None
-    place: str
-
-
-class GroundData(BaseModel):
-    """Where the finding is, or why it is not localised.
-
-    `confidence` is the outlining model's score of the finding, or the share of the heat map's hot area that lies in
-    plausible anatomy (for the heart: the outline's quality); it is no probability. `outlined_as` is the broader class
-    that was outlined where the model has none for the finding itself.
-    """
-
-    finding: str
-    name: str
-    localised: bool
-    reason: str
-    side_asked: Side | None
-    zone_asked: Zone | None = None
-    confidence: float | None
-    confidence_needed: float
-    boxes: list[GroundedBox] = Field(default_factory=list)
-    classifier_status: Status
-    locator_status: Status | None = None
-    outlined_as: str = ""
-    grounded_by: str = ""
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """Where the user wants it looked for: a side of the patient and a third of the lungs, or anywhere."""
-
-    side: Side | None
-    zone: Zone | None
-
-    @property
-    def given(self) -> dict[str, str | None]:
-        """As GroundData takes it."""
-        return {"side_asked": self.side, "zone_asked": self.zone}
-
-    @property
-    def words(self) -> str:
-        """ " in the left lower zone", " on the left", or nothing."""
-        if self.zone is not None:
-            return f" in the {' '.join(part for part in (self.side, self.zone) if part)} zone"
-        return f" on the {self.side}" if self.side else ""
-
-
 @dataclass(frozen=True)
 class _Answer:
-    """What was found out: the data, what to draw, and who drew it."""
+    """What was found out: the data, what to draw, who drew it, and whether the models left the place open: none is sure
+    of one, and none points elsewhere."""
 
     data: GroundData
     overlays: list[Overlay]
     by: Prediction | Outlines | None = None
     sighting: Sighting | None = None
-
-
-def _refused(
-    status: Status,
-    reason: str,
-    concept: FindingConcept,
-    asked: _Asked,
-    confidence: float | None = None,
-    needed: float = LOCALISED_FROM,
-) -> GroundData:
-    return GroundData(
-        finding=concept.code, name=concept.name, localised=False, reason=reason, **asked.given,
-        confidence=confidence, confidence_needed=needed, classifier_status=status,
-    )  # fmt: skip
+    left_open: bool = False
 
 
 def _why_not(seen: Finding, concept: FindingConcept) -> str:
@@ -155,12 +90,12 @@ def _why_not(seen: Finding, concept: FindingConcept) -> str:
     return f"{concept.name} is not assessed: {seen.reason}" if seen.status is Status.NOT_ASSESSED else ""
 
 
-def _heart(film: Radiograph, concept: FindingConcept, seen: Finding, found: Outlines, asked: _Asked) -> _Answer:
+def _heart(film: Radiograph, concept: FindingConcept, seen: Finding, found: Outlines, asked: Asked) -> _Answer:
     """The heart's outline as the place of an enlarged heart."""
     quality = found.quality("heart") if found.has("heart") else 0.0
     if quality < QUALITY_MIN:
         reason = "the heart was not outlined" if not found.has("heart") else "the heart's outline is uncertain"
-        return _Answer(_refused(seen.status, reason, concept, asked, round(quality, 3), QUALITY_MIN), [], found)
+        return _Answer(not_localised(seen.status, reason, concept, asked, round(quality, 3), QUALITY_MIN), [], found)
     box = extent(found.mask("heart"))
     data = GroundData(
         finding=concept.code, name=concept.name, localised=True, reason="the heart's outline", **asked.given,
@@ -175,7 +110,7 @@ def _by_outline(
     concept: FindingConcept,
     seen: Finding,
     found: Outlines,
-    asked: _Asked,
+    asked: Asked,
     all_seen: Sightings,
     sighting: Sighting,
 ) -> _Answer:
@@ -185,11 +120,12 @@ def _by_outline(
             "outlined_as": "" if sighting.code == concept.code else sighting.code}  # fmt: skip
 
     def refused(reason: str) -> _Answer:
-        data = _refused(seen.status, reason, concept, asked, round(sighting.score, 3), needed)
+        data = not_localised(seen.status, reason, concept, asked, round(sighting.score, 3), needed)
         return _Answer(data.model_copy(update=told), [], by, sighting)
 
     if not _told_present(seen, sighting):
-        return refused(f"{by.card.title} is sure of none (score {sighting.score:.2f}, {needed:.2f} is needed)")
+        unsure = f"{by.card.title} is sure of none (score {sighting.score:.2f}, {needed:.2f} is needed)"
+        return replace(refused(unsure), left_open=True)
     try:
         anatomy = Anatomy(found)
     except ValueError:
@@ -241,23 +177,25 @@ def _by_heat(
     concept: FindingConcept,
     seen: Finding,
     found: Outlines,
-    asked: _Asked,
+    asked: Asked,
     model: str,
 ) -> _Answer:
     """The hottest places of the model's map within the anatomy where the finding can lie."""
     try:
         anatomy = Anatomy(found)
     except ValueError:
-        return _Answer(_refused(seen.status, "the lungs were not outlined on this film", concept, asked), [], found)
+        return _Answer(
+            not_localised(seen.status, "the lungs were not outlined on this film", concept, asked), [], found
+        )
     grounder = model if _grounds(context, model) else None
     [prediction] = context.models.predict(Task.GROUND, [film], model_id=grounder)
     heat = _heat(prediction, concept.code, anatomy)
     if heat is None:
         reason = f"{prediction.card.title} makes no heat map for {concept.name}"
-        return _Answer(_refused(seen.status, reason, concept, asked), [], prediction)
+        return _Answer(not_localised(seen.status, reason, concept, asked), [], prediction)
     glowing = glow(heat, anatomy.region(concept.region, asked.side, asked.zone))
     confidence = round(glowing.agreement, 3)
-    reason = _unfit(prediction)
+    reason = unfit = _unfit(prediction)
     if not reason and (glowing.agreement < LOCALISED_FROM or not glowing.spots):
         reason = (
             f"only {glowing.agreement:.0%} of the map's hottest area lies where {concept.name} can lie{asked.words}"
@@ -268,7 +206,8 @@ def _by_heat(
         reason = f"the map is spread over {glowing.spread:.0%} of where {concept.name} can lie{asked.words}"
     drawn = [Overlay.heatmap(film.id, np.maximum(heat, 0), film.shape, f"{concept.name}: where the model looked")]
     if reason:
-        return _Answer(_refused(seen.status, reason, concept, asked, confidence), drawn, prediction)
+        data = not_localised(seen.status, reason, concept, asked, confidence)
+        return _Answer(data, drawn, prediction, left_open=bool(unfit))
     boxes = _boxes(anatomy, concept.region, glowing.spots)
     drawn += [Overlay.box(film.id, item.box, concept.name, text=item.place) for item in boxes]
     data = GroundData(
@@ -329,15 +268,30 @@ def _finding(answer: _Answer, seen: Finding) -> Finding:
 
 
 def _answered(
-    context: ToolContext, film: Radiograph, concept: FindingConcept, seen: Finding, asked: _Asked, model: str
+    context: ToolContext, film: Radiograph, concept: FindingConcept, seen: Finding, asked: Asked, model: str
 ) -> _Answer:
     """The place by the best means there is."""
+    answer = _by_models(context, film, concept, seen, asked, model)
+    if not answer.left_open or concept.code not in COARSE or _why_not(seen, concept):
+        return answer
+    found = outline(context, film)
+    try:
+        coarse = coarse_place(film, concept, seen, Anatomy(found), asked, found.card.title)
+    except ValueError:  # neither lung is outlined
+        return answer
+    return answer if coarse is None else _Answer(*coarse, found)
+
+
+def _by_models(
+    context: ToolContext, film: Radiograph, concept: FindingConcept, seen: Finding, asked: Asked, model: str
+) -> _Answer:
+    """The place by the outlining model where its card lets it be told, else by the heart's outline or the heat map."""
     all_seen = sightings(context, film) if concept.region is not Region.HEART else None
     sighting = all_seen.get(concept.code) if all_seen is not None else None
     if all_seen is not None and sighting is not None and sighting.worth.usable:
         return _by_outline(film, concept, seen, outline(context, film), asked, all_seen, sighting)
     if reason := _why_not(seen, concept):
-        return _Answer(_refused(seen.status, reason, concept, asked), [])
+        return _Answer(not_localised(seen.status, reason, concept, asked), [])
     found = outline(context, film)
     if concept.region is Region.HEART:
         return _heart(film, concept, seen, found, asked)
@@ -347,12 +301,12 @@ def _answered(
 def _caveats(answer: _Answer, seen: Finding, concept: FindingConcept) -> list[str]:
     """What a reader must know about the place, and about the models that do not agree."""
     data, by, sighting = answer.data, answer.by, answer.sighting
-    caveats = []
+    caveats = [COARSE_CAVEAT] if data.coarse else []
     if sighting is not None and not sighting.measured_on_real_films:
         caveats.append(SYNTHETIC_CAVEAT.format(name=concept.name))
     if data.localised and sighting is not None:
         caveats.append(OUTLINE_CAVEAT)
-    elif data.localised:
+    elif data.localised and not data.coarse:
         caveats.append(BOX_CAVEAT if concept.region is not Region.HEART else "The box is the heart's outline.")
     if data.localised and sighting is None and isinstance(by, Prediction):
         caveats += [UNMEASURED] if "localisation" not in (by.card.model_extra or {}) else []
@@ -376,13 +330,15 @@ def ground(context: ToolContext, arguments: GroundArguments) -> Result:
     concept = finding(arguments.finding)
     film = frontal_film(context, arguments.image_id, "localisation")
     seen, assessment = _seen(context, film, concept)
-    asked = _Asked(arguments.side, arguments.zone)
+    asked = Asked(arguments.side, arguments.zone)
     answer = _answered(context, film, concept, seen, asked, assessment.model)
     data, by, row = answer.data, answer.by, _finding(answer, seen)
     told = f"{sentence_case(concept.name)}: not localised: {data.reason}."
     if data.localised:
         places = listed([item.place for item in data.boxes])
         told = f"{sentence_case(concept.name)} ({row.status.value}) is localised: {places}."
+    if data.coarse:
+        told = f"{told} A coarse place: {data.reason}."
     numbers = "; ".join(f"box {list(item.box)} ({item.place})" for item in data.boxes)
     caveats = [*film_caveats(film), *_caveats(answer, seen, concept)]
     model = (by.model_id if isinstance(by, Prediction) else by.model) if by else assessment.model

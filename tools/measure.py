@@ -175,7 +175,7 @@ def measure(context: ToolContext, arguments: MeasureArguments) -> Result:
     found = outline(context, film)
     seen = located(context, film, found) if BY_LOCATION & set(codes) else Located()
     air = seen.air | {code.partition("_")[0]: found.mask(code) for code in FREE_AIR if found.has(code)}
-    sheet = Sheet(film, found, quality_of(film_quality(context.models, film)), air, seen.tips)
+    sheet = Sheet(film, found, quality_of(film_quality(context.models, film)), air, seen.tips, seen.no_tip)
     done = measured(sheet, codes)
     made = [item for item in done if item.measured]
     if not made:

@@ -194,15 +194,20 @@ class Teller:
         if side_only and sides and not hedge:
             side = next(iter(sides)) if len(sides) == 1 else "bilateral"
             key = "where.both_sides" if side == "bilateral" else "where.side"
-            return [say(key, Name=sentence_case(name), side=side, cite=ids)]
+            return [say(key, Name=sentence_case(name), side=side, cite=ids), *self._coarse(code, film)]
         if located and not (side_only and not sides):
             places = listed(dict.fromkeys(item.region or _on(item.laterality).strip() for item in located))
             key = "where.perhaps" if hedge else "where.located"
-            return [*hedge, say(key, Name=sentence_case(name), place=places, cite=ids)]
+            return [*hedge, say(key, Name=sentence_case(name), place=places, cite=ids), *self._coarse(code, film)]
         reason, id_of = self._why_not_located(code, film)
         self.miss(say("where.not_located", name=name, reason=reason, cite="").strip())
         lead = self.presence(code, film, None, plain=True)
         return [lead, say("where.not_located", name=name, reason=reason, cite=id_of).strip()]
+
+    def _coarse(self, code: str, film: str) -> list[str]:
+        """That a place is a coarse one, where it is."""
+        told = [r.id for r in self.facts.of("ground", film) if r.args.get("finding") == code and r.data.get("coarse")]
+        return [say("where.coarse", cite=cite(told))] if told else []
 
     def _perhaps(self, code: str, film: str) -> str:
         """The place told by the tools that see a disputed finding; empty if none of them told one."""

@@ -14,10 +14,10 @@ JUDGED = "ett"
 
 
 def tube_tip(sheet: Sheet) -> Measurement:
-    """Distance of a device's tip from the carina. NotMeasured where nobody outlined a device."""
+    """Distance of a device's tip from the carina. NotMeasured where no device's tip is told."""
     concept = measurement("tube_tip")
     if not sheet.tips:
-        raise NotMeasured("No tool here outlines tubes or lines: the distance of a tip cannot be measured.")
+        raise NotMeasured(sheet.no_tip or "No model here outlines tubes or lines: a tip's distance cannot be measured.")
     name = JUDGED if JUDGED in sheet.tips else next(iter(sheet.tips))
     found = tip_distance(sheet.tips[name], sheet.carina, sheet.film.spacing_mm)
     status, judged = judge_tip(name, found.above_mm)

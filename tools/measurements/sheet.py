@@ -36,6 +36,7 @@ class Sheet:
         seen: what the film check saw, None where no model checks films.
         air: code -> outline of free pleural air that some tool or the user drew, "left" and "right".
         tips: device name -> (row, column) of its tip, from whoever outlined devices.
+        no_tip: why no tip is told; empty where one is, or no model could.
     """
 
     film: Radiograph
@@ -43,6 +44,7 @@ class Sheet:
     seen: Quality | None = None
     air: Mapping[str, BoolMask] = field(default_factory=dict)
     tips: Mapping[str, Point] = field(default_factory=dict)
+    no_tip: str = ""
 
     def mask(self, code: str, purpose: str = "") -> BoolMask:
         """A structure's outline that can be relied on.

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from agent_stubs import StubTools, Truth, film, stub_agent
+from pydantic import BaseModel
 
 from agent.answer import Answer, Verdict
 from tools.contract import Result, Status
@@ -185,6 +186,21 @@ def test_place_of_what_only_the_locating_tool_sees_is_told_beside_the_disagreeme
     answer = stub_agent(tools).session().ask("Where is the effusion?", films=[FILM])
     assert "disagrees on pleural effusion" in answer.text
     assert "If it is there, its place is: right lower zone" in answer.text
+
+
+class SaidCoarse(BaseModel):
+    coarse: bool = True
+
+
+@pytest.mark.parametrize("question", ["Where is the effusion?", "Which side is the effusion on?"])
+def test_coarse_place_is_called_so(question: str) -> None:
+    class Coarse(StubTools):
+        def _ground(self, image_id: str, asked: dict[str, Any], truth: Truth) -> Result:
+            return super()._ground(image_id, asked, truth).model_copy(update={"data": SaidCoarse()})
+
+    tools = Coarse(Truth(scores={"effusion": 0.9}, sides={"effusion": "right"}))
+    answer = stub_agent(tools).session().ask(question, films=[FILM])
+    assert "right" in answer.text and "a coarse place" in answer.text
 
 
 def test_refused_measurement_is_not_assessed_with_its_reason() -> None:

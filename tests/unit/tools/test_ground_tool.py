@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from stub_pool import SCORES, card, context_of, heat_of, locator_card, phantom, sights_of
 
+from models.card import FindingCard
 from models.outputs import Task
 from tools.contract import Result, Status
 from tools.ground import GroundData, ground
+
+UNFIT = card(Task.GROUND, localisation={"usable": False, "reason": "its maps find the right side by chance"})
 
 
 def data_of(result: Result) -> GroundData:
@@ -48,8 +51,7 @@ def test_heat_outside_plausible_anatomy_is_not_localised() -> None:
 
 
 def test_model_whose_card_says_its_maps_are_no_places_is_not_localised() -> None:
-    unfit = card(Task.GROUND, localisation={"usable": False, "reason": "its maps find the right side by chance"})
-    context, image_id, _ = context_of(phantom(3, "effusion:left:800ml"), cards={Task.GROUND: unfit})
+    context, image_id, _ = context_of(phantom(), cards={Task.GROUND: UNFIT})
     result = ground.run(context, {"image_id": image_id, "finding": "effusion"})
     assert not data_of(result).localised and result.findings[0].laterality is None
     assert "its maps find the right side by chance" in result.summary
@@ -126,11 +128,34 @@ def test_locator_that_sees_what_the_classifier_does_not_says_so_and_the_two_disa
 
 
 def test_locator_that_sees_none_is_not_localised_though_the_classifier_does() -> None:
-    film = phantom(3, "effusion:left:800ml")
+    film = phantom()
     context, image_id, _ = context_of(film, sights=sights_of(film, {}))
     result = ground.run(context, {"image_id": image_id, "finding": "effusion"})
     assert not data_of(result).localised and "0.50 is needed" in data_of(result).reason
     assert result.findings[0].status is Status.PRESENT and result.findings[0].laterality is None
+
+
+@pytest.mark.parametrize(("asked", "there"), [({}, True), ({"side": "left"}, True), ({"side": "right"}, False)])
+def test_fluid_that_no_model_places_is_on_the_denser_side_and_called_coarse(asked: dict[str, str], there: bool) -> None:
+    film = phantom(3, "effusion:left:800ml")
+    context, image_id, _ = context_of(film, sights=sights_of(film, {}))
+    result = ground.run(context, {"image_id": image_id, "finding": "effusion", **asked})
+    data = data_of(result)
+    assert data.localised is there and data.coarse is there
+    if there:
+        assert result.findings[0].laterality == "left" and result.findings[0].status is Status.PRESENT
+        assert any("The place is coarse" in caveat for caveat in result.caveats)
+
+
+def test_opacity_whose_heat_map_is_no_place_is_told_by_the_denser_third() -> None:
+    film = phantom(3, "consolidation:left:upper:90mm")
+    known = card(Task.CLASSIFY, findings=[FindingCard(code="consolidation", label="Consolidation", threshold=0.5)])
+    context, image_id, _ = context_of(
+        film, scores={"consolidation": 0.9}, heat=heat_of(film, "consolidation", film.masks["heart"]),
+        cards={Task.CLASSIFY: known, Task.GROUND: UNFIT},
+    )  # fmt: skip
+    data = data_of(ground.run(context, {"image_id": image_id, "finding": "consolidation"}))
+    assert data.coarse and data.boxes[0].place == "left upper zone"
 
 
 def test_outline_outside_plausible_anatomy_is_not_localised() -> None:
