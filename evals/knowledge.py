@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 
 from agent import make_pool
 from agent.settings import Settings
-from evals.stats import wilson
+from evals.stats import share_json
 from models.outputs import Task
 from models.pool import ModelPool
 from tools.library.passages import shipped
@@ -107,14 +107,12 @@ def measure(models: ModelPool | None) -> dict[str, Any]:
         recalled = [any(map(question.answered_by, found[question])) for question in answerable]
         first = [bool(found[question]) and question.answered_by(found[question][0]) for question in answerable]
         false = [bool(found[question]) for question in mine if not question.file]
-        figures[part] = {"recall_at_3": _share(recalled), "first_right": _share(first), "false_answers": _share(false)}
+        figures[part] = {
+            "recall_at_3": share_json(recalled),
+            "first_right": share_json(first),
+            "false_answers": share_json(false),
+        }
     return figures
-
-
-def _share(values: list[bool]) -> dict[str, float]:
-    share = sum(values) / len(values)
-    low, high = wilson(share, len(values))
-    return {"value": round(share, 3), "low": round(low, 3), "high": round(high, 3), "n": len(values)}
 
 
 def write(made: dict[str, dict[str, Any]], target: Path) -> None:

@@ -23,7 +23,7 @@ from faker import Faker
 from rich.console import Console
 from rich.table import Table
 
-from evals.stats import wilson
+from evals.stats import share_json
 from tools.phi import spans
 
 HOLE = re.compile(r"\{(\w+)\}")
@@ -116,20 +116,14 @@ def measure(count: int, seed: int, part: str) -> dict[str, Any]:
             if kind in {"name", "first", "last"}:
                 found["names of the lists" if case.listed else "names not of the lists"].append(whole[-1])
         clean.append(all(whole))
-    rows = {kind: _share(values) for kind, values in sorted(found.items())}
+    rows = {kind: share_json(values) for kind, values in sorted(found.items())}
     return {
         "reports": count,
         "seed": seed,
-        "recall": rows | {"all": _share([v for k, vs in found.items() if not k.startswith("names") for v in vs])},
-        "reports_without_a_miss": _share(clean),
+        "recall": rows | {"all": share_json([v for k, vs in found.items() if not k.startswith("names") for v in vs])},
+        "reports_without_a_miss": share_json(clean),
         "precision_by_character": round(right / removed, 4) if removed else None,
     }
-
-
-def _share(values: list[bool]) -> dict[str, float]:
-    share = sum(values) / len(values)
-    low, high = wilson(share, len(values))
-    return {"value": round(share, 4), "low": round(low, 4), "high": round(high, 4), "n": len(values)}
 
 
 def main() -> None:

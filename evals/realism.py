@@ -21,6 +21,7 @@ from rich.progress import track
 from rich.table import Table
 from scipy import ndimage, stats
 
+from imaging.geometry import dice, extent
 from imaging.phantom import PhantomSpec, make_phantom
 
 Grey = npt.NDArray[np.float32]
@@ -144,8 +145,8 @@ def spectrum(grey: Grey) -> npt.NDArray[np.float64]:
 
 def window_of(film: Film) -> tuple[slice, slice]:
     """The bounding box of the lungs."""
-    rows, columns = np.flatnonzero(film.lungs.any(1)), np.flatnonzero(film.lungs.any(0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    top, left, bottom, right = extent(film.lungs)
+    return slice(top, bottom), slice(left, right)
 
 
 def between(film: Film) -> tuple[Mask, int]:
@@ -276,8 +277,7 @@ def mean_shape(films: Sequence[Film], part: str) -> Mask:
 
 def shape_dice(first: Sequence[Film], second: Sequence[Film], part: str) -> float:
     """Dice overlap of two sets' mean shapes."""
-    one, two = mean_shape(first, part), mean_shape(second, part)
-    return float(2 * (one & two).sum() / (one.sum() + two.sum()))
+    return dice(mean_shape(first, part), mean_shape(second, part))
 
 
 def sheet(rows: Sequence[tuple[str, Sequence[Grey]]], tile: int, path: Path, colours: int = 64) -> None:

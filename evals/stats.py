@@ -69,6 +69,13 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def share_json(values: Sequence[bool], digits: int = 3) -> dict[str, float]:
+    """The share of True with its Wilson interval and n, JSON-ready."""
+    share = sum(values) / len(values)
+    low, high = wilson(share, len(values))
+    return {"value": round(share, digits), "low": round(low, digits), "high": round(high, digits), "n": len(values)}
+
+
 def clustered_error(right: Sequence[float], clusters: Sequence[str]) -> float | None:
     """Standard error of the mean with answers of one cluster correlated in any way; None for fewer than two clusters.
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from evals.audit.cohort import UNKNOWN, Cohort, Film, usable, with_scores
@@ -15,6 +16,7 @@ from evals.audit.looking import Looking
 from evals.audit.masking import variants
 from evals.audit.ranking import Resamples, auroc, enough, figure
 from evals.audit.running import Asked, run_audit
+from evals.audit.showing import show_audit
 from evals.progress import Silent
 from imaging.failures import BadArguments
 from imaging.phantom import PhantomSpec, make_phantom
@@ -170,6 +172,9 @@ def test_audit_of_given_scores_is_told_by_the_tool(files: tuple[Path, Path], tmp
     assert result.summary.startswith("Audited on 80 films of 80 patients (made up): mean AUROC 1.000")
     assert "With the lungs masked no finding is told better than by chance." in result.summary
     assert "| effusion | 1.000" in markdown(made)
+    with (console := Console(width=160)).capture() as told:
+        show_audit(made, console)
+    assert told.get().startswith(made.title) and "effusion" in told.get()
 
 
 def test_no_audit_is_unavailable_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
