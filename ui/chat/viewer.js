@@ -112,6 +112,8 @@
       ...(records.length ? [button("", "Film only", !state.lit.size, false)] : []),
       ...records.map((each) => button(each.id, `${each.id} ${each.title}`, state.lit.has(each.id),
         !(state.film in each.drawn || state.film in each.beside))));
+    const lit = box.querySelector("[data-evidence^=E][aria-pressed=true]");
+    if (lit) box.scrollTop = lit.offsetTop - box.offsetTop - 2;
     if (inside && focused !== undefined) box.querySelector(`[data-evidence="${focused}"]`)?.focus({ preventScroll: true });
   };
 
