@@ -10,7 +10,7 @@ import pytest
 from windows import Window
 from workbench import WorkbenchAgent
 
-from ui.chat import launch
+from ui.chat import launch, viewer
 from ui.chat.serve import MAX_UPLOAD_MB
 
 pytestmark = pytest.mark.browser
@@ -114,6 +114,20 @@ def test_film_is_windowed_inverted_zoomed_and_reset(window: Window, film: Path) 
     window.page.click("#viewer [data-act=reset]")
     window.page.wait_for_selector("#viewer .reading >> text=W 1.00 L 0.50 · 100 %")
     assert window.pixels() == first
+
+
+def test_zoomed_in_a_film_is_shown_in_all_its_pixels(
+    window: Window, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The film has 256 columns; it is first shown with 64, as a film of 4,000 is with 2,048."""
+    monkeypatch.setattr(viewer, "STAGE_PX", 64)
+    shown = "() => document.querySelector('#viewer canvas').width"
+    window.page.set_viewport_size({"width": 1366, "height": 560})
+    window.open(film)
+    window.page.wait_for_function(f"({shown})() === 256")
+    window.page.click("#viewer [data-act=invert]")
+    window.page.wait_for_selector("#viewer [data-act=invert][aria-pressed=true]")
+    assert window.page.evaluate(shown) == 256, "also after it is drawn anew"
 
 
 def test_drawn_line_tells_its_length_as_it_is_known(window: Window, film: Path) -> None:

@@ -154,15 +154,16 @@ class Desk:
         """A picture for the viewer of the window that holds a secret; None where there is no such picture for it.
 
         Args:
-            asked: [secret, film id], or [secret, film id, evidence id, "marks" | "heat" | "beside"].
+            asked: [secret, film id], with "whole" in all its pixels, or [secret, film id, evidence id,
+                "marks" | "heat" | "beside"].
         """
         token, film_id, *more = asked
         visit = self.visits.having(token)
         film = visit.conversation.films.get(film_id) if visit else None
         if visit is None or film is None:
             return None
-        if not more:
-            return viewer.picture(film)
+        if more in ([], ["whole"]):
+            return viewer.picture(film, bool(more))
         record = visit.conversation.evidence.get(more[0])
         if record is None:
             return None

@@ -16,6 +16,8 @@ from typing import Any
 from agent.answer import Answer, Claim, Evidence, Verdict
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status
+from tools.knowledge import findings
+from ui.chat.cards import card
 from ui.chat.pictures import strip
 
 SCORE_MEANING = {
@@ -151,9 +153,14 @@ def step_done(evidence: Evidence, films: Mapping[str, str]) -> str:
         parts.append(notice("problem", "Could not answer.", failure.message, failure.hint))
     else:
         parts.append(f"<p>{plain(evidence.summary)}</p>{strip(evidence.data)}")
-    parts.extend(f'<p class="caveat">{plain(caveat)}</p>' for caveat in evidence.caveats)
-    parts.append(f'<p class="muted">{provenance(evidence)}</p>')
-    return f'<div class="step">{"".join(parts)}</div>'
+    return f'<div class="step">{"".join(parts)}{basis(evidence)}</div>'
+
+
+def basis(evidence: Evidence) -> str:
+    """Caveats, who answered, and that model's card."""
+    caveats = "".join(f'<p class="caveat">{plain(caveat)}</p>' for caveat in evidence.caveats)
+    names = {code: concept.name for code, concept in findings().items()}
+    return f'{caveats}<p class="muted">{provenance(evidence)}</p>{card(evidence.card, names)}'
 
 
 def provenance(evidence: Evidence) -> str:

@@ -40,6 +40,8 @@
 
   hilum.film = (scene, film) =>
     fetched(film.id, async () => values(await hilum.picture([scene.token, film.id]), true));
+  // All pixels of a film, for who looks closely; not kept, for it may be large.
+  hilum.whole = async (scene, film) => values(await hilum.picture([scene.token, film.id, "whole"]), true);
   hilum.laid = (scene, film, evidence) =>
     fetched(`${scene.session} ${evidence} ${film.id} beside`, async () =>
       values(await hilum.picture([scene.token, film.id, evidence, "beside"]), false));
@@ -73,30 +75,50 @@
       this.busy.textContent = "Loading …";
       this.film = null;
       this.picture = null;
+      this.whole = null; // { id, picture } of the film that was last looked at closely
+      this.closer = null;
     }
 
-    // Show a film; resolves when its picture is drawn.
-    async show(film, name, fetching, look) {
+    // Show a film; resolves when its picture is drawn. `closer` asks for all its pixels, once it is zoomed in so far.
+    async show(film, name, fetching, look, closer = null) {
       this.film = film;
+      this.closer = closer;
       this.canvas.setAttribute("aria-label", name);
       this.busy.hidden = false;
       const picture = await fetching;
       if (this.film !== film) return;
       this.busy.hidden = true;
-      this.picture = picture;
+      this.picture = picture && closer && this.whole?.id === film.id && this.whole.picture ? this.whole.picture : picture;
       if (!picture) {
         this.busy.hidden = false;
         this.busy.textContent = "The picture could not be loaded. Reload the page.";
         return;
       }
-      this.canvas.width = picture.width;
-      this.canvas.height = picture.height;
+      this.lay(look);
+    }
+
+    lay(look) {
+      this.canvas.width = this.picture.width;
+      this.canvas.height = this.picture.height;
       this.paint(look);
+    }
+
+    async sharpen() {
+      const film = this.film;
+      if (!this.closer || !this.picture || this.whole?.id === film.id) return;
+      if (this.picture.width >= film.columns || this.width * window.devicePixelRatio <= this.picture.width) return;
+      this.whole = { id: film.id, picture: null };
+      const picture = await this.closer().catch(() => null);
+      if (picture && this.whole.id === film.id) this.whole.picture = picture;
+      if (!picture || this.film?.id !== film.id || !this.closer) return;
+      this.picture = picture;
+      this.lay(this.look);
     }
 
     // Window and inversion: look = { low, high, invert } in 0 to 1.
     paint(look) {
       if (!this.picture) return;
+      this.look = look;
       const { width, height, grey } = this.picture;
       const table = new Uint32Array(TOP + 1);
       const span = Math.max(1e-3, look.high - look.low);
@@ -129,6 +151,7 @@
       style.top = `${box.height / 2 - view.y * this.height}px`;
       this.plane.classList.toggle("crisp", this.picture && this.width > 4 * this.picture.width);
       this.measureBar(box.width);
+      this.sharpen();
     }
 
     measureBar(room) {

@@ -50,12 +50,14 @@
     $(".caption").title = $(".caption .facts")?.textContent || "";
     drawTools(lit, left);
     drawChoices();
-    const jobs = [main.show(shown, `${shown.name}: chest radiograph${names}`, hilum.film(state.scene, shown), look(shown.id))];
+    const jobs = [main.show(shown, `${shown.name}: chest radiograph${names}`, hilum.film(state.scene, shown), look(shown.id),
+      () => hilum.whole(state.scene, shown))];
     if (left) {
       const fetching = left.evidence ? hilum.laid(state.scene, left.film, left.evidence) : hilum.film(state.scene, left.film);
       panes[0].title.textContent = left.words;
       panes[0].reading.textContent = "";
-      jobs.push(panes[0].show(left.film, `${left.words}`, fetching, look(left.film.id)));
+      const closer = left.evidence ? null : () => hilum.whole(state.scene, left.film);
+      jobs.push(panes[0].show(left.film, `${left.words}`, fetching, look(left.film.id), closer));
     }
     arrange();
     await Promise.all(jobs);

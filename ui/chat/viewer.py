@@ -24,14 +24,14 @@ from imaging.radiograph import Radiograph, SpacingOrigin
 from imaging.render import deep, heat_layer, marks_layer
 from tools.contract.wording import sentence_case
 from ui.chat.facts import film_facts, film_names
-from ui.chat.markup import notice, plain, provenance
+from ui.chat.markup import basis, notice, plain
 
 if TYPE_CHECKING:
     from ui.chat.conversation import Conversation
 
 STAGE_PX = 2048
-"""Longest side of the picture on the stage; a chest film's detail beyond it is finer than half a millimetre per pixel
-would show, and the picture stays below four megabytes."""
+"""Longest side of the picture that a film is first shown as; it stays below four megabytes. Zoomed in further, the
+viewer asks for the film's own pixels."""
 
 THUMBNAIL_PX = 144
 """Longest side of a thumbnail, twice its size on the page."""
@@ -58,9 +58,14 @@ def scene(conversation: Conversation, token: str) -> str:
     )
 
 
-def picture(film: Radiograph) -> str:
-    """The film for the stage as a data URI, in 12 bits (imaging.render.deep)."""
-    return data_uri(deep(film, STAGE_PX))
+def picture(film: Radiograph, whole: bool = False) -> str:
+    """The film for the stage as a data URI, in 12 bits (imaging.render.deep).
+
+    Args:
+        film: that is looked at.
+        whole: in all its pixels, else at most STAGE_PX a side.
+    """
+    return data_uri(deep(film, max(film.shape) if whole else STAGE_PX))
 
 
 def layer(film: Radiograph, evidence: Evidence, kind: str) -> str | None:
@@ -112,9 +117,7 @@ def details(evidence: Evidence) -> str:
         parts.append(notice("problem", "Could not answer.", evidence.failure.message, evidence.failure.hint))
     else:
         parts.append(f"<p>{plain(evidence.summary)}</p>")
-    parts.extend(f'<p class="caveat">{plain(caveat)}</p>' for caveat in evidence.caveats)
-    parts.append(f'<p class="muted">{provenance(evidence)}</p>')
-    return "".join(parts)
+    return "".join(parts) + basis(evidence)
 
 
 def _film(film: Radiograph, names: Mapping[str, str], place: str) -> dict[str, Any]:

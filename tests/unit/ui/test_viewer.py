@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from agent.answer import Evidence, EvidenceStatus
@@ -46,6 +47,20 @@ def test_film_arrives_in_twelve_bits() -> None:
     assert values.shape == FILM.shape and np.abs(values / 4095 - FILM.pixels).max() < 1 / 4095
     assert deep(FILM, 32).shape == (32, 32, 3)
     assert np.array_equal(picture(viewer.picture(FILM)), packed)
+
+
+def test_looked_at_closely_a_film_comes_in_all_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewer, "STAGE_PX", 32)
+    assert picture(viewer.picture(FILM)).shape[:2] == (32, 32)
+    assert np.array_equal(picture(viewer.picture(FILM, whole=True)), deep(FILM, 64))
+
+
+def test_details_hold_the_models_card_as_text() -> None:
+    facts = {"title": "<b>net</b>", "licence": "MIT", "figures": {"effusion": "AUROC 0.9"}, "limits": ["adults\nonly"]}
+    told = viewer.details(record(card=facts, model="net"))
+    assert "<dt>Model</dt><dd>&lt;b&gt;net&lt;/b&gt;</dd>" in told
+    assert "<dt>pleural effusion</dt><dd>AUROC 0.9</dd>" in told and "<li>adults only</li>" in told
+    assert "Model card" not in viewer.details(record())
 
 
 def test_layers_are_clear_where_nothing_is_drawn() -> None:
