@@ -181,9 +181,10 @@ class Memory:
         self._forgotten.append(session_id)
 
     def _remove_forgotten(self) -> None:
-        while self._forgotten:
-            with self._writing() as connection:
-                _remove(connection, self._forgotten.popleft())
+        with self._lock:  # one at a time, so that none is taken away between the look and the pop
+            while self._forgotten:
+                with self._writing() as connection:
+                    _remove(connection, self._forgotten.popleft())
 
     def hold(self, session_id: str, holder: str, seconds: float) -> bool:
         """Take or prolong the right to answer in a session for so long; False while somebody else has it."""

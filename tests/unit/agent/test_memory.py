@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -238,3 +239,14 @@ def test_session_that_ends_within_a_transaction_does_not_disturb_it() -> None:
         gc.collect()
         assert first is not None and rows.fetchone() is not None
     assert [each.id for each in agent.memory.remembered("")] == [kept.id]
+
+
+def test_sessions_that_ended_are_removed_once_by_many_threads() -> None:
+    memory = Memory()
+    for number in range(100):
+        memory.begin(str(number), "me")
+    for number in range(100):
+        memory.forget(str(number))
+    with ThreadPoolExecutor(8) as threads:
+        told = [job.result() for job in [threads.submit(memory.remembered, "me") for _ in range(32)]]
+    assert all(not sessions for sessions in told)
