@@ -53,7 +53,7 @@ results: setup  ## the agent's quality tables anew: planning, lies, passages, Ph
 	$(BIN)/hilum eval phantombench --n $(QUESTIONS) --log-dir logs/results --json
 	$(BIN)/hilum eval phantombench --n $(QUESTIONS) --log-dir logs/results --baseline chance --json
 	$(BIN)/hilum eval phantombench --n $(QUESTIONS) --log-dir logs/results --baseline majority --json
-	$(BIN)/hilum eval report logs/results/phantombench-* --out logs/results/report
+	$(BIN)/hilum eval report $$(dirname logs/results/phantombench-*/run.json) --out logs/results/report
 	cp logs/results/report/results.md docs/results.md
 	$(BIN)/hilum eval report docs/runs/* --out docs
 
