@@ -31,7 +31,7 @@ chat: setup  ## the chat on http://127.0.0.1:7860
 test: setup  ## the whole suite, by WORKERS processes of one thread each; what it leaves out is listed with the reason
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-coverage: setup  ## the suite once more, counting the lines it runs in each room; slower by a half, so CI does not
+coverage: setup  ## the suite once more, counting the lines it runs in each room; slower, so CI does not
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=
 	@for room in agent tools models imaging evals ui; do \
 	  printf '%-8s ' $$room; $(BIN)/coverage report --format=total --include="$$room/*"; done
@@ -62,7 +62,7 @@ docs: setup  ## the pages as a site in out/site, API reference from docstrings; 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 constraints:  ## resolve the pins anew (needs uv)
-	uv pip compile pyproject.toml --extra dev --extra audit --output-file constraints.txt --python-version 3.11 --upgrade \
+	uv pip compile --quiet pyproject.toml --extra dev --extra audit --output-file constraints.txt --python-version 3.11 --upgrade \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 audit: setup  ## bandit over the code, then the pinned packages against the advisories (needs a network)
