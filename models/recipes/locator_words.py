@@ -26,7 +26,8 @@ TRAINING_DATA = (
 MEASURED_ON = (
     "Phantoms of seeds never trained on, and real films of patients in none of its lessons: fold 0 of JSRT, "
     "Montgomery and NIH, and every patient of the NIH boxes. Thresholds: on fold 1, so that at most 5 % of real "
-    "films labelled as without a finding (2 % for devices and objects; JSRT and Montgomery, and of NIH what its labels tell) are called "
+    "films labelled as without a finding (2 % for devices and objects; JSRT and Montgomery, and of NIH "
+    "what its labels tell) are called "
     f"present; scores between there and twice as many are called uncertain. Outlines' values: by Dice on {VALIDATION} "
     "further phantoms. Intervals: 95 % bootstrap over films (AUROC: over patients). Pointing: the map's highest cell "
     "lies within the truth or 2 % of the film beside it. NIH films whose side or devices were read by eye are read by "
