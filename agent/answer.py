@@ -84,6 +84,8 @@ class Answer(_Wire):
         withdrawn: statements of the planner that the evidence contradicts, with what it says; they are not in the text.
         not_assessed: what was asked and no tool could answer, with the reason.
         choice: the letter chosen for a multiple-choice question, or None.
+        option_scores: how well the evidence supports each of its options, by letter, with a sum of 1; not calibrated.
+            Empty where the planner tells none.
         planner: which planner answered, e.g. "embedded" or "openai:gpt-5".
         models: model id -> revision, of every model that ran.
         timings_ms: "total", "planner", "tools".
@@ -101,6 +103,7 @@ class Answer(_Wire):
     withdrawn: list[str] = Field(default_factory=list)
     not_assessed: list[str] = Field(default_factory=list)
     choice: str | None = None
+    option_scores: dict[str, float] = Field(default_factory=dict)
     planner: str
     models: dict[str, str] = Field(default_factory=dict)
     usage: Usage = Field(default_factory=Usage)

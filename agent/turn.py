@@ -100,6 +100,7 @@ class Turn:
                 [_named(reason, images) for reason in (*extra.get("not_assessed", []), *self._failures())]
             ),
             choice=checked.choice,
+            option_scores=extra.get("option_scores", {}) if checked.choice else {},
             planner=", then ".join(self._planned_by) or self._planner,
             models={record.model: record.revision for record in used if record.model},
             usage=self._usage,

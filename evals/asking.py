@@ -106,6 +106,7 @@ def ask(agent: AgentLike, question: Question) -> Record:
             id=question.id,
             text=answer.text,
             choice=answer.choice,
+            confidence=answer.option_scores.get(answer.choice or ""),
             planner=answer.planner,
             models=answer.models,
             tools=[evidence.tool for evidence in answer.evidence],

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 BINS = 10
+LEAST = -1.0
+"""Confidence of a question that got none: below every other."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,47 @@ class Bin:
     n: int
     confidence: float
     accuracy: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far the confidences of a run can be believed.
+
+    Attributes:
+        n: answers with a confidence; the errors are of these.
+        error, adaptive: expected calibration error with bins of equal width, and of equally many answers.
+        coverage: (coverage, accuracy among the surest) of all questions; those without a confidence come last.
+        risk: area under the error over coverage.
+    """
+
+    n: int
+    error: float
+    adaptive: float
+    coverage: tuple[tuple[float, float], ...]
+    risk: float
+
+    def accuracy_at(self, coverage: float) -> float | None:
+        """Accuracy among the surest answers, at the largest coverage told that is no larger than this."""
+        return next((accuracy for share, accuracy in reversed(self.coverage) if share <= coverage), None)
+
+
+def calibration(confidence: Sequence[float | None], right: Sequence[bool]) -> Calibration | None:
+    """Both errors and the curve; None where no answer has a confidence.
+
+    Args:
+        confidence: of every question, in [0, 1]; None where none was told.
+        right: one per question.
+    """
+    told = [(value, hit) for value, hit in zip(confidence, right, strict=True) if value is not None]
+    if not told:
+        return None
+    values, hits = [value for value, _ in told], [hit for _, hit in told]
+    error = calibration_error(equal_width_bins(values, hits))
+    adaptive = calibration_error(equal_mass_bins(values, hits))
+    curve = selective_accuracy([LEAST if value is None else value for value in confidence], right)
+    risk = risk_area(curve)
+    assert error is not None and adaptive is not None and risk is not None
+    return Calibration(len(told), error, adaptive, tuple(curve), risk)
 
 
 def equal_width_bins(confidence: Sequence[float], right: Sequence[bool], bins: int = BINS) -> list[Bin]:

@@ -46,13 +46,17 @@ class Step(BaseModel):
 
 
 class Record(BaseModel):
-    """What the agent said to one question, ungraded: a better grader needs no new answers."""
+    """What the agent said to one question, ungraded: a better grader needs no new answers.
+
+    `confidence` is its score of the option it chose, in [0, 1]; None where it tells none.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     id: str
     text: str = ""
     choice: str | None = None
+    confidence: float | None = None
     fault: Fault | None = None
     planner: str = ""
     models: dict[str, str] = Field(default_factory=dict)

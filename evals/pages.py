@@ -15,11 +15,13 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
+from evals.calibration import Calibration
 from evals.grading import Outcome
 from evals.questions import options_of
 from evals.records import Run
 from evals.scores import Graded, Scores
 from evals.stats import INTERVAL, Proportion
+from evals.summary import calibration_words
 from imaging import open_film
 from imaging.failures import HilumFailure
 
@@ -27,6 +29,8 @@ MOST_FAILURES = 60
 """Wrong answers shown per run, spread over the categories."""
 THUMB_PIXELS = 320
 """Longest side of a film on the page."""
+CURVE_PIXELS = (260, 130)
+"""Width and height of the plot of accuracy over coverage."""
 PLOT_WIDTH = 260
 """Pixels of an interval plot from 0 to 100 %."""
 
@@ -134,6 +138,7 @@ def results_page(scored: Sequence[tuple[Run, Scores]]) -> str:
                 f"  Cited evidence drew its box at the true place in {told(scores.regions)} of {scores.regions.n} "
                 "answers that drew one."
             ]
+        lines += [f"  {calibration_words(scores.calibration)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -165,7 +170,7 @@ def _html(scored: Sequence[tuple[Run, Scores]]) -> str:
     source = (resources.files("evals") / "report.html").read_text(encoding="utf-8")
     views = [_view(run, scores) for run, scores in scored]
     return environment.from_string(source).render(
-        runs=views, parts=parts(scored), interval=INTERVAL, width=PLOT_WIDTH, outcomes=list(Outcome)
+        runs=views, parts=parts(scored), interval=INTERVAL, width=PLOT_WIDTH, curve=CURVE_PIXELS, outcomes=list(Outcome)
     )
 
 
@@ -174,10 +179,19 @@ def _view(run: Run, scores: Scores) -> dict[str, Any]:
         "title": run.title,
         "record": run.record,
         "scores": scores,
+        "calibration": calibration_words(scores.calibration),
+        "curve": _curve(scores.calibration),
         "seconds": sum(item.record.seconds for item in run.graded),
         "failures": [_failure(item) for item in failures(run.graded)],
         "wrong": sum(not item.grade.right for item in run.graded),
     }
+
+
+def _curve(found: Calibration | None) -> str:
+    """Points of accuracy over coverage for an SVG polyline of CURVE_PIXELS; empty where there are no confidences."""
+    width, height = CURVE_PIXELS
+    points = found.coverage if found else ()
+    return " ".join(f"{width * coverage:.1f},{height * (1 - accuracy):.1f}" for coverage, accuracy in points)
 
 
 def failures(graded: Sequence[Graded]) -> list[Graded]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from evals.calibration import Calibration, calibration
 from evals.grading import Grade, Outcome
 from evals.journal import Record
 from evals.metrics.boxes import iou
@@ -53,6 +54,7 @@ class Scores:
         chance: what guessing one of its letters would be right of each question, on average; None with open questions.
         pairs: of questions that have a twin.
         regions: of answers about a marked region, those whose cited evidence drew a box there.
+        calibration: of the confidences of answers; None where the planner tells none.
         stable: of questions asked several times, the share with one and the same answer; None where none was.
     """
 
@@ -66,6 +68,7 @@ class Scores:
     chance: float | None = None
     pairs: Pairs | None = None
     regions: Proportion | None = None
+    calibration: Calibration | None = None
     stable: float | None = None
 
 
@@ -87,8 +90,13 @@ def score(graded: Sequence[Graded]) -> Scores:
         chance=sum(1 / n for n in letters) / len(letters) if letters and all(letters) else None,
         pairs=_pairs(graded),
         regions=_regions(graded),
+        calibration=calibration([_confidence(item) for item in graded], [item.grade.right for item in graded]),
         stable=_stable(graded),
     )
+
+
+def _confidence(item: Graded) -> float | None:
+    return item.record.confidence if item.grade.outcome is Outcome.ANSWERED else None
 
 
 def _share(items: Sequence[Graded]) -> Proportion:

@@ -11,11 +11,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from evals.calibration import Calibration
 from evals.grading import Outcome
 from evals.scores import Scores
 from evals.stats import INTERVAL, Proportion
 
 NO_DATA = "no data"
+COVERAGES = (0.25, 0.5, 0.75, 1.0)
+"""Shares of all questions, the surest first, whose accuracy is told."""
 DIGITS = 4
 """Decimals of a share in the JSON line; 2,500 questions resolve 0.0004."""
 
@@ -90,8 +93,37 @@ def scores_json(scores: Scores) -> dict[str, Any]:
         else None,
         "pairs": {**_shares(pairs.both), "confused": _rounded(pairs.confused)} if pairs else None,
         "evidence_in_region": _shares(scores.regions) if scores.regions else None,
+        "calibration": _calibration(scores.calibration),
         "stable": _rounded(scores.stable),
     }
+
+
+def _calibration(found: Calibration | None) -> dict[str, Any] | None:
+    """Errors and the accuracy of the surest COVERAGES; null where no answer has a confidence."""
+    if found is None:
+        return None
+    return {
+        "n": found.n,
+        "error": _rounded(found.error),
+        "adaptive_error": _rounded(found.adaptive),
+        "risk_coverage_area": _rounded(found.risk),
+        "accuracy_at_coverage": {f"{share:g}": _rounded(found.accuracy_at(share)) for share in COVERAGES},
+    }
+
+
+def calibration_words(found: Calibration | None) -> str:
+    """The same in a sentence."""
+    if found is None:
+        return "No answer has a confidence: the planner tells none, so calibration is not known."
+    surest = ", ".join(
+        f"{accuracy:.1%} of {'all questions' if share == 1 else f'the surest {share:.0%}'}"
+        for share in COVERAGES
+        if (accuracy := found.accuracy_at(share)) is not None
+    )
+    return (
+        f"Confidences of {found.n} answers (the planner's own, not calibrated): expected calibration error "
+        f"{found.error:.3f}, adaptive {found.adaptive:.3f}; right in {surest}."
+    )
 
 
 def _rounded(value: float | None) -> float | None:
@@ -126,6 +158,7 @@ def print_summary(summary: Summary, console: Console) -> None:
         told.append(f"worst subgroup {scores.worst[0]} {scores.worst[1]}: {share.value:.1%} of {share.n}")
     lines = [
         *([f"{'; '.join(told)}."] if told else []),
+        calibration_words(summary.scores.calibration),
         f"{counts}; {summary.asked} asked now, {summary.resumed} from an earlier run; {summary.seconds:.1f} s",
         f"Accuracy is over all questions: unparsed and errored ones count as not right. Interval: {INTERVAL}.",
         f"Answers and logs: {summary.folder}",

@@ -27,8 +27,8 @@ from tools.contract.wording import listed, sentence_case
 
 def compose(
     questions: list[Question], facts: Facts, films: list[dict[str, Any]], tools: Offers
-) -> tuple[str, list[str]]:
-    """The text, and what was asked and could not be assessed."""
+) -> tuple[str, dict[str, Any]]:
+    """The text, and what else the Answer tells: `not_assessed`, and `option_scores` of a multiple choice."""
     teller = Teller(facts, films, tools)
     paragraphs = []
     for question in questions:
@@ -45,7 +45,10 @@ def compose(
             lines = _about_films(question, teller)
         paragraphs.append("\n".join(line for line in lines if line))
     paragraphs.append("\n".join(focus(questions, films)))
-    return "\n\n".join(dict.fromkeys(p for p in paragraphs if p)), teller.not_assessed
+    return "\n\n".join(dict.fromkeys(p for p in paragraphs if p)), {
+        "not_assessed": teller.not_assessed,
+        "option_scores": teller.option_scores,
+    }
 
 
 def _about_films(question: Question, teller: Teller) -> list[str]:

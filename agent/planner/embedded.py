@@ -89,8 +89,8 @@ def reply(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> AIMessage
     ]
     if calls:
         return AIMessage(content="", tool_calls=calls)
-    text, not_assessed = compose(questions, facts, about["films"], offered)
-    return AIMessage(content=text, additional_kwargs={"scripted": True, "not_assessed": not_assessed})
+    text, beside = compose(questions, facts, about["films"], offered)
+    return AIMessage(content=text, additional_kwargs={"scripted": True, **beside})
 
 
 def _read_conversation(messages: list[BaseMessage], offered: Offers) -> tuple[list[Question], dict[str, Any]]:

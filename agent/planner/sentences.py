@@ -25,13 +25,14 @@ EVEN_ODDS = 0.5
 
 
 class Teller:
-    """Writes about the facts of one turn, and keeps what had to be left unassessed."""
+    """Writes about the facts of one turn, and keeps what had to be left unassessed and how options were weighed."""
 
     def __init__(self, facts: Facts, films: list[dict[str, Any]], tools: Offers) -> None:
         self.facts = facts
         self.films = films
         self.tools = tools
         self.not_assessed: list[str] = []
+        self.option_scores: dict[str, float] = {}
         self._told_caveats: set[tuple[str, str]] = set()
 
     def miss(self, reason: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from agent.mentions import has_any, tokens
 from agent.planner.choosing.changes import by_change
 from agent.planner.choosing.numbers import by_number
@@ -32,12 +34,20 @@ def compose_choice(question: Question, teller: Teller) -> list[str]:
         teller.miss(say("choice.abstain"))
         return [*lead, *(line for film in question.films for line in teller.failures(film)), say("choice.abstain")]
     letter = min(tied)
+    teller.option_scores = _scores(weighed)
     guess = []
     if len(tied) > 1:
         guess = [say("choice.tied", letters=listed(sorted(tied)), letter=letter)]
     elif best <= 0:
         guess = [say("choice.guess", letter=letter)]
     return [*lead, *guess, f"ANSWER: {letter}"]
+
+
+def _scores(weighed: dict[str, Weighed]) -> dict[str, float]:
+    """The options' likelihoods over their sum: were their weights right and one option true, its probability."""
+    likelihoods = {letter: math.exp(each.weight) for letter, each in weighed.items()}
+    total = sum(likelihoods.values())
+    return {letter: round(likelihood / total, 4) for letter, likelihood in likelihoods.items()}
 
 
 def _weighed(question: Question, teller: Teller) -> dict[str, Weighed]:

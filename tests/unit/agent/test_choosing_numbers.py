@@ -97,6 +97,8 @@ def measured(value: float, unit: str) -> Evidence:
 def test_choices(question: str, choice: str | None) -> None:
     answer = stub_agent(StubTools(TRUTH)).session().ask(question, films=[film(1)])
     assert answer.choice == choice, answer.text
+    assert (max(answer.option_scores, key=lambda each: answer.option_scores[each], default=None)) == choice
+    assert not choice or sum(answer.option_scores.values()) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize(

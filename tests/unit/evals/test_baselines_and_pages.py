@@ -196,6 +196,7 @@ def test_a_run_can_be_read_back_shown_and_compared(data: Path, tmp_path: Path) -
     page = written["html"].read_text()
     assert "data:image/jpeg;base64," in page and "<svg" in page and "http" not in page.replace("http://www.w3.org", "")
     assert "ANSWER:" in page and "localization" in page
+    assert "No answer has a confidence" in page and "No answer has a confidence" in written["results"].read_text()
     assert "100.0%" in written["markdown"].read_text() and r"\toprule" in written["latex"].read_text()
     shown = failures(a.graded)
     assert shown and len(shown) == sum(not item.grade.right for item in a.graded)
@@ -208,6 +209,17 @@ def test_a_run_can_be_read_back_shown_and_compared(data: Path, tmp_path: Path) -
     show_comparison(compared, console)
     assert "all questions" in console.export_text()
     json.dumps(compared)
+
+
+def test_confidences_are_in_line_summary_and_page(tmp_path: Path) -> None:
+    """Sure answers right, others not: half of the questions, the surest, are all right."""
+    items = [graded(number, right=number % 2 == 0) for number in range(8)]
+    sure = [replace(i, record=i.record.model_copy(update={"confidence": 0.9 if i.grade.right else 0.3})) for i in items]
+    summary = Summary("t", "p", score(sure), 8, 0, 1.0, tmp_path)
+    told = json.loads(summary.to_json_line())["calibration"]
+    assert told["n"] == 8 and told["error"] == pytest.approx(0.2) and told["accuracy_at_coverage"]["0.5"] == 1
+    assert "right in 100.0% of the surest 50%" in _printed(summary)
+    assert json.loads(replace(summary, scores=score(items)).to_json_line())["calibration"] is None
 
 
 def _printed(summary: Summary) -> str:

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from evals.calibration import calibration_error, equal_mass_bins, equal_width_bins, risk_area, selective_accuracy
+from evals.calibration import (
+    calibration,
+    calibration_error,
+    equal_mass_bins,
+    equal_width_bins,
+    risk_area,
+    selective_accuracy,
+)
 from evals.paired import compare_paired
 from evals.stats import bootstrap_interval, clustered_error
 
@@ -90,6 +97,15 @@ def test_a_calibrated_confidence_has_little_error() -> None:
     assert calibration_error(equal_width_bins(list(confidence), list(right))) == pytest.approx(0, abs=0.015)
     squared = list(confidence**2)
     assert calibration_error(equal_mass_bins(squared, list(right))) == pytest.approx(1 / 2 - 1 / 3, abs=0.015)
+
+
+def test_calibration_of_a_run_by_hand() -> None:
+    """The four answers above and a question without a confidence, which is in the coverage and not in the error."""
+    found = calibration([0.95, 0.85, 0.85, 0.25, None], [True, True, False, False, False])
+    assert found is not None and found.n == 4 and found.error == pytest.approx((0.05 + 2 * 0.35 + 0.25) / 4)
+    assert found.coverage == ((0.2, 1.0), (0.6, pytest.approx(2 / 3)), (0.8, 0.5), (1.0, 0.4))
+    assert found.accuracy_at(0.75) == pytest.approx(2 / 3) and found.accuracy_at(0.1) is None
+    assert calibration([None, None], [True, False]) is None and calibration([], []) is None
 
 
 def test_selective_accuracy_takes_ties_together() -> None:
