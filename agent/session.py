@@ -337,8 +337,7 @@ class Session:
     def _read(self, films: Sequence[Film]) -> StudyInput:
         files = contents([film for film in films if not isinstance(film, Radiograph)])
         opened = (film for film in films if isinstance(film, Radiograph))
-        free_bytes = self.films.max_bytes - self.films.used_bytes
-        return group(chain(files, opened), free_bytes, held=self.films, open_film=self.films.opened)
+        return group(chain(files, opened), self.films)
 
     def _keep(self, found: StudyInput) -> None:
         for each in found.films:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from agent.answer import Answer
 from evals.asking import AgentLike
-from evals.questions import Question, Questions, options_of, stem_of
+from evals.questions import Question, Questions, options_of, stem_of, wording_of
 from imaging.failures import BadArguments
 
 CHANCE, MAJORITY, TEXT_ONLY, SHUFFLED = "chance", "majority", "text-only", "shuffled-image"
@@ -112,7 +111,7 @@ class _Prior:
         self._letters = Counter(question.target for question in questions)
         for question in questions:
             words = options_of(question).get(question.target, question.target)
-            self._right.setdefault((_wording(question), question.case_id), Counter())[words] += 1
+            self._right.setdefault((wording_of(stem_of(question)), question.case_id), Counter())[words] += 1
         self._stems: dict[str, Counter[str]] = {}
         self._cases: dict[str, Counter[str]] = {}
         for (stem, case), counts in self._right.items():
@@ -123,7 +122,7 @@ class _Prior:
     def choice(self, question: Question) -> str:
         """The option most often right in other cases, under any stem where none was right under this one; among equals
         the first; the commonest letter where none was right at all."""
-        stem = _wording(question)
+        stem = wording_of(stem_of(question))
         others = self._stems[stem] - self._right[stem, question.case_id]
         if not question.letters:
             return others.most_common(1)[0][0] if others else "yes"
@@ -133,11 +132,6 @@ class _Prior:
             if counts[str(options.get(best, best))]:
                 return best
         return max(question.letters, key=lambda letter: self._letters[letter])
-
-
-def _wording(question: Question) -> str:
-    """The stem without its numbers: a date differs from case to case and would hide that the words are the same."""
-    return re.sub(r"\d+", "#", stem_of(question))
 
 
 def _exchanged(questions: tuple[Question, ...], seed: int) -> tuple[Question, ...]:

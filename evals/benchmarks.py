@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rapidfuzz import process
-
 from evals import chestagentbench, phantombench
 from evals.formats import vqa
 from evals.progress import Progress
 from evals.questions import Questions
-from imaging.failures import BadArguments
+from imaging.failures import LIKE_ENOUGH, BadArguments, nearest
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,5 @@ def benchmark_named(name: str) -> Benchmark:
     """The benchmark of that name; BadArguments with the nearest one if there is none."""
     if name in BENCHMARKS:
         return BENCHMARKS[name]
-    near = process.extractOne(name.lower(), BENCHMARKS.keys(), score_cutoff=50)
-    guess = f"Did you mean {near[0]!r}? " if near else ""
+    guess = nearest(name.lower(), BENCHMARKS, LIKE_ENOUGH)
     raise BadArguments(f"There is no benchmark {name!r}.", f"{guess}There are: {', '.join(sorted(BENCHMARKS))}.")

@@ -29,6 +29,7 @@ from imaging import open_film
 from imaging.failures import BadArguments, HilumFailure, NotApplicable, writing
 from imaging.part10 import file_bytes, looks_like_dicom, read_dataset
 from imaging.radiograph import Radiograph
+from imaging.render import to_png
 from models.outputs import Masks, Task
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _written(name: str, film: Path, seed: int, folder: Path, models: ModelPool |
         return target
     try:
         pixels = np.rint(_altered(name, open_film(content), seed, models) * WHITE).astype(np.uint16)
-        made = _dicom(content, pixels) if kind == ".dcm" else _png(pixels)
+        made = _dicom(content, pixels) if kind == ".dcm" else to_png(pixels)
     except HilumFailure:
         return film
     part = target.with_suffix(".part")
@@ -217,12 +218,6 @@ def _altered(name: str, film: Radiograph, seed: int, models: ModelPool | None) -
     if "without_lungs" not in found:
         raise NotApplicable("No lung is outlined on this film.", "It is asked as it is.")
     return found["without_lungs"].pixels
-
-
-def _png(pixels: npt.NDArray[np.uint16]) -> bytes:
-    held = io.BytesIO()
-    Image.fromarray(pixels).save(held, "PNG")
-    return held.getvalue()
 
 
 def _dicom(content: bytes, pixels: npt.NDArray[np.uint16]) -> bytes:

@@ -90,6 +90,11 @@ def stem_of(question: Question) -> str:
     return question.text[: first.start()].strip() if first and question.letters else question.text
 
 
+def wording_of(stem: str) -> str:
+    """A stem without its numbers: dates differ from case to case and would hide that the words are the same."""
+    return re.sub(r"\d+", "#", stem)
+
+
 def refuse_rows(source: str, problems: Sequence[str], rows: int) -> None:
     """Raise BadArguments naming the first faulty rows, if there are any: no question is dropped silently."""
     if not problems:

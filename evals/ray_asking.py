@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from agent.answer import Answer
 from imaging.failures import HilumFailure
 from models.cluster.config import ClusterConfig
-from models.cluster.serving import as_raised, connect
+from models.cluster.serving import as_raised, as_told, connect
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -43,7 +43,7 @@ class Asker:
         try:
             answer = self._agent.session().ask(question, films=list(films))
         except HilumFailure as failure:
-            return {"failed": {"class": type(failure).__name__, **failure.to_json()}}
+            return {"failed": as_told(failure)}
         except Exception:  # noqa: BLE001 - a bug's trace goes to the asking process, whose log has it
             return {"fault": traceback.format_exc()}
         return {"answer": answer.model_dump_json()}

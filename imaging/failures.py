@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LIKE_ENOUGH = 50.0
+"""Likeness of 100 below which a guess at what was meant helps less than the list of what there is."""
 
 
 class HilumFailure(Exception):
@@ -61,6 +64,20 @@ class FilmRefused(HilumFailure):
 
     kind = "film_refused"
     exit_code = 3
+
+
+def nearest(name: str, known: Iterable[str], least: float = 0.0) -> str:
+    """ "Did you mean 'x'? " for the known name that is most like an unknown one; empty where none is like it enough.
+
+    Args:
+        name: that is not known.
+        known: those that are.
+        least: likeness from which one is told, of 100 (rapidfuzz's WRatio).
+    """
+    from rapidfuzz import process  # only where something went wrong
+
+    near = process.extractOne(name, list(known), score_cutoff=least)
+    return f"Did you mean {near[0]!r}? " if near else ""
 
 
 @contextmanager

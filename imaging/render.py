@@ -111,8 +111,8 @@ def deep(film: Radiograph, longest_side_px: int) -> RgbArray:
     return np.dstack([values >> 4, (values & 15) << 4, np.zeros_like(values)]).astype(np.uint8)
 
 
-def to_png(picture: npt.NDArray[np.uint8]) -> bytes:
-    """PNG bytes of uint8 [H, W, 3] RGB, [H, W, 4] RGBA or [H, W] grey."""
+def to_png(picture: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
+    """PNG bytes of uint8 [H, W, 3] RGB, [H, W, 4] RGBA or [H, W] grey, or of uint16 [H, W] grey."""
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "PNG")
     return stream.getvalue()

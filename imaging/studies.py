@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +24,7 @@ from imaging.part10 import read_dataset
 from imaging.radiograph import Radiograph, View
 from imaging.refusals import refusal
 from imaging.sources import Content, contents
+from imaging.store import ImageStore
 
 TIMES = ("AcquisitionTime", "ContentTime", "SeriesTime", "StudyTime")
 """Time of the exposure, as near as the header knows it; in the order of `imaging.header.acquired_on`."""
@@ -267,20 +268,16 @@ def read_input(given: Sequence[str | Path | bytes]) -> StudyInput:
     return group(contents(given))
 
 
-def group(
-    found: Iterable[Content | Radiograph],
-    max_bytes: int | None = None,
-    held: Container[str] = (),
-    open_film: Callable[[Content], Radiograph] = Content.film,
-) -> StudyInput:
+def group(found: Iterable[Content | Radiograph], store: ImageStore | None = None) -> StudyInput:
     """Studies of contents, each opened once; only one file's bytes are held at a time, the films' pixels all along.
 
     Args:
         found: files' contents, as `imaging.sources.contents` gives them, and films that were opened before.
-        max_bytes: of pixels to hold; films beyond it are refused as `store_full`.
-        held: ids of films that are held already and cost nothing.
-        open_film: how a content is opened; whoever holds films may know it again.
+        store: that will take the films: those beyond the room it has are refused as `store_full`, films that it holds
+            cost nothing, and files that it knows are not decoded anew. Nothing is added to it. No bound without one.
     """
+    max_bytes = None if store is None else store.max_bytes - store.used_bytes
+    held, open_film = (store, store.opened) if store is not None else ((), Content.film)
     result, seen, used = StudyInput(), dict[str, StudyFilm](), 0
     for each in found:
         name = f"film {each.id}" if isinstance(each, Radiograph) else each.name

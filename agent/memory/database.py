@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -343,9 +343,9 @@ class Memory:
 
     def transcript(self, session_id: str, *kinds: str) -> Iterator[dict[str, Any]]:
         """The transcript's lines in order, of all kinds if none is named: {"at_s", "kind", **facts}."""
-        for at_s, kind, facts in self._rows(transcript, session_id, "at_s", "kind", "facts"):
-            if not kinds or kind in kinds:
-                yield {"at_s": at_s, "kind": kind, **facts}
+        chosen = [transcript.c.kind.in_(kinds)] if kinds else []
+        for at_s, kind, facts in self._rows(transcript, session_id, "at_s", "kind", "facts", chosen=chosen):
+            yield {"at_s": at_s, "kind": kind, **facts}
 
     def close(self) -> None:
         """Give back the connections."""
@@ -369,8 +369,8 @@ class Memory:
             for statement in statements:
                 connection.execute(statement)
 
-    def _rows(self, table: Table, session_id: str, *columns: str) -> list[Any]:
-        query = select(*(table.c[name] for name in columns)).where(table.c.session_id == session_id)
+    def _rows(self, table: Table, session_id: str, *columns: str, chosen: Sequence[Any] = ()) -> list[Any]:
+        query = select(*(table.c[name] for name in columns)).where(table.c.session_id == session_id, *chosen)
         with self._reading() as connection:
             return list(connection.execute(query.order_by(table.c.row)))
 

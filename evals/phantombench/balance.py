@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from evals.phantombench.drafts import Draft
+from evals.questions import wording_of
 
 EXCESS = 5 / 4
 """How many times as often as a guess an option may be right: at 1, one option that is hardly ever true would hold up
@@ -51,7 +51,7 @@ class Balance:
 
     def lead(self, category: str, draft: Draft) -> float:
         """How far its true option would be ahead of fair once it is asked, under its stem or in its category."""
-        ahead = max(self._ahead[key, draft.right] for key in (_template(draft.stem), category))
+        ahead = max(self._ahead[key, draft.right] for key in (wording_of(draft.stem), category))
         return ahead + 1 - _fair(draft)
 
     def fits(self, category: str, *drafts: Draft) -> bool:
@@ -60,7 +60,7 @@ class Balance:
 
     def take(self, category: str, draft: Draft) -> None:
         """Count it as asked."""
-        for key in (_template(draft.stem), category):
+        for key in (wording_of(draft.stem), category):
             for option in draft.options:
                 self._ahead[key, option] -= _fair(draft)
             self._ahead[key, draft.right] += 1
@@ -75,8 +75,3 @@ class Balance:
 
 def _fair(draft: Draft) -> float:
     return EXCESS / len(draft.options)
-
-
-def _template(stem: str) -> str:
-    """The stem without its numbers: dates differ from patient to patient and tell nothing."""
-    return re.sub(r"\d+", "#", stem)

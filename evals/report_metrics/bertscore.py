@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evals.report_metrics.encoders import Encoder, Tokens, encoder
-from evals.report_metrics.metric import DIGITS, Pairs, Score, Scored, Supplied, mean_of
+from evals.report_metrics.metric import DIGITS, Pairs, Score, Scored, Supplied, f1_of, mean_of
 from imaging.failures import BadArguments
 
 LAYERS = {
@@ -80,5 +80,4 @@ def matched(candidate: Tokens, reference: Tokens) -> tuple[float, float, float]:
     cosine = ours @ theirs.T
     precision = float(cosine.max(axis=1)[candidate.own].mean())
     recall = float(cosine.max(axis=0)[reference.own].mean())
-    total = precision + recall
-    return precision, recall, 2 * precision * recall / total if total else 0.0
+    return precision, recall, f1_of(precision, recall)

@@ -59,6 +59,11 @@ def mean_of(by_pair: Sequence[float], **more: Any) -> Scored:
     return Scored(sum(by_pair) / len(by_pair) if by_pair else None, by_pair, more)
 
 
+def f1_of(precision: float, recall: float) -> float:
+    """Their harmonic mean; 0 where both are."""
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
 @dataclass(frozen=True)
 class Supplied:
     """What the user supplies: SUPPLIES name -> value, and the settings in force (device, providers' waits).

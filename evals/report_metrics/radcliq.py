@@ -13,7 +13,7 @@ from sacrebleu.metrics.bleu import BLEU
 from evals.report_metrics.bertscore import LAYERS, precision_recall_f1
 from evals.report_metrics.encoders import Encoder, encoder
 from evals.report_metrics.graphs import FILES, combined, compared, graphs
-from evals.report_metrics.metric import Pairs, Score, Scored, Supplied, mean_of
+from evals.report_metrics.metric import DIGITS, Pairs, Score, Scored, Supplied, mean_of
 from imaging.failures import BadArguments
 
 PARTS = ("radgraph", "bertscore", "chexbert_cosine", "bleu_2")
@@ -59,7 +59,7 @@ def ready(supplied: Supplied) -> Score:
             [bleu_2(a, b) for a, b in zip(pairs.candidates, pairs.references, strict=True)],
         )
         rows = np.array(columns, dtype=np.float64).T
-        parts = {name: round(float(value), 4) for name, value in zip(PARTS, rows.mean(axis=0), strict=True)}
+        parts = {name: round(float(value), DIGITS) for name, value in zip(PARTS, rows.mean(axis=0), strict=True)}
         return mean_of(composite(rows).tolist(), parts=parts, lower_is_better=True)
 
     return score

@@ -15,7 +15,7 @@ import numpy as np
 from langchain_core.language_models import BaseChatModel
 
 from evals.report_metrics.judging import Judge, judge
-from evals.report_metrics.metric import DIGITS, Pairs, Score, Scored, Supplied, mean_of
+from evals.report_metrics.metric import DIGITS, Pairs, Score, Scored, Supplied, f1_of, mean_of
 
 _LIST = re.compile(r"\[.*\]", re.DOTALL)
 
@@ -69,7 +69,7 @@ def ready(supplied: Supplied, model: BaseChatModel | None = None) -> Score:
         both = [pair or (0.0, 0.0) for pair in told]
         precision, recall = np.mean(both, axis=0) if both else (0.0, 0.0)
         return mean_of(
-            [2 * p * r / (p + r) if p + r else 0.0 for p, r in both],
+            [f1_of(p, r) for p, r in both],
             precision=round(float(precision), DIGITS),
             recall=round(float(recall), DIGITS),
             unparsed=sum(pair is None for pair in told),

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rapidfuzz import process
-
 from evals.metrics import text
 from evals.report_metrics import bertscore, graphs, green, radcliq, radfact
 from evals.report_metrics.metric import DIGITS, Metric, Pairs, Score, Scored, Supplied
-from imaging.failures import BadArguments
+from imaging.failures import LIKE_ENOUGH, BadArguments, nearest
 
 
 def _whole(measure: Callable[[Sequence[str], Sequence[str]], float]) -> Callable[[Supplied], Score]:
@@ -57,8 +55,7 @@ def prepared(names: Sequence[str], supplied: Supplied) -> dict[str, Score]:
     """
     for name in names:
         if name not in METRICS:
-            near = process.extractOne(name, METRICS.keys(), score_cutoff=50)
-            guess = f"Did you mean {near[0]!r}? " if near else ""
+            guess = nearest(name, METRICS, LIKE_ENOUGH)
             raise BadArguments(f"There is no metric {name!r}.", f"{guess}There are: {', '.join(METRICS)}.")
     wanted = names or [metric.name for metric in METRICS.values() if not metric.supplies]
     return {name: METRICS[name].ready(supplied) for name in wanted}

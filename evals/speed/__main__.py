@@ -15,10 +15,9 @@ from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
-from rapidfuzz import process
-
 import evals.speed
 from evals.speed.measured import Measured
+from imaging.failures import LIKE_ENOUGH, nearest
 
 NOT_BENCHES = {"__main__", "films", "measured", "suite"}
 SIZES = ("films", "vectors")
@@ -52,9 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="JSON on stdout and nothing on stderr")
     given = parser.parse_args(words)
     if given.name not in benches():
-        near = process.extractOne(given.name, benches(), score_cutoff=50)
-        guess = f" Did you mean {near[0]!r}?" if near else ""
-        print(f"There is no bench {given.name!r}.{guess} There are: {', '.join(benches())}.", file=sys.stderr)
+        guess = nearest(given.name, benches(), LIKE_ENOUGH)
+        print(f"There is no bench {given.name!r}. {guess}There are: {', '.join(benches())}.", file=sys.stderr)
         return EXIT_BAD_ARGUMENTS
     if not given.json:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

@@ -21,10 +21,7 @@ Row = Sequence[str]
 
 def is_tool_run(folder: Path) -> bool:
     """Whether a run's folder is of a single tool; a run of questions has no figures in its record."""
-    try:
-        return "result" in json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+    return _record_in(folder) is not None
 
 
 def read_tool_run(folder: Path) -> Record:
@@ -33,9 +30,9 @@ def read_tool_run(folder: Path) -> Record:
     Raises:
         BadArguments: the folder holds none.
     """
-    if not is_tool_run(folder):
+    told = _record_in(folder)
+    if told is None:
         raise BadArguments(f"{str(folder)!r} holds no run of a tool.", "Give a folder below --log-dir.")
-    told: Record = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
     return told
 
 
@@ -61,6 +58,14 @@ def films_page(records: Sequence[Record]) -> str:
         if rows:
             parts += [f"## {kind.capitalize()}", _table(columns, rows)]
     return "\n\n".join([*parts, "## What was run", "\n".join(map(_run, _sorted(records)))]) + "\n"
+
+
+def _record_in(folder: Path) -> Record | None:
+    try:
+        told: Record = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return told if "result" in told else None
 
 
 def _sorted(records: Sequence[Record]) -> list[Record]:

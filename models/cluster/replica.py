@@ -13,6 +13,7 @@ from ray import serve
 from imaging.failures import HilumFailure, Unavailable
 from models import wire
 from models.catalog import Catalog, CatalogEntry
+from models.cluster.serving import as_told
 from models.numerics import Numerics
 from models.outputs import Task
 from models.pool import ModelPool
@@ -95,7 +96,7 @@ class Replica:
             if len(requests) > 1:  # each answers for itself
                 return [reply for request in requests for reply in self._of_one_task(task, revision, [request])]
             if isinstance(error, HilumFailure):
-                return [{"failed": {"class": type(error).__name__, **error.to_json()}}]
+                return [{"failed": as_told(error)}]
             return [{"fault": traceback.format_exc()}]
         replies = []
         for item in predictions:

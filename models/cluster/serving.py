@@ -338,11 +338,16 @@ def _wait_for(futures: Sequence[Future[Computed]], waiting: Waiting) -> None:
         left = wait(left, timeout=pause).not_done
 
 
+def as_told(failure: HilumFailure) -> dict[str, str]:
+    """A failure for another process, where `as_raised` makes it anew."""
+    return {"class": type(failure).__name__, **failure.to_json()}
+
+
 def as_raised(told: Mapping[str, str]) -> HilumFailure:
     """The failure of another process as it was raised there.
 
     Args:
-        told: its `class` beside the fields of HilumFailure.to_json.
+        told: by `as_told`.
     """
     kind = getattr(failures, told["class"], HilumFailure)
     made: HilumFailure = kind(told["message"], told["hint"], kind=told["kind"])

@@ -11,9 +11,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from rapidfuzz import process
 
-from imaging.failures import BadArguments, HilumFailure
+from imaging.failures import BadArguments, HilumFailure, nearest
 from imaging.store import ImageStore
 from models.outputs import Task
 from models.pool import ModelPool
@@ -147,9 +146,8 @@ class Registry:
     def get(self, name: str) -> Tool:
         """The tool of that name; BadArguments with the nearest names otherwise."""
         if name not in self._tools:
-            near = process.extractOne(name, list(self._tools))
-            nearest = f"Did you mean {near[0]!r}? " if near else ""
-            raise BadArguments(f"No tool is named {name!r}.", f"{nearest}Tools: {', '.join(self._tools)}.")
+            hint = nearest(name, self._tools)
+            raise BadArguments(f"No tool is named {name!r}.", f"{hint}Tools: {', '.join(self._tools)}.")
         return self._tools[name]
 
     def select(self, names: Iterable[str]) -> Registry:

@@ -9,9 +9,8 @@ from importlib import resources
 from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict
-from rapidfuzz import process
 
-from imaging.failures import BadArguments
+from imaging.failures import BadArguments, nearest
 
 
 class MeasurementConcept(BaseModel):
@@ -42,8 +41,7 @@ def measurements() -> Mapping[str, MeasurementConcept]:
 def measurement(code: str) -> MeasurementConcept:
     """The measurement of that code. BadArguments, with the nearest code, otherwise."""
     if code not in measurements():
-        near = process.extractOne(code, list(measurements()))
-        hint = f"Did you mean {near[0]!r}? " if near else ""
+        hint = nearest(code, measurements())
         raise BadArguments(f"No measurement is called {code!r}.", f"{hint}Known: {', '.join(measurements())}.")
     return measurements()[code]
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from rapidfuzz import process
 
-from imaging.failures import BadArguments
+from imaging.failures import BadArguments, nearest
 
 Side = Literal["left", "right"]
 """The patient's side; the patient's left is at the right of a frontal film."""
@@ -168,8 +168,7 @@ def finding(code: str) -> FindingConcept:
 def structure(code: str) -> StructureConcept:
     """The structure of that code. BadArguments, with the nearest code, otherwise."""
     if code not in structures():
-        near = process.extractOne(code, list(structures()))
-        hint = f"Did you mean {near[0]!r}? " if near else ""
+        hint = nearest(code, structures())
         raise BadArguments(f"No structure has the code {code!r}.", f"{hint}Codes: {', '.join(structures())}.")
     return structures()[code]
 

@@ -14,6 +14,7 @@ from agent.settings import Settings
 from imaging.failures import BadArguments, HilumFailure
 from imaging.pacs import Pacs
 from ui.chat import report, sending, studies, viewer
+from ui.chat.conversation import Conversation
 from ui.chat.examples import EXAMPLES
 from ui.chat.opening import open_example, open_files
 from ui.chat.screen import Outputs, Screen, Screens, asking
@@ -26,6 +27,8 @@ A_MINUTE = 30
 
 NOTE_MAX = 1000
 """Characters of what a user notes on an answer."""
+
+NO_REPORT = {"refused": "This conversation has no report."}
 
 
 class Desk:
@@ -178,10 +181,8 @@ class Desk:
         Args:
             asked: [secret, format, files as base64].
         """
-        visit = self.visits.having(str(asked[0]))
-        if visit is None or not visit.conversation.id:
-            return {"refused": "This conversation has no report."}
-        return report.exported(visit.conversation.session, str(asked[1]), asked[2])
+        found = self._reported(asked[0])
+        return report.exported(found.session, str(asked[1]), asked[2]) if found else NO_REPORT
 
     def sent(self, asked: list[Any]) -> dict[str, str]:
         """The signed report to a PACS, for the window that holds a secret (ui.chat.sending.sent_to).
@@ -189,10 +190,13 @@ class Desk:
         Args:
             asked: [secret, form, files as base64].
         """
-        visit = self.visits.having(str(asked[0]))
-        if visit is None or not visit.conversation.id:
-            return {"refused": "This conversation has no report."}
-        return sending.sent_to(visit.conversation, self.pacs, asked[1], asked[2])
+        found = self._reported(asked[0])
+        return sending.sent_to(found, self.pacs, asked[1], asked[2]) if found else NO_REPORT
+
+    def _reported(self, secret: Any) -> Conversation | None:
+        """The conversation of the window that holds a secret, if it has begun."""
+        visit = self.visits.having(str(secret))
+        return visit.conversation if visit is not None and visit.conversation.id else None
 
     def _may(self, visit: Visit) -> bool:
         """Whether a user may begin something more in this minute; told where not. Without a login nobody is limited."""

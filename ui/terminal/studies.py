@@ -11,7 +11,7 @@ from rich.console import Console
 from agent.films import brief, input_notes, places
 from imaging.failures import FilmRefused
 from imaging.sources import contents
-from imaging.store import DEFAULT_MAX_BYTES
+from imaging.store import ImageStore
 from imaging.studies import Study, StudyInput, group
 
 
@@ -20,7 +20,7 @@ def tell_studies(paths: list[Path], as_json: bool, console: Console) -> int:
 
     Needs no model: it goes by the headers and by equal pictures.
     """
-    found = group(contents(paths), DEFAULT_MAX_BYTES)
+    found = group(contents(paths), ImageStore())
     if as_json:
         typer.echo(json.dumps(found.to_json(), ensure_ascii=False))
     else:
