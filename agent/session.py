@@ -19,6 +19,7 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 
 from agent.answer import Answer
 from agent.approval import Approver
+from agent.claims import Judge
 from agent.corrected import restored
 from agent.draft import REPORT_TOOL, Draft, draft_of
 from agent.events import Answered, Event, FilmsTaken, answer_of
@@ -97,6 +98,7 @@ class Session:
             if not self._memory.lasting:
                 finalize(self, self._memory.forget, self.id)
         self.ledger = EvidenceLedger(self._memory, self.id)
+        self._judge = Judge(self.ledger)
         self._graph = build_graph(
             agent.planners,
             agent.tools,
@@ -305,7 +307,7 @@ class Session:
         One whose memory failed stays open: once it works again, `resume` goes on with it.
         """
         settings = self._agent.settings
-        turn = Turn(question, self._agent.planner_name, self.ledger, settings)
+        turn = Turn(question, self._agent.planner_name, self._judge, settings)
         try:
             for piece in running.pieces(partial(self._graph.stream, given, self._config, **self._streaming)):
                 yield from turn.read(piece)

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, mess
 from langgraph.types import StreamMode
 
 from agent.answer import Answer, EvidenceStatus, Usage
-from agent.claims import check, urgent
+from agent.claims import Judge, check, urgent
 from agent.events import (
     Answered,
     ApprovalAsked,
@@ -21,7 +21,7 @@ from agent.events import (
     ToolFinished,
     ToolStarted,
 )
-from agent.ledger import EvidenceLedger, merged
+from agent.ledger import merged
 from agent.llm.chain import PLANNED_BY
 from agent.mentions import name_of
 from agent.planner.facts import cited_throughout
@@ -39,13 +39,14 @@ STREAM_MODES: list[StreamMode] = ["updates", "messages", "custom"]
 class Turn:
     """Reads one run of the graph; `finish` may be called once it has ended."""
 
-    def __init__(self, question: str, planner: str, ledger: EvidenceLedger, settings: Settings) -> None:
+    def __init__(self, question: str, planner: str, judge: Judge, settings: Settings) -> None:
         self.replies: list[dict[str, Any]] = []
         self._settings = settings
         self._question = question
         self._planner = planner
         self._planned_by: list[str] = []
-        self._ledger = ledger
+        self._judge = judge
+        self._ledger = judge.ledger
         self._clock = _Clock()
         self._ran: list[str] = []
         self._last: AIMessage | None = None
@@ -83,7 +84,8 @@ class Turn:
         text = _named(self._last.text.strip(), images) if self._last is not None else ""
         extra = self._last.additional_kwargs if self._last is not None else {}
         scripted = bool(extra.get("scripted")) or not text
-        checked = check(text or _named(self._what_is_known(), images), self._ledger, scripted=scripted)
+        whole = text or _named(self._what_is_known(), images)
+        checked = check(whole, self._ledger, scripted=scripted, judge=self._judge)
         used = self._ledger.records({*self._ran, *checked.cited})
         alerts = urgent(used)
         answer = Answer(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.answer import Claim, Evidence, Verdict
-from agent.claims.quantities import Known, known, written
+from agent.answer import Claim, Verdict
+from agent.claims.judging import Judge
+from agent.claims.quantities import written
 from agent.claims.text import Sentence, is_choice, last_choice, sentences
-from agent.claims.verdicts import Judged, judged
+from agent.claims.verdicts import Judged
 from agent.ledger import EvidenceLedger
 from agent.mentions import has_any, mentions, tokens
 from agent.planner.wording import say
@@ -37,15 +38,16 @@ class Checked:
     withdrawn: list[str] = field(default_factory=list)
 
 
-def check(text: str, ledger: EvidenceLedger, *, scripted: bool = False) -> Checked:
+def check(text: str, ledger: EvidenceLedger, *, scripted: bool = False, judge: Judge | None = None) -> Checked:
     """Split, resolve citations and judge.
 
     Args:
         text: what the planner wrote.
         ledger: the session's evidence.
         scripted: it is our own: what it does not cite is no claim, and nothing is marked or taken out.
+        judge: of that ledger, who remembers what earlier texts said; one who remembers nothing when left out.
     """
-    numbers = _Remembered()
+    judge = judge or Judge(ledger)
     lines: list[str] = []
     claims: list[Claim] = []
     withdrawn: list[str] = []
@@ -55,9 +57,7 @@ def check(text: str, ledger: EvidenceLedger, *, scripted: bool = False) -> Check
             if not (sentence.ids or sentence.invented or (not scripted and _is_factual(sentence))):
                 pieces.append(sentence.text)
                 continue
-            found = _unsupported(sentence)
-            if sentence.ids:
-                found = judged(sentence.bare, ledger.records(sentence.ids), numbers)
+            found = judge(sentence.bare, sentence.ids) if sentence.ids else _unsupported(sentence)
             claims.append(Claim(text=sentence.bare, evidence=list(sentence.ids), verdict=found.verdict))
             shown, gone = (sentence.text, "") if scripted else _shown(sentence, found)
             pieces.append(shown)
@@ -65,18 +65,6 @@ def check(text: str, ledger: EvidenceLedger, *, scripted: bool = False) -> Check
         lines.append(" ".join(pieces))
     cited = list(dict.fromkeys(i for claim in claims for i in claim.evidence))
     return Checked("\n".join(lines).strip(), claims, cited, last_choice(text), withdrawn)
-
-
-class _Remembered:
-    """The numbers of each record, read once."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, list[Known]] = {}
-
-    def __call__(self, record: Evidence) -> list[Known]:
-        if record.id not in self._numbers:
-            self._numbers[record.id] = known(record)
-        return self._numbers[record.id]
 
 
 def _unsupported(sentence: Sentence) -> Judged:

@@ -15,7 +15,7 @@ from langchain_core.messages.tool import ToolCall, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 
-from agent.answer import Evidence
+from agent.answer import Evidence, EvidenceStatus
 from agent.films import FILMS_KEY
 from agent.planner.compose import compose
 from agent.planner.facts import Facts
@@ -72,25 +72,52 @@ class EmbeddedPlanner(BaseChatModel):
 
 
 def reply(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> AIMessage:
-    """The next message: tool calls while something is needed, then the answer."""
+    """The next message: tool calls while something is needed, then the answer.
+
+    Where earlier turns show what the next calls will give, those that follow from it are planned with them: the ledger
+    answers the known ones at once, and a round of the graph takes longer than planning it.
+    """
     offered = offers(tools)
     questions, about = _read_conversation(messages, offered)
     since = _this_turn(messages)
-    facts = Facts(
-        Evidence.model_validate(m.artifact)
-        for m in since
-        if isinstance(m, ToolMessage) and isinstance(m.artifact, dict)
-    )
+    records = _records(since)
     asked = [Call(c["name"], c["args"]) for m in since if isinstance(m, AIMessage) for c in m.tool_calls]
-    planned = merged_calls([call for question in questions for call in wanted(question, facts, offered)])
-    calls = [
-        ToolCall(name=call.tool, args=call.args, id=f"call_{len(messages)}_{n}")
-        for n, call in enumerate(call for call in planned if call not in asked)
+    calls: list[Call] = []
+    while True:
+        facts = Facts(records)
+        planned = merged_calls([call for question in questions for call in wanted(question, facts, offered)])
+        new = [call for call in planned if call not in asked]
+        calls += new
+        known = _known(new, messages)
+        if not new or len(known) < len(new):
+            break
+        asked += new
+        records += known
+    if not calls:
+        text, beside = compose(questions, facts, about["films"], offered)
+        return AIMessage(content=text, additional_kwargs={"scripted": True, **beside})
+    numbered = [
+        ToolCall(name=call.tool, args=call.args, id=f"call_{len(messages)}_{n}") for n, call in enumerate(calls)
     ]
-    if calls:
-        return AIMessage(content="", tool_calls=calls)
-    text, beside = compose(questions, facts, about["films"], offered)
-    return AIMessage(content=text, additional_kwargs={"scripted": True, **beside})
+    return AIMessage(content="", tool_calls=numbered)
+
+
+def _known(calls: list[Call], messages: list[BaseMessage]) -> list[Evidence]:
+    """What those of the calls gave, each the last time, that a turn of this conversation made before."""
+    made = {_key(c["name"], c["args"]): c["id"] for m in messages if isinstance(m, AIMessage) for c in m.tool_calls}
+    wanted_ids = {made.get(_key(call.tool, call.args)) for call in calls}
+    found = _records([m for m in messages if isinstance(m, ToolMessage) and m.tool_call_id in wanted_ids])
+    return [evidence for evidence in found if evidence.status is EvidenceStatus.OK]
+
+
+def _key(tool: str, args: dict[str, Any]) -> str:
+    return f"{tool} {json.dumps(args, sort_keys=True)}"
+
+
+def _records(messages: list[BaseMessage]) -> list[Evidence]:
+    """What the tools' messages among these say."""
+    told = [m.artifact for m in messages if isinstance(m, ToolMessage)]
+    return [Evidence.model_validate(artifact) for artifact in told if isinstance(artifact, dict)]
 
 
 def _read_conversation(messages: list[BaseMessage], offered: Offers) -> tuple[list[Question], dict[str, Any]]:

@@ -26,9 +26,9 @@ FILM_ARGUMENTS = {"image_id", "image_ids"}
 """Arguments that make a tool one that reads films."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Offer:
-    """One tool that may be called.
+    """One tool that may be called; equal offers are one object (`offers`), so that a reading is found by them at once.
 
     Attributes:
         name: what to call.
@@ -76,13 +76,18 @@ def offers(tools: Iterable[Mapping[str, Any]]) -> Offers:
     for item in tools:
         function = item["function"]
         schema = function.get("parameters", {})
-        made[function["name"]] = Offer(
+        made[function["name"]] = _offer(
             function["name"],
             frozenset(schema.get("properties", {})),
             frozenset(schema.get("required", [])),
             tuple(item.get(ASKED_BY, ())),
         )
     return made
+
+
+@lru_cache(maxsize=TOOLS_KEPT)
+def _offer(name: str, arguments: frozenset[str], required: frozenset[str], asked_by: tuple[str, ...]) -> Offer:
+    return Offer(name, arguments, required, asked_by)
 
 
 def asked_for(words: list[str], tools: Offers) -> tuple[str, int]:

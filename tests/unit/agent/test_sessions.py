@@ -36,6 +36,28 @@ def test_follow_up_takes_what_it_leaves_out_from_the_turn_before(follow_up: str,
     assert says in session.ask(follow_up).text
 
 
+def test_same_question_again_is_planned_in_one_go_and_answered_alike_from_the_ledger() -> None:
+    tools = StubTools(TRUTH)
+    session = stub_agent(tools).session()
+    first = session.ask("Is there a left effusion?", films=[film(1)])
+    ran = len(tools.runs)
+    events = list(session.stream("Is there a left effusion?"))
+    planned = [event for event in events if isinstance(event, Planned)]
+    assert [len(each.calls) for each in planned] == [ran] and ran > 1
+    again = events[-1]
+    assert isinstance(again, Answered)
+    assert (again.answer.text, again.answer.claims) == (first.text, first.claims)
+    assert len(tools.runs) == ran
+
+
+def test_call_that_failed_is_not_taken_as_known() -> None:
+    tools = StubTools(Truth(scores={"cardiomegaly": 0.7}, ratio=None))
+    session = stub_agent(tools).session()
+    assert "Cardiothoracic ratio" not in session.ask("Is the heart enlarged?", films=[film(1)]).text
+    tools.truth.ratio = 0.6
+    assert "Cardiothoracic ratio 0.60" in session.ask("Is the heart enlarged?").text
+
+
 def test_films_are_chosen_by_number_all_or_the_last_added() -> None:
     one, two = film(1), film(2)
     tools = StubTools(per_film={one.id: TRUTH, two.id: CLEAR})
