@@ -1,6 +1,6 @@
 """How near the tool `measure` comes to the truth: held-out phantoms, and human outlines of real films.
 
-python -m evals.measurements [--films N] [--first-seed S] [--data DIR] [--json FILE] [--markdown FILE]
+python -m evals.measurements [--films N] [--first-seed S] [--data DIR] [--nih N] [--json FILE]
 
 Phantoms: seeds that no training set uses, PA and AP, normal and ill, with and without devices. The truth of a number is
 the phantom's own measure where it has one, else the same geometry on the phantom's exact outlines. Real films (with

@@ -90,7 +90,7 @@ def _each_alone(entries: Sequence[CatalogEntry], folder: Path) -> list[object]:
     with Numerics(gpu_dtype="float32").in_force():
         for entry in entries:
             found = locate(entry, folder)
-            if found.path is None:
+            if not found.present or found.path is None:
                 raise Unavailable(f"{entry.id} is not here: {found.reason}.", found.remedy)
             module = cast(AdapterModule, importlib.import_module(f"models.adapters.{entry.adapter}"))
             loaded.append(module.load(entry, describe(entry, found), found.path, "cuda:0"))

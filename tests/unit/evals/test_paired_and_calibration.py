@@ -52,6 +52,12 @@ def test_equal_runs_do_not_differ() -> None:
     assert (same.difference, same.mcnemar_p, same.permutation_p) == (0, 1, 1)
 
 
+def test_one_case_that_differs_shows_nothing() -> None:
+    """Expected: 1, for both turns of one case differ by as much; a category may have no more."""
+    found = compare_paired([True, True, False], [False, False, False], ["x", "x", "y"])
+    assert (found.only_a, found.permutation_p) == (2, 1)
+
+
 def test_lengths_must_match() -> None:
     with pytest.raises(ValueError, match="2, 1 answers"):
         compare_paired([True, False], [True], ["x", "y"])
