@@ -1,10 +1,11 @@
 """Many chats at once with `hilum serve` over loopback, for a while: the server's memory, and that no chat sees another.
 
-    python tests/faults/chats.py --chats 50 --seconds 600 [--stub]
+    python tests/faults/chats.py --chats 50 --seconds 1800 --pause 30 [--stub]
 
 Every chat is a user with a token. Again and again it opens a session, gives a film of its own, asks, tries to reach
-the session and film of another, and deletes its session (films and all). Resident memory of the server process is read
-every few seconds; the figures compare its means over the second and the last quarter of the run, caches being full.
+the session and film of another, and deletes its session (films and all). With --pause it reads each answer for about
+so many seconds before it goes on. Resident memory of the server process is read every few seconds; the figures compare
+its means over the quarters of the run, caches being full after the first, and give its slope over the second half.
 
 With --stub the tools are the tests' stubs, so that sessions, films and memory are turned over many times on few cores.
 
@@ -49,8 +50,8 @@ REFUSED = 422
 class Chats:
     """The chats, and what they count."""
 
-    def __init__(self, address: str, until: float) -> None:
-        self.address, self.until = address, until
+    def __init__(self, address: str, until: float, pause_s: float) -> None:
+        self.address, self.until, self.pause_s = address, until, pause_s
         self.counted: Counter[str] = Counter()
         self.problems: list[str] = []
         self.sessions: dict[int, tuple[str, str]] = {}
@@ -83,9 +84,15 @@ class Chats:
             seen |= {film for record in answer["evidence"] for film in record["image_ids"]}
             if seen != {mine}:
                 self.problems.append(f"chat {number} was answered about another's film")
+            self._read(rng)
         self._pry(http, number, session)
         self._said(http.delete(f"/v1/sessions/{session}"))
         self.counted["sessions"] += 1
+
+    def _read(self, rng: np.random.Generator) -> None:
+        """Read an answer for half to one and a half pauses, so that the chats do not march in step."""
+        left = self.until - time.monotonic()
+        time.sleep(max(0.0, min(left, self.pause_s * rng.uniform(0.5, 1.5))))
 
     def _pry(self, http: httpx.Client, number: int, session: str) -> None:
         """Reach for what belongs to somebody else."""
@@ -156,12 +163,13 @@ def start(port: int, chats: int, state: Path, stub: bool) -> subprocess.Popen[by
     raise RuntimeError("the server did not answer")
 
 
-def measure(chats: int, seconds: float, port: int, stub: bool) -> dict[str, Any]:
+def measure(chats: int, seconds: float, pause_s: float, port: int, stub: bool) -> dict[str, Any]:
     """Run the chats and read the server's memory meanwhile.
 
     Args:
         chats: how many at once.
         seconds: how long new questions are asked.
+        pause_s: how long a chat reads an answer, about.
         port: the server's.
         stub: whether the tools are stubs.
     """
@@ -169,7 +177,7 @@ def measure(chats: int, seconds: float, port: int, stub: bool) -> dict[str, Any]
         server = start(port, chats, Path(state), stub)
         try:
             begun, readings = time.monotonic(), []
-            running = Chats(f"http://127.0.0.1:{port}", begun + seconds)
+            running = Chats(f"http://127.0.0.1:{port}", begun + seconds, pause_s)
             ended = threading.Event()
 
             def watch() -> None:
@@ -187,21 +195,23 @@ def measure(chats: int, seconds: float, port: int, stub: bool) -> dict[str, Any]
         finally:
             server.terminate()
             server.wait(60)
-    return figures(running, readings, wall, used, chats, seconds)
+    asked_for = {"chats": chats, "asked_for_s": seconds, "pause_s": pause_s}
+    return asked_for | figures(running, readings, wall, used)
 
 
-def figures(
-    ran: Chats, readings: list[float], wall_s: float, server_cpu_s: float, chats: int, seconds: float
-) -> dict[str, Any]:
+def figures(ran: Chats, readings: list[float], wall_s: float, server_cpu_s: float) -> dict[str, Any]:
     """The run's figures as JSON-ready values."""
     quarter = max(1, len(readings) // 4)
-    second, last = statistics.fmean(readings[quarter : 2 * quarter]), statistics.fmean(readings[-quarter:])
+    starts = range(0, 4 * quarter, quarter)
+    quarters = [round(statistics.fmean(readings[start : start + quarter]), 1) for start in starts]
+    late = readings[len(readings) // 2 :]
+    slope = statistics.linear_regression(range(len(late)), late).slope * 3600 / SAMPLE_S
     return {
-        "chats": chats, "asked_for_s": seconds, "wall_s": round(wall_s, 1), "server_cpu_s": round(server_cpu_s, 1),
+        "wall_s": round(wall_s, 1), "server_cpu_s": round(server_cpu_s, 1),
         **ran.counted, "problems": len(ran.problems), "first_problems": ran.problems[:5],
-        "resident_mb_second_quarter": round(second, 1), "resident_mb_last_quarter": round(last, 1),
-        "last_over_second": round(last / second, 3), "resident_mb_highest": max(readings),
-        "readings_mb": readings[:: max(1, len(readings) // 20)],
+        "resident_mb_quarters": quarters, "last_over_second": round(quarters[3] / quarters[1], 3),
+        "resident_mb_highest": max(readings), "slope_second_half_mb_per_h": round(slope, 1),
+        "readings_mb": readings[:: max(1, len(readings) // 30)],
     }  # fmt: skip
 
 
@@ -209,6 +219,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chats", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--pause", type=float, default=0.0, metavar="SECONDS", help="read each answer so long, about")
     parser.add_argument("--port", type=int, default=8093)
     parser.add_argument("--stub", action="store_true", help="the tests' stub tools in place of the models")
     parser.add_argument("--serve-stub", action="store_true", help=argparse.SUPPRESS)
@@ -216,7 +227,7 @@ def main() -> int:
     if given.serve_stub:
         serve_stubs(given.port)
         return 0
-    found = measure(given.chats, given.seconds, given.port, given.stub)
+    found = measure(given.chats, given.seconds, given.pause, given.port, given.stub)
     print(json.dumps({"stub_tools": given.stub, **found}))
     return 1 if found["problems"] else 0
 
