@@ -31,6 +31,8 @@ def fingerprint(pixels: FilmArray) -> npt.NDArray[np.float32]:
 
 def alike(films: Sequence[FilmArray]) -> list[tuple[int, int]]:
     """Places (earlier, later) in `films`, each [H, W] in [0, 1], of those that look like one picture."""
+    if len(films) < 2:
+        return []
     marks = np.zeros((len(films), SIDE * SIDE), dtype=np.float32)
     pairs = []
     for place, pixels in enumerate(films):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from langchain_core.messages.tool import ToolCall, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 
-from agent.answer import Evidence, EvidenceStatus
+from agent.answer import Evidence
 from agent.films import FILMS_KEY
 from agent.planner.compose import compose
 from agent.planner.facts import Facts
@@ -24,8 +24,8 @@ from agent.planner.plan import Call, merged_calls, wanted
 from agent.planner.question import Question
 from agent.planner.reading import read
 
-PIECE = re.compile(r"(?:\S+\s*){1,5}")
-"""What is streamed at once: a few words. Each piece costs langchain more than planning it did."""
+PIECE = re.compile(r"(?:\S+\s*){1,12}")
+"""What is streamed at once: about a line. Each piece costs langchain more than planning it did."""
 READINGS_KEPT = 512
 """Messages whose reading is kept, of all conversations."""
 
@@ -82,13 +82,14 @@ def reply(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> AIMessage
     since = _this_turn(messages)
     records = _records(since)
     asked = [Call(c["name"], c["args"]) for m in since if isinstance(m, AIMessage) for c in m.tool_calls]
+    made = _made(messages)
     calls: list[Call] = []
     while True:
         facts = Facts(records)
         planned = merged_calls([call for question in questions for call in wanted(question, facts, offered)])
         new = [call for call in planned if call not in asked]
         calls += new
-        known = _known(new, messages)
+        known = _records([made[key] for key in map(_key, new) if key in made])
         if not new or len(known) < len(new):
             break
         asked += new
@@ -102,19 +103,18 @@ def reply(messages: list[BaseMessage], tools: list[dict[str, Any]]) -> AIMessage
     return AIMessage(content="", tool_calls=numbered)
 
 
-def _known(calls: list[Call], messages: list[BaseMessage]) -> list[Evidence]:
-    """What those of the calls gave, each the last time, that a turn of this conversation made before."""
-    made = {_key(c["name"], c["args"]): c["id"] for m in messages if isinstance(m, AIMessage) for c in m.tool_calls}
-    wanted_ids = {made.get(_key(call.tool, call.args)) for call in calls}
-    found = _records([m for m in messages if isinstance(m, ToolMessage) and m.tool_call_id in wanted_ids])
-    return [evidence for evidence in found if evidence.status is EvidenceStatus.OK]
+def _made(messages: list[BaseMessage]) -> dict[str, ToolMessage]:
+    """What each call of this conversation that ended well gave, the last time."""
+    gave = {m.tool_call_id: m for m in messages if isinstance(m, ToolMessage) and m.status == "success"}
+    called = [c for m in messages if isinstance(m, AIMessage) for c in m.tool_calls if c["id"] in gave]
+    return {_key(Call(c["name"], c["args"])): gave[c["id"] or ""] for c in called}
 
 
-def _key(tool: str, args: dict[str, Any]) -> str:
-    return f"{tool} {json.dumps(args, sort_keys=True)}"
+def _key(call: Call) -> str:
+    return f"{call.tool} {json.dumps(call.args, sort_keys=True)}"
 
 
-def _records(messages: list[BaseMessage]) -> list[Evidence]:
+def _records(messages: Sequence[BaseMessage]) -> list[Evidence]:
     """What the tools' messages among these say."""
     told = [m.artifact for m in messages if isinstance(m, ToolMessage)]
     return [Evidence.model_validate(artifact) for artifact in told if isinstance(artifact, dict)]
