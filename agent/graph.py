@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain.agents import create_agent
@@ -16,9 +17,11 @@ from langchain.agents.middleware import (
 )
 from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.messages.tool import ToolCall
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.prebuilt import ToolRuntime
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 from pydantic import ValidationError
@@ -38,6 +41,8 @@ from models.stopping import stoppable
 from tools.contract import Registry, Result, Tool, ToolContext
 from tools.contract.corrections import Corrections
 
+Stream = Runtime[Any] | ToolRuntime[Any, Any]
+"""What tells a listener of events, in a node of the graph and in a tool call."""
 CAVEATS_TOLD = 3
 """Caveats of one result that the planner reads; the screen shows all."""
 CAVEAT_MAX_CHARACTERS = 300
@@ -121,12 +126,16 @@ class EvidenceMiddleware(AgentMiddleware[AgentState[Any], Any]):
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
     ) -> ModelResponse[Any]:
-        """The planner's reply, with a number reserved for each of its calls that can run."""
+        """The planner's reply, with a number reserved for each of its calls that can run.
+
+        Calls that the ledger knows are answered beside it: no step of the graph is taken for them.
+        """
         response = handler(request)
         reply = next((message for message in response.result if isinstance(message, AIMessage)), None)
-        if reply is not None and reply.tool_calls:
-            self._reserve(reply, [*request.messages, reply], request.runtime)
-        return response
+        if reply is None or not reply.tool_calls:
+            return response
+        self._reserve(reply, [*request.messages, reply], request.runtime)
+        return replace(response, result=[*response.result, *self._known(reply, request.runtime)])
 
     def _reserve(self, reply: AIMessage, messages: list[AnyMessage], runtime: Runtime[Any]) -> None:
         planned = []
@@ -141,11 +150,17 @@ class EvidenceMiddleware(AgentMiddleware[AgentState[Any], Any]):
         told = zip(numbers, titles, (args for _, _, args, _ in planned), strict=True)
         runtime.stream_writer(Planned(tuple(told)))
 
+    def _known(self, reply: AIMessage, runtime: Runtime[Any]) -> Iterator[ToolMessage]:
+        for call in reply.tool_calls:
+            known = self._ledger.get(self._ledger.id_of_call(call["id"] or "") or "")
+            if known is not None and self._start(call, runtime) is not None:
+                yield _told(call, runtime, known)
+
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
-        """Run one call between its two events, or answer it from the ledger."""
-        started = self._start(request)
+        """Run one call between its two events, or answer it from the ledger: one reply may ask the same twice."""
+        started = self._start(request.tool_call, request.runtime)
         if started is None:
             return handler(request)
         known = self._ledger.get(started.evidence_id)
@@ -155,7 +170,7 @@ class EvidenceMiddleware(AgentMiddleware[AgentState[Any], Any]):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
     ) -> ToolMessage | Command[Any]:
         """As wrap_tool_call."""
-        started = self._start(request)
+        started = self._start(request.tool_call, request.runtime)
         if started is None:
             return await handler(request)
         known = self._ledger.get(started.evidence_id)
@@ -170,15 +185,14 @@ class EvidenceMiddleware(AgentMiddleware[AgentState[Any], Any]):
             return None
         return checked.model_dump(mode="json", exclude_none=True)
 
-    def _start(self, request: ToolCallRequest) -> ToolStarted | None:
-        call = request.tool_call
+    def _start(self, call: ToolCall, runtime: Stream) -> ToolStarted | None:
         args = self._checked_arguments(call["name"], call["args"])
         evidence_id = self._ledger.id_of_call(call["id"] or "")
         if args is None or evidence_id is None:
             return None
         title = run_title(self._registry.get(call["name"]), args)
         started = ToolStarted(evidence_id, call["name"], title, args)
-        request.runtime.stream_writer(started)
+        runtime.stream_writer(started)
         return started
 
     def _finish(
@@ -187,13 +201,16 @@ class EvidenceMiddleware(AgentMiddleware[AgentState[Any], Any]):
         if isinstance(outcome, ToolMessage) and isinstance(outcome.artifact, Result):
             tool = self._registry.get(started.tool)
             outcome = self._ledger.record(started.evidence_id, tool, started.args, outcome.artifact)
-        if not isinstance(outcome, Evidence):
-            return outcome
-        request.runtime.stream_writer(ToolFinished(outcome))
-        return ToolMessage(
-            content=told_of(outcome),
-            name=started.tool,
-            tool_call_id=request.tool_call["id"],
-            artifact=outcome.model_dump(mode="json", exclude={"overlays"}),
-            status="success" if outcome.failure is None else "error",
-        )
+        return _told(request.tool_call, request.runtime, outcome) if isinstance(outcome, Evidence) else outcome
+
+
+def _told(call: ToolCall, runtime: Stream, evidence: Evidence) -> ToolMessage:
+    """The record of a call as its planner is told it; the listener hears of it first."""
+    runtime.stream_writer(ToolFinished(evidence))
+    return ToolMessage(
+        content=told_of(evidence),
+        name=call["name"],
+        tool_call_id=call["id"],
+        artifact=evidence.model_dump(mode="json", exclude={"overlays"}),
+        status="success" if evidence.failure is None else "error",
+    )
