@@ -243,7 +243,9 @@ def _caveats(film: Radiograph, seen: list[DeviceSeen], tip: Measurement | None) 
         "chest tube", "where is the drain", "drain", "drains", "where is the tube", "where are the tubes", "retained",
         "retained object", "retained sponge", "retained needle", "retained surgical item", "retained swab", "sponge",
         "swab", "gossypiboma", "needle", "foreign body", "foreign object", "foreign bodies", "left behind",
-        "surgical count", "incorrect count", "missing sponge", "missing needle", "anything left behind",
+        "surgical count", "incorrect count", "count is incorrect", "the count is incorrect", "count was incorrect",
+        "count is wrong", "the count is wrong", "is there a needle", "is there a sponge", "missing sponge",
+        "missing needle", "anything left behind",
     ),
 )  # fmt: skip
 def detect_objects(context: ToolContext, arguments: DetectObjectsArguments) -> Result:

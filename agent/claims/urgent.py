@@ -16,13 +16,17 @@ from tools.knowledge import findings
 def urgent(records: Iterable[Evidence]) -> list[str]:
     """A sentence for each urgent finding that a tool calls present or uncertain, with its evidence, surest first.
 
-    Which findings are urgent is the ontology's word (`urgent` in tools/knowledge/findings.toml).
+    Which findings are urgent is the ontology's word (`urgent` in tools/knowledge/findings.toml). A kind of finding is
+    not told beside one of its kind: a retained sponge is a retained object.
     """
     rows = [(row, record.id) for record in records if record.status is EvidenceStatus.OK for row in record.findings]
     told = []
     for status, key in ((Status.PRESENT, "urgent.present"), (Status.UNCERTAIN, "urgent.perhaps")):
-        for code in dict.fromkeys(row.code for row, _ in rows if row.status is status and _is_urgent(row.code)):
-            ids = [number for row, number in rows if (row.code, row.status) == (code, status)]
+        here = [(row, number) for row, number in rows if row.status is status and _is_urgent(row.code)]
+        narrower = {(findings()[row.code].parent, row.image_id) for row, _ in here}
+        here = [(row, number) for row, number in here if (row.code, row.image_id) not in narrower]
+        for code in dict.fromkeys(row.code for row, _ in here):
+            ids = [number for row, number in here if row.code == code]
             told.append(say(key, name=name_of(code), cite=cite(ids)))
     return [*_together(rows), *told]
 

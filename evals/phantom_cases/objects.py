@@ -113,12 +113,13 @@ def _verdict(*, wrong: bool) -> Judge:
 
 
 def _alert(name: str, *, there: bool) -> Judge:
-    """An alert that names the object, first in the answer; none where there is none."""
+    """An alert of the tool that names the object, and an answer that begins with one; none where there is none."""
 
     def judge(outcome: Outcome) -> float:
         records = outcome.evidence("detect_objects")
         alerts = [alert for record in records for alert in record.data["alerts"] if name in alert]
-        first = outcome.last.text.lstrip().startswith("ALERT")
+        opening = outcome.last.text.lstrip().partition("\n")[0]
+        first = opening.startswith(("ALERT", "URGENT")) and name in opening
         return float(bool(records) and bool(alerts) == there and (first or not there))
 
     return judge

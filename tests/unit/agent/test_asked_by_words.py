@@ -58,6 +58,7 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     ("How severe is the COVID pneumonia?", "covid_severity", {}),
     ("Is the endotracheal tube well placed?", "detect_objects", {"question": "Is the endotracheal tube well placed?"}),
     ("Is there a retained sponge?", "detect_objects", {"question": "Is there a retained sponge?"}),
+    ("The count is wrong: a needle?", "detect_objects", {"question": "The count is wrong: a needle?"}),
     ("any tubes or lines?", "detect_objects", {"question": "any tubes or lines?"}),
     ("Where does the NG tube end?", "detect_objects", {"question": "Where does the NG tube end?"}),
     ("Has the model been audited?", "audit", {}),

@@ -163,6 +163,10 @@ def recorded(*results: Result) -> EvidenceLedger:
         ([("retained_object", Status.UNCERTAIN)], ["URGENT: retained object is possible [E1]."]),
         ([("retained_object", Status.ABSENT)], []),
         ([("retained_needle", Status.PRESENT)], ["URGENT: retained needle is present [E1]."]),
+        (
+            [("retained_needle", Status.PRESENT), ("retained_object", Status.PRESENT)],
+            ["URGENT: retained needle is present [E1]."],
+        ),
         ([("effusion", Status.PRESENT)], []),
         (
             [("pneumothorax", Status.PRESENT), ("mediastinal_shift", Status.PRESENT)],
