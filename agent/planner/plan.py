@@ -206,8 +206,8 @@ def _outlined(question: Question, tools: Offers) -> dict[str, Any]:
 def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
     """Codes to ground on one film, as grounding is also a second opinion.
 
-    Asked for by name: whatever was said of it where the place is asked, else present ones and those that nobody
-    assessed; unasked: the surest present ones.
+    Asked for by name: whatever was said of it where the place is asked, else present and uncertain ones and those that
+    nobody assessed; unasked: the surest present ones.
     """
     if question.kind in {Kind.HEART_SIZE, Kind.SEGMENT, Kind.REPORT, Kind.CONFIDENCE, Kind.COMPARE, Kind.WHICH_FILM}:
         return []
@@ -223,7 +223,8 @@ def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
     unknown = [code for code in named if facts.status(code, film) is Status.NOT_ASSESSED]
     if question.findings and question.side is not None:
         return [*present, *uncertain, *unknown]
-    return [*[code for code in present if code not in SIDELESS][:LOCATED_MAX], *unknown]
+    unsure = [code for code in named if code in uncertain]
+    return [*[code for code in [*present, *unsure] if code not in SIDELESS][:LOCATED_MAX], *unknown]
 
 
 def _candidates(question: Question, facts: Facts, film: str) -> list[str]:

@@ -17,9 +17,6 @@ from imaging.phantom.vessels import lung_voxels
 Array = npt.NDArray[np.float32]
 Builder = Callable[[Body, FindingSpec, str, int, np.random.Generator], Lesion]
 
-HILUM = (36.0, 112.0, 2.0)
-"""Centre of the left hilum in reference mm; mirrored for the right."""
-
 LUNG_TOP, LUNG_BOTTOM = 4.0, 215.0
 """Heights (reference mm) between which zones are thirds for smooth weights."""
 
@@ -34,6 +31,15 @@ HONEYCOMB_WALL_MM = 0.8
 
 ALVEOLAR_FROM = 0.35
 """Severity of oedema from which alveoli fill; below it is interstitial alone."""
+
+WING = (58.0, 118.0, 2.0)
+"""Centre of the left half of the bat wing in reference mm, lateral of the hilum; mirrored for the right."""
+
+WING_MM = (46.0, 62.0, 75.0)
+"""Its half axes at severity 1, within which alveoli are filled; the lung's mantle and apex stay free. Set by eye."""
+
+EDEMA_DENSITY = 0.95
+"""Of lung whose alveoli are full, g/cm³."""
 
 LOBAR_FROM = 0.5
 """Severity of atelectasis from which a lobe collapses; below it is a plate."""
@@ -91,22 +97,24 @@ def zone_weight(zone: str | None, y: Array) -> Array:
 
 
 def edema(body: Body, spec: FindingSpec, side: str, sign: int, rng: np.random.Generator) -> Lesion:
-    """Interstitial: haze, septal lines, fuller vessels; alveolar as well: a patchy bat wing about the hilum."""
+    """Interstitial: haze, septal lines, fuller vessels; alveolar as well: a patchy bat wing lateral of the hilum, which
+    grows wider and denser with severity."""
     s = spec.severity
     lumps = patches(rng, 16.0)
     wing = max(0.0, (s - ALVEOLAR_FROM) / (1 - ALVEOLAR_FROM))
+    half = (0.75 + 0.25 * wing) * np.array(WING_MM)
+    filled = np.sqrt(wing)
 
     def fill(x: Array, y: Array, z: Array) -> Array:
         haze = (0.05 + 0.12 * s) * (0.55 + 0.45 * np.clip(y / 200, 0, 1))
-        r2 = ((x - sign * HILUM[0]) / 48) ** 2 + ((y - HILUM[1] - 10) / 62) ** 2 + ((z - HILUM[2]) / 70) ** 2
-        result: Array = (haze + wing * 0.75 * np.exp(-r2) * np.clip(0.85 + 0.45 * lumps(x, y, z), 0.1, 1.5)).astype(
-            np.float32
-        )
+        r2 = ((x - sign * WING[0]) / half[0]) ** 2 + ((y - WING[1]) / half[1]) ** 2 + ((z - WING[2]) / half[2]) ** 2
+        patchy = np.clip(0.85 + 0.45 * lumps(x, y, z), 0.1, 1.5)
+        result: Array = np.minimum(haze + filled * np.exp(-(r2**2)) * patchy, 1.0).astype(np.float32)
         return result
 
     kind = "alveolar" if wing > 0 else "interstitial"
     return Lesion(
-        f"edema_{side}", "edema", side, everywhere, 0.80, sign, parameters={"severity": s, "kind": kind},
+        f"edema_{side}", "edema", side, everywhere, EDEMA_DENSITY, sign, parameters={"severity": s, "kind": kind},
         fill=fill, cloud=_septa(body, sign, int(8 + (MOST_SEPTA - 8) * s), rng), vessels=1 + 0.35 * s,
     )  # fmt: skip
 

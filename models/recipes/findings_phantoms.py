@@ -42,7 +42,7 @@ RANGES: dict[str, tuple[str, float, float]] = {
     "pleural_thickening": ("mm", 4.0, 20.0),
     "hernia": ("mm", 40.0, 110.0),
 }
-"""Unit and range of each finding's number, drawn evenly on a logarithmic scale (set by the project)."""
+"""Unit and range of each finding's number, drawn evenly on a logarithmic scale before FEW_SEED (set by the project)."""
 
 CLEAR = {
     **phantoms.CLEAR,
@@ -58,6 +58,11 @@ CLEAR = {
 
 OFTEN = {"nodule": 3.0, "effusion": 2.0, "consolidation": 1.5, "pneumothorax": 1.5, "cardiomegaly": 1.5}
 """How much likelier than the others a finding is drawn."""
+
+FEW_SEED = 4_400_000
+FEW = {"atelectasis": 3.0, "edema": 3.0, "emphysema": 2.5, "mass": 2.5, "pleural_thickening": 2.5, "consolidation": 2.0}
+"""From this seed on these findings are the likelier ones, and numbers are drawn evenly: of what is rare or mild among
+the others, more that shows."""
 
 ONE_SIDE = ("nodule", "mass", "pneumothorax", "atelectasis")
 ZONED = ("consolidation", "mass", "nodule", "infiltration")
@@ -89,10 +94,11 @@ class FindingsPhantoms:
     clear: torch.Tensor
 
 
-def draw_finding(code: str, rng: np.random.Generator) -> FindingSpec:
-    """One finding with a drawn number, side and zone, as far as it has them."""
+def draw_finding(code: str, rng: np.random.Generator, *, even: bool = False) -> FindingSpec:
+    """One finding with a drawn number (`even`: on a plain scale), side and zone, as far as it has them."""
     unit, low, high = RANGES[code]
-    parts = [code, f"{float(np.exp(rng.uniform(np.log(low), np.log(high)))):.3f}{unit}"]
+    value = rng.uniform(low, high) if even else float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    parts = [code, f"{value:.3f}{unit}"]
     if RULES[code].sided:
         both = rng.random() < BILATERAL_SHARE and code not in ONE_SIDE
         parts.append("bilateral" if both else "left" if rng.random() < 0.5 else "right")
@@ -104,11 +110,12 @@ def draw_finding(code: str, rng: np.random.Generator) -> FindingSpec:
 def draw_spec(seed: int) -> PhantomSpec:
     """A normal patient, one with a finding, or one with two or three; some with devices; all drawn from the seed."""
     rng = np.random.default_rng([43, seed])
-    weights = np.array([OFTEN.get(code, 1.0) for code in RANGES])
+    few = seed >= FEW_SEED
+    weights = np.array([(FEW if few else OFTEN).get(code, 1.0) for code in RANGES])
     kind = rng.random()
     count = 0 if kind < NORMAL_SHARE else 1 if kind < 1 - COMBINED_SHARE else int(rng.integers(2, 4))
     codes = rng.choice(list(RANGES), count, replace=False, p=weights / weights.sum())
-    findings = [draw_finding(str(code), rng) for code in codes]
+    findings = [draw_finding(str(code), rng, even=few) for code in codes]
     view = View.AP if rng.random() < BEDSIDE_SHARE else View.PA
     if rng.random() < DEVICE_SHARES[view]:
         devices = rng.choice(DEVICES, int(rng.integers(1, 3)), replace=False)
