@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from imaging.phantom.body import Body, Point, _curve, capsule, half_width, smooth_union, squircle
+from imaging.phantom.body import Body, Point, _curve, capsule, ellipsoid, half_width, smooth_union, squircle
 
 Array = npt.NDArray[np.float32]
 
@@ -21,6 +21,14 @@ OUTER_BACK_Z = np.array([62, 66, 72, 80, 90, 99, 106, 108, 110, 113, 113, 111, 1
 WIDE, RAISED, FRONT, BACK = (
     _curve(OUTER_Y, t) for t in (OUTER_HALF_WIDTH, OUTER_HALF_WIDTH_RAISED, OUTER_FRONT_Z, OUTER_BACK_Z)
 )
+
+SKULL = ((0.0, -262.0, -8.0), (78.0, 104.0, 95.0))
+JAW = ((0.0, -190.0, -52.0), (58.0, 50.0, 58.0))
+"""Centre and half axes (reference mm) of the head's two parts, the chin raised; only a field that cuts off the lungs'
+bases reaches them."""
+
+HEAD_FROM_Y, HEAD_BLEND_MM = -110.0, 14.0
+"""Above this level there is a head, blended over this distance into the neck, which ends within it."""
 
 
 def _breasts(body: Body, x: Array, y: Array) -> Array:
@@ -64,6 +72,7 @@ def skin(body: Body, x: Array, y: Array, z: Array, limbs: tuple[Array, Array], d
     `limbs` are the distances that `arms` gives for the same points.
     """
     grow = _grow(body)
+    level, y = y, np.maximum(y, float(OUTER_Y[0]))
     trunk_part = np.clip((y + 45) / 90, 0, 1)
     outer = RAISED(y) if body.arms_up else WIDE(y)
     half = (outer + grow * (0.35 + 0.65 * trunk_part)).astype(np.float32) - depth
@@ -76,4 +85,9 @@ def skin(body: Body, x: Array, y: Array, z: Array, limbs: tuple[Array, Array], d
     d = (squircle(x / half, (z - (front + back) / 2) / b, 0.5) - 1) * np.minimum(half, b)
     for limb in limbs:
         d = smooth_union(d, limb + np.float32(depth), 48.0 if body.arms_up else 22.0)
+    if not (level < HEAD_FROM_Y).any():
+        return d
+    d = np.maximum(d, SKULL[0][1] - level)
+    for part in (JAW, SKULL):
+        d = smooth_union(d, ellipsoid(x, level, z, *part) + np.float32(depth), HEAD_BLEND_MM)
     return d

@@ -122,6 +122,13 @@ def test_cut_off_bases_are_told() -> None:
     assert sum("bases" in quality.cut_edges for quality in whole) <= 1
 
 
+def test_a_field_set_too_high_is_a_chest_film_whose_bases_are_cut() -> None:
+    """Expected: the phantom's field is displaced until a fifth of the lungs lies below it; the head is on the film."""
+    [found] = judged(make_phantom(PhantomSpec(seed=50, view=View.PA, size=256, clip=("base", 0.2))).radiograph.pixels)
+    assert found.is_chest and not found.turned_deg and not found.inverted
+    assert "bases" in found.cut_edges and "apices" not in found.cut_edges and found.inspiration is None
+
+
 def test_the_truth_of_a_cut_is_where_the_window_ends() -> None:
     """Expected by hand: lungs fill rows 20 to 79; a window to row 60 cuts a third of them off below, nothing else."""
     lungs = np.zeros((100, 100), dtype=bool)
