@@ -8,6 +8,7 @@ once three quarters of what malloc held was free (docs/reliability.md).
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,11 @@ from functools import cache
 
 EVERY_S = 10.0
 """Between two returns: one takes some tens of milliseconds of processor time."""
+
+ARENAS = 2
+"""Of a server: threads find freed memory where another left it. Threads that wait for an arena wait for microseconds."""
+M_ARENA_MAX = -8
+"""mallopt(3), malloc.h of glibc."""
 
 _lock = threading.Lock()
 _last = float("-inf")
@@ -39,6 +45,16 @@ def give_back() -> bool:
     return True
 
 
+def share_arenas() -> bool:
+    """Let all threads allocate from ARENAS arenas, if called before there are more; whether glibc took it.
+
+    For processes that answer many at once. MALLOC_ARENA_MAX in the environment goes before.
+    """
+    if "MALLOC_ARENA_MAX" in os.environ or _trim() is None:
+        return False
+    return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS))
+
+
 @cache
 def _trim() -> Callable[[int], int] | None:
     """malloc_trim(3) of the C library in use, called without the interpreter's lock; None where it has none."""
@@ -48,4 +64,4 @@ def _trim() -> Callable[[int], int] | None:
         return None
 
 
-__all__ = ["EVERY_S", "give_back"]
+__all__ = ["ARENAS", "EVERY_S", "give_back", "share_arenas"]

@@ -43,6 +43,9 @@ SIDE = 256
 SAMPLE_S = 5.0
 PATIENCE_S = 600.0
 """How long a chat waits for an answer: fifty of them share two cores."""
+IDLE_S = 2.0
+"""How long a chat keeps a connection that it does not use: less than the server does (uvicorn, 5 s), which else may
+close it under the next request."""
 REFUSED = 422
 """HTTP status for a session or film that is not the caller's."""
 
@@ -52,6 +55,7 @@ class Chats:
 
     def __init__(self, address: str, until: float, pause_s: float) -> None:
         self.address, self.until, self.pause_s = address, until, pause_s
+        self.begun = time.monotonic()
         self.counted: Counter[str] = Counter()
         self.problems: list[str] = []
         self.sessions: dict[int, tuple[str, str]] = {}
@@ -61,12 +65,14 @@ class Chats:
         """One chat until the time is up."""
         headers = {"Authorization": f"Bearer {token(number)}"}
         rng = np.random.default_rng(number)
-        with httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_S) as http:
+        limits = httpx.Limits(keepalive_expiry=IDLE_S)
+        with httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE_S, limits=limits) as http:
             while time.monotonic() < self.until:
                 try:
                     self._visit(http, number, rng)
                 except httpx.HTTPError as error:
-                    self.problems.append(f"chat {number}: {type(error).__name__}")
+                    if not isinstance(error, httpx.HTTPStatusError):  # those are noted with their words
+                        self._note(f"{type(error).__name__} of chat {number}")
 
     def _visit(self, http: httpx.Client, number: int, rng: np.random.Generator) -> None:
         noisy = (self._base.pixels + rng.normal(0, 0.01, self._base.pixels.shape)).clip(0, 1).astype(np.float32)
@@ -83,7 +89,7 @@ class Chats:
             seen = {image["id"] for image in answer["images"]}
             seen |= {film for record in answer["evidence"] for film in record["image_ids"]}
             if seen != {mine}:
-                self.problems.append(f"chat {number} was answered about another's film")
+                self._note(f"chat {number} was answered about another's film")
             self._read(rng)
         self._pry(http, number, session)
         self._said(http.delete(f"/v1/sessions/{session}"))
@@ -102,14 +108,20 @@ class Chats:
             for path in (f"/v1/sessions/{theirs}/turns", f"/v1/sessions/{session}/films/{film}"):
                 self.counted["pried"] += 1
                 if http.get(path).status_code != REFUSED:
-                    self.problems.append(f"chat {number} reached into chat {other}")
+                    self._note(f"chat {number} reached into chat {other}")
             break
 
     def _said(self, response: httpx.Response) -> Any:
         if response.is_error:
-            self.problems.append(f"{response.request.url.path.split('/')[-1]}: {response.status_code} {response.text}")
+            asked = (
+                f"{response.request.method} {response.request.url.path} took {response.elapsed.total_seconds():.1f} s"
+            )
+            self._note(f"{asked}: {response.status_code} {response.text[:200]}")
             response.raise_for_status()
         return response.json() if response.content else None
+
+    def _note(self, problem: str) -> None:
+        self.problems.append(f"at {time.monotonic() - self.begun:.0f} s: {problem}")
 
 
 def token(number: int) -> str:
@@ -208,7 +220,7 @@ def figures(ran: Chats, readings: list[float], wall_s: float, server_cpu_s: floa
     slope = statistics.linear_regression(range(len(late)), late).slope * 3600 / SAMPLE_S
     return {
         "wall_s": round(wall_s, 1), "server_cpu_s": round(server_cpu_s, 1),
-        **ran.counted, "problems": len(ran.problems), "first_problems": ran.problems[:5],
+        **ran.counted, "problems": len(ran.problems), "first_problems": ran.problems[:40],
         "resident_mb_quarters": quarters, "last_over_second": round(quarters[3] / quarters[1], 3),
         "resident_mb_highest": max(readings), "slope_second_half_mb_per_h": round(slope, 1),
         "readings_mb": readings[:: max(1, len(readings) // 30)],

@@ -71,6 +71,6 @@ def test_log_out_ends_the_session_on_the_server(signed_in: Callable[[str], Windo
     window = signed_in("ben")
     cookies = {each["name"]: each["value"] for each in window.page.context.cookies()}
     assert httpx.get(f"{address}config", cookies=cookies).status_code == 200
-    window.page.get_by_role("link", name="Log out").click()
+    window.page.get_by_role("button", name="Log out").click()
     window.page.get_by_label("password").wait_for()
     assert httpx.get(f"{address}config", cookies=cookies).status_code == 401, "a cookie that was kept is worth nothing"

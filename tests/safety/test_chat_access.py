@@ -131,6 +131,63 @@ def test_a_page_of_another_site_may_not_read_or_send(anna: httpx.Client) -> None
         assert answered.headers.get("access-control-allow-origin") not in ("*", evil["Origin"])
 
 
+OTHER_SITES = (
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"},
+)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "hilum.example.org"])
+@pytest.mark.parametrize("headers", OTHER_SITES)
+def test_a_page_of_another_site_is_refused_under_any_name_of_the_server(
+    anna: httpx.Client, host: str, headers: dict[str, str]
+) -> None:
+    """With the user's cookie; gradio itself lets it read where the server has a name that is not of this machine."""
+    sent = {**headers, "Host": host}
+    assert anna.get("/config", headers=sent).status_code == 403
+    assert anna.post("/gradio_api/queue/join", json={"data": [], "fn_index": 0}, headers=sent).status_code == 403
+    own = {"Host": host, "Origin": f"https://{host}", "Sec-Fetch-Site": "same-origin"}
+    assert anna.get("/config", headers=own).status_code == 200
+
+
+def test_another_site_may_link_to_the_workbench_but_not_send_a_form(anna: httpx.Client) -> None:
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert anna.get("/", headers=followed).status_code == 200
+    assert anna.post("/login", data=LOGIN, headers=followed).status_code == 403
+
+
+def test_no_link_picture_or_form_of_another_site_logs_a_user_out(anna: httpx.Client) -> None:
+    """Logging out is a POST of the page's own; the GET that gradio has is gone."""
+    picture = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
+    for path in ("/logout", "/logout/"):
+        for headers in ({}, picture, link):
+            anna.get(path, headers=headers)
+            anna.head(path, headers=headers)
+        for headers in OTHER_SITES:
+            anna.post(path, headers=headers)
+    assert anna.get("/config").status_code == 200
+    kept = dict(anna.cookies)
+    assert anna.post("/logout").status_code == 302
+    anna.cookies.update(kept)
+    assert anna.get("/config").status_code == 401
+
+
+def test_without_a_login_only_names_of_this_machine_are_answered(tmp_path: Path) -> None:
+    """A page that binds its own name to 127.0.0.1 is of the same origin for a browser; only the name tells."""
+    agent = stub_agent(StubTools())
+    agent.memory = Memory(tmp_path / "sessions.db")
+    page = launch(agent, agent.settings, port=0, block=False, quiet=True)
+    try:
+        rebound = {"Host": "rebound.example", "Origin": "http://rebound.example", "Sec-Fetch-Site": "same-origin"}
+        assert httpx.get(f"{page.local_url}config", headers=rebound, timeout=60).status_code == 400
+        assert httpx.get(f"{page.local_url}config", headers={"Host": "localhost:7860"}, timeout=60).status_code == 200
+    finally:
+        page.close()
+
+
 def test_the_server_itself_refuses_a_file_of_200_mb(anna: httpx.Client) -> None:
     """Nothing of the page's script runs here; the bytes are made as they are sent and lie on no disk of ours."""
     head = b'--b\r\ncontent-disposition: form-data; name="files"; filename="large.dcm"\r\n\r\n'

@@ -121,7 +121,7 @@ def state_line(state: SystemState) -> str:
         else f'<li class="stays"><span class="sign">✓</span> Nothing leaves this machine'
         f"{f' but {TO_PACS}' * state.pacs}</li>"
     )
-    leave = ' · <a href="logout">Log out</a>' if state.logs_out else ""
+    leave = ' · <form method="post" action="logout"><button>Log out</button></form>' if state.logs_out else ""
     user = f"<li><i>Signed in as</i> {escape(state.user)}{leave}</li>" if state.user else ""
     return (
         f'<ul class="state" aria-label="State of the system">{user}'

@@ -6,15 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
+from fastapi.routing import APIRoute
 from gradio import processing_utils
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from agent.freed import share_arenas
 from agent.llm.named import is_loopback
 from agent.settings import Settings
 from imaging.failures import BadArguments
 from ui.chat.page import asset, build
+from ui.sites import LOOPBACK_NAMES, Guarded, refuse_other_sites
 
 if TYPE_CHECKING:
     from agent import Agent
@@ -35,6 +40,9 @@ WAITING_TURNS = 64
 
 STYLES = ("style.css", "viewer.css", "panels.css")
 SCRIPTS = ("page.js", "planes.js", "viewer.js", "report.js", "access.js")
+
+LOGOUT_PATH = "/logout"
+"""Gradio's."""
 
 METRICS_PATH = "/metrics"
 """Where Prometheus looks by default."""
@@ -74,6 +82,7 @@ def launch(
         BadArguments: an address beyond this machine and no login.
     """
     _require_login(host, bool(auth or named_by))
+    share_arenas()
     # Gradio downloads what a request names by an address, from any public host; a film is uploaded or not at all.
     processing_utils.async_ssrf_protected_download = _fetch_nothing
     page = build(agent, settings, pacs, logs_out=auth is not None)
@@ -98,7 +107,9 @@ def launch(
         footer_links=[],
         quiet=quiet,
         prevent_thread_lock=True,
+        app_kwargs={"middleware": _guards(anybody=not (auth or named_by))},
     )
+    _log_out_by_post(server)
     server.add_api_route(METRICS_PATH, _metrics(agent), include_in_schema=False)
     if block:
         page.block_thread()
@@ -112,6 +123,27 @@ def _require_login(host: str, there_is_one: bool) -> None:
             "Listen on 127.0.0.1, or set one: --users FILE, --user-header NAME --proxy ADDRESS, or "
             "HILUM_CHAT_LOGIN=user:password.",
         )
+
+
+def _guards(anybody: bool) -> list[Middleware]:
+    """What every request meets first: without a login this machine's own names alone are answered.
+
+    Gradio lets the page of any site read and send where the server has a name of its own, with the user's cookie.
+    """
+    names = [Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES)] if anybody else []
+    return [*names, Middleware(Guarded, check=_refuse_but_links)]
+
+
+def _refuse_but_links(request: Request) -> None:
+    """Another site may link to the workbench: a browser opens it as a whole new page, which that site cannot read."""
+    if request.method != "GET" or request.headers.get("sec-fetch-dest") != "document":
+        refuse_other_sites(request)
+
+
+def _log_out_by_post(server: FastAPI) -> None:
+    """Gradio ends a login by a GET, which a link or a picture anywhere can bring about."""
+    [route] = [each for each in server.routes if isinstance(each, APIRoute) and each.path == LOGOUT_PATH]
+    route.methods = {"POST"}
 
 
 def _head() -> str:

@@ -19,20 +19,20 @@ from starlette.requests import ClientDisconnect
 from swagger_ui_bundle import swagger_ui_path
 
 from agent import Agent, Busy
+from agent.freed import share_arenas
 from agent.llm.named import is_loopback
 from imaging.failures import BadArguments, FilmRefused, HilumFailure, NotApplicable, Unavailable
 from imaging.limits import MAX_FILE_BYTES
-from ui.server.callers import Callers, Guarded, read_tokens
+from ui.server.callers import Callers, read_tokens
 from ui.server.conversations import Conversations
 from ui.server.mcp import Conversing, make_server
 from ui.server.routes import routes
+from ui.sites import LOOPBACK_NAMES, Guarded
 
 STATUS = {Busy: 409, BadArguments: 422, NotApplicable: 422, FilmRefused: 415, Unavailable: 503}
 """HTTP status of each family of failures; anything else is our bug and a 500."""
 PER_MINUTE = 600
 """Requests of one caller in a minute."""
-LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]", "testserver"]
-"""Host names under which a server of this machine answers; a page that rebinds its name to 127.0.0.1 has another."""
 UPLOAD_MOST = 2 * MAX_FILE_BYTES
 """Bytes of one request."""
 ROUTES = "/v1"
@@ -118,6 +118,7 @@ def serve(agent: Agent, host: str, port: int, tokens: str = "") -> None:
             f"{host!r} is an address beyond this machine, and no tokens are set.",
             "Listen on 127.0.0.1, or set HILUM_API_TOKENS=user:token.",
         )
+    share_arenas()
     hosts = None if is_loopback(host) else ["*"]
     uvicorn.run(create(agent, tokens, hosts), host=host, port=port, log_level="warning", access_log=False)
 

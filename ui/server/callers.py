@@ -4,16 +4,15 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
-from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from imaging.failures import BadArguments
 from ui.often import PerMinute
+from ui.sites import refuse_other_sites
 
 LOCAL_USER = ""
 """Owner of what is done on this machine without a token; the same as on the command line."""
@@ -66,7 +65,7 @@ class Callers:
 
     def known(self, request: Request, bearer: HTTPAuthorizationCredentials | None = None) -> str:
         """As `owner`, without counting the request; the token is the request's own where none is given."""
-        _refuse_other_sites(request)
+        refuse_other_sites(request)
         bearer = bearer or _bearer_of(request)
         return self._user(bearer.credentials if bearer else "")
 
@@ -84,47 +83,14 @@ class Callers:
         return found[0]
 
 
-class Guarded:
-    """An application that only a known caller reaches, asked before a byte of the body is read.
-
-    Args:
-        app: the application; may be set later, before the first request.
-        check: raises HTTPException for a caller that is refused.
-        under: beginning of the paths that are guarded.
-    """
-
-    def __init__(self, app: Any, check: Callable[[Request], object], under: str = "") -> None:
-        self.app = app
-        self._check, self._under = check, under
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(self._under):
-            try:
-                self._check(Request(scope))
-            except HTTPException as refused:
-                answer = JSONResponse({"detail": refused.detail}, refused.status_code, refused.headers)
-                await answer(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-
 def _bearer_of(request: Request) -> HTTPAuthorizationCredentials | None:
     """The token of a request's Authorization header."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return HTTPAuthorizationCredentials(scheme=scheme, credentials=token) if scheme.lower() == "bearer" else None
 
 
-def _refuse_other_sites(request: Request) -> None:
-    """A page of another site must not use this machine's server through the user's browser, not even to read."""
-    origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
-        raise HTTPException(403, "Pages of other sites may not call this server.")
-    if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-        raise HTTPException(403, "Pages of other sites may not call this server.")
-
-
 def _address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-__all__ = ["LOCAL_USER", "Callers", "Guarded", "read_tokens"]
+__all__ = ["LOCAL_USER", "Callers", "read_tokens"]

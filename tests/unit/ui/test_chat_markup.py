@@ -115,6 +115,8 @@ def test_state_line_says_what_leaves_and_what_this_is_not() -> None:
     loud = state_line(SystemState("openai:x", "cpu", {"<m>": "1"}, "your questions, to x"))
     assert "Leaves this machine: your questions, to x" in loud and "<m>" not in loud
     assert "logout" not in state_line(SystemState("embedded", "cpu", {}, "", user="anna")), "a proxy's login ends there"
+    own = state_line(SystemState("embedded", "cpu", {}, "", user="anna", logs_out=True))
+    assert '<form method="post" action="logout">' in own
     for leaves in ("", "your questions, to x"):
         assert "search or send in the PACS" in state_line(SystemState("embedded", "cpu", {}, leaves, pacs=True))
 
