@@ -18,7 +18,7 @@ EVERY_S = 10.0
 """Between two returns: one takes some tens of milliseconds of processor time."""
 
 ARENAS = 2
-"""Of a server: threads find freed memory where another left it. Threads that wait for an arena wait for microseconds."""
+"""Of a server: a thread finds there what another has freed."""
 M_ARENA_MAX = -8
 """mallopt(3), malloc.h of glibc."""
 
