@@ -109,8 +109,7 @@ def launch(
         prevent_thread_lock=True,
         app_kwargs={"middleware": _guards(anybody=not (auth or named_by))},
     )
-    _log_out_by_post(server)
-    server.add_api_route(METRICS_PATH, _metrics(agent), include_in_schema=False)
+    _own_routes(server, agent)
     if block:
         page.block_thread()
     return page
@@ -140,10 +139,11 @@ def _refuse_but_links(request: Request) -> None:
         refuse_other_sites(request)
 
 
-def _log_out_by_post(server: FastAPI) -> None:
-    """Gradio ends a login by a GET, which a link or a picture anywhere can bring about."""
+def _own_routes(server: FastAPI, agent: "Agent") -> None:
+    """Metrics; and a login ends by a POST, not by gradio's GET, which a link or a picture anywhere can bring about."""
     [route] = [each for each in server.routes if isinstance(each, APIRoute) and each.path == LOGOUT_PATH]
     route.methods = {"POST"}
+    server.add_api_route(METRICS_PATH, _metrics(agent), include_in_schema=False)
 
 
 def _head() -> str:
