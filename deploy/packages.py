@@ -72,7 +72,7 @@ def main(sbom: Path, advisories: Path) -> int:
     tell(f"advisories: {looked_up} of {len(dependencies)} packages looked up; {weak} have a known weakness.", *lines)
     if skipped or not dependencies:
         tell(
-            f"advisories: NOT DONE for {len(skipped) or 'any of the'} packages: no index that has advisories is reached "
+            f"advisories: NOT DONE for {len(skipped) or 'any of the'} packages: no index with advisories is reached "
             "from here.",
             "  Run `make audit` once where the public index can be reached; until then weaknesses are not known.",
             *(f"  {reason}" for reason in skipped[:SHOWN]),
