@@ -224,7 +224,8 @@ class _Film:
         self.caveats = film_caveats(film)
         for item in result.findings:
             if item.status in (Status.PRESENT, Status.ABSENT):
-                fact = film_fact(item.code, known_finding(item.code).name, item.status is Status.PRESENT)
+                name, there = known_finding(item.code).name, item.status is Status.PRESENT
+                fact = film_fact(item.code, name, there, item.only_flagged)
                 self.facts += [fact] if fact is not None else []
 
 

@@ -97,6 +97,12 @@ def _sentences(film: Radiograph, quality: Quality, warnings: list[str]) -> list[
         "cut off",
         "clipped",
         "can this film be used",
+        "good enough",
+        "good enough to read",
+        "readable",
+        "diagnostic quality",
+        "can it be read",
+        "can this be read",
     ),
 )
 def quality(context: ToolContext, arguments: QualityArguments) -> Result:

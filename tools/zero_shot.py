@@ -72,6 +72,7 @@ class ConceptRow(BaseModel):
     threshold: float | None
     by: str = Field(description="how it was scored, or why it was not")
     read_as: str = Field(default="", description="the finding that was assessed in its place, if one was")
+    only_flagged: bool = Field(default=False, description="present at a probability under one half")
 
 
 class ZeroShotData(BaseModel):
@@ -99,7 +100,7 @@ def _rows(scored: list[Scored]) -> list[ConceptRow]:
     return [
         ConceptRow(
             concept=one.item.words, enabled=one.item.enabled, status=one.status, score=one.score,
-            threshold=one.threshold, by=one.by, read_as=one.read_as,
+            threshold=one.threshold, by=one.by, read_as=one.read_as, only_flagged=one.only_flagged,
         )
         for one in scored
     ]  # fmt: skip
@@ -117,9 +118,10 @@ def _sentences(data: ZeroShotData, model_title: str) -> list[str]:
         f"{count}.",
     }[data.label]
     groups = [
-        (title, [row for row in data.rows if row.enabled and row.status is status])
-        for status, title in (
-            (Status.PRESENT, "Seen"), (Status.UNCERTAIN, "Uncertain"), (Status.ABSENT, "Not seen"),
+        (title, [row for row in data.rows if row.enabled and (row.status, row.only_flagged) == (status, flagged)])
+        for status, flagged, title in (
+            (Status.PRESENT, False, "Seen"), (Status.PRESENT, True, "Flagged, at a probability under one half"),
+            (Status.UNCERTAIN, False, "Uncertain"), (Status.ABSENT, False, "Not seen"),
         )
     ]  # fmt: skip
     told = [f"{title}: {listed([_told(row) for row in rows])}." for title, rows in groups if rows]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from agent.answer import Evidence
-from agent.mentions import name_of
+from agent.mentions import has_any, name_of
 from agent.planner.choosing import compose_choice
 from agent.planner.comparing import compose_comparison
 from agent.planner.facts import Facts, cite
 from agent.planner.focus import beside_originals, focus
-from agent.planner.measuring import MEASURE, heart_record, runs_asked, seen_beside
-from agent.planner.naming import acquired
+from agent.planner.measuring import MEASURE, heart_record, of_a_number, runs_asked, seen_beside
+from agent.planner.naming import acquired, vocabulary, words_of
 from agent.planner.offers import Offers
+from agent.planner.placing import compose_place, place_in
 from agent.planner.plan import BY_WORDS, explained
 from agent.planner.question import OUT_OF_SCOPE, Kind, Question
 from agent.planner.scope import compose_out_of_scope
@@ -23,6 +24,7 @@ from agent.planner.wording import say
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status
 from tools.contract.wording import listed, sentence_case
+from tools.knowledge import findings
 
 
 def compose(
@@ -73,6 +75,9 @@ def _compose(question: Question, teller: Teller) -> list[str]:
         return [*(teller.film_facts(film) for film in question.films), say("film.modality")]
     if question.kind is Kind.TOOL and "image_ids" in teller.tools[question.tool].arguments:
         return _asked_tool(question, teller, None)
+    place = place_in(question)
+    if place is not None:
+        return _each_film(question, teller, lambda film: compose_place(place, teller, film))
     per_film = {
         Kind.OVERVIEW: _overview,
         Kind.NORMAL: _normal,
@@ -85,9 +90,14 @@ def _compose(question: Question, teller: Teller) -> list[str]:
         Kind.SIDE: _where,
         Kind.TOOL: _asked_tool,
     }.get(question.kind, _presence)
+    return _each_film(question, teller, lambda film: per_film(question, teller, film))
+
+
+def _each_film(question: Question, teller: Teller, tell: Callable[[str], list[str]]) -> list[str]:
+    """What is told of each film, under its name where there are several."""
     lines: list[str] = []
     for film in question.films:
-        told = per_film(question, teller, film)
+        told = tell(film)
         lines += [f"{teller.film_name(film)}:", *(f"- {line}" for line in told)] if len(question.films) > 1 else told
     return lines
 
@@ -140,7 +150,7 @@ def _overview(question: Question, teller: Teller, film: str) -> list[str]:
     absent = [code for code in teller.codes(film) if teller.facts.status(code, film) is Status.ABSENT]
     missing = [code for code in teller.codes(film) if teller.facts.status(code, film) is Status.NOT_ASSESSED]
     present, uncertain = teller.present(film), teller.uncertain(film)
-    lines = _called(teller, film, present, "overview.present", "overview.flagged")
+    lines = _waits(question, teller, film) + _called(teller, film, present, "overview.present", "overview.flagged")
     lines += [say("overview.uncertain", names=teller.named(uncertain, film))] if uncertain else []
     if not present and not uncertain:
         lines.append(say("overview.none", cite=cite(seen)))
@@ -152,6 +162,18 @@ def _overview(question: Question, teller: Teller, film: str) -> list[str]:
         ids = cite(e for code in missing for f in teller.facts.about(code, film) for e in f.evidence)
         lines.append(say("overview.not_assessed", names=listed(map(name_of, missing)), cite=ids))
     return [*lines, *teller.moved(film), *teller.failures(film), *teller.caveats(film, [row.code for row in present])]
+
+
+def _waits(question: Question, teller: Teller, film: str) -> list[str]:
+    """Where it is asked what is urgent: that nothing assessed is. What is called so begins every answer anyway."""
+    if not has_any(words_of(question.text), vocabulary()["urgent"]):
+        return []
+    urgent = [code for code, concept in findings().items() if concept.urgent]
+    if any(teller.facts.status(code, film) in {Status.PRESENT, Status.UNCERTAIN} for code in urgent):
+        return []
+    missing = listed(name_of(code) for code in urgent if not teller.facts.assessed(code, film))
+    told = say("waits.none", names=listed(map(name_of, urgent)))
+    return [told, say("waits.missing", names=missing)] if missing else [told]
 
 
 def _called(teller: Teller, film: str, rows: list[Finding], present: str, flagged: str) -> list[str]:
@@ -178,8 +200,6 @@ def _normal(question: Question, teller: Teller, film: str) -> list[str]:
         told = say("overview.missing", names=listed(map(name_of, missing))) if missing else ""
         lines.append(say("overview.normal", cite=cite(seen), absent=listed(map(name_of, assessed)), missing=told))
     lines += [teller.presence(code, film, None, plain=True) for code in teller.disputed(film)]
-    if question.side and (present or uncertain):
-        lines.append(say("overview.side_limit"))
     return [*lines, *teller.moved(film), *teller.failures(film), *teller.caveats(film, [row.code for row in present])]
 
 
@@ -287,10 +307,26 @@ def _scores_of_all(teller: Teller, film: str) -> list[str]:
 
 
 def _why(question: Question, teller: Teller, film: str) -> list[str]:
-    """Which part of the film the classifier went by, and how sure the tools are."""
+    """How a number was measured; of a finding which part of the film the classifier went by, and how sure it is."""
+    if of_a_number(question, teller.tools):
+        return _steps(question, teller, film)
     reasons = [line for run in teller.facts.of("explain", film) for line in teller.told(run, caveats=1)]
     codes = question.findings or tuple(explained(question, teller.facts, film))
     return [*reasons, *(_confidence(replace(question, findings=codes), teller, film) if codes else [say("why.none")])]
+
+
+def _steps(question: Question, teller: Teller, film: str) -> list[str]:
+    """The chain behind each number asked about, from its region to its conclusion."""
+    lines = []
+    for run in runs_asked(replace(question, tool=MEASURE), teller.facts.of(MEASURE, film)):
+        lines += teller.told(run)
+        for made in run.data.get("measurements", []):
+            steps = [
+                say("steps.step", number=number, kind=step["kind"], text=step["text"].rstrip("."), cite=cite([run.id]))
+                for number, step in enumerate(made["chain"], start=1)
+            ]
+            lines += [say("steps.lead"), *steps] if steps else []
+    return lines
 
 
 def _which_film(question: Question, teller: Teller) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from agent.answer import Evidence
 from agent.planner.facts import Facts
 from agent.planner.offers import Offers
-from agent.planner.question import MEASURE, Question
+from agent.planner.question import MEASURE, Kind, Question
 
 HEART = "cardiothoracic_ratio"
 """What is measured where the heart's size is asked for, or a first look at the film."""
@@ -31,6 +31,11 @@ def runs_asked(question: Question, runs: Sequence[Evidence]) -> list[Evidence]:
     if question.tool != MEASURE or not question.tasks:
         return list(runs)
     return [run for run in runs if set(run.args.get("tasks") or question.tasks) == set(question.tasks)]
+
+
+def of_a_number(question: Question, tools: Offers) -> bool:
+    """Whether a question asks why or how of a number that can be measured, and not of a finding."""
+    return question.kind is Kind.WHY and bool(question.tasks) and MEASURE in tools
 
 
 def seen_beside(question: Question) -> tuple[str, ...]:

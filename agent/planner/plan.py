@@ -9,9 +9,10 @@ from agent.planner.calls import SIDELESS, Call
 from agent.planner.choosing import choice_calls
 from agent.planner.facts import Facts
 from agent.planner.marks import marks_in
-from agent.planner.measuring import MEASURE, heart_arguments, seen_beside
+from agent.planner.measuring import MEASURE, heart_arguments, of_a_number, seen_beside
 from agent.planner.offers import Offer, Offers
 from agent.planner.particulars import edits, particulars
+from agent.planner.placing import place_in
 from agent.planner.question import OUT_OF_SCOPE, Kind, Question
 from tools.contract import Status
 from tools.knowledge import with_signs
@@ -21,6 +22,9 @@ COMPARE = "compare"
 
 LOCATED_MAX = 3
 """Findings per film that are located unasked; more would bury the answer."""
+
+LOCATED_MAX_AT_A_PLACE = 6
+"""Findings that are located where it is asked what lies at a place."""
 
 EXPLAINED_MAX = 2
 """Findings whose reasons are shown where none was named."""
@@ -37,6 +41,8 @@ def wanted(question: Question, facts: Facts, tools: Offers) -> list[Call]:
     """Everything the question needs, as far as what is known tells: first whether its films can be read at all."""
     if _beyond_ontology(question, tools):
         question = replace(question, kind=Kind.TOOL, tool=BY_WORDS)
+    if of_a_number(question, tools):
+        question = replace(question, kind=Kind.TOOL, tool=MEASURE, findings=())
     if question.kind in UNTOOLED or (question.kind is Kind.COMPARE and len(question.films) < 2):
         return []
     if question.kind is Kind.TOOL and not tools[question.tool].reads_films:
@@ -215,8 +221,10 @@ def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
         [code for code in _candidates(question, facts, film) if facts.status(code, film) is status]
         for status in (Status.PRESENT, Status.UNCERTAIN)
     )
+    if place_in(question) is not None:
+        return [*present, *uncertain][:LOCATED_MAX_AT_A_PLACE]
     if question.kind is Kind.NORMAL:
-        return present[:LOCATED_MAX] if question.side else []
+        return []
     if question.findings and question.kind in {Kind.WHERE, Kind.SIDE}:
         return _candidates(question, facts, film)
     named = question.findings if question.kind is Kind.PRESENCE else ()

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     ADVICE = "advice"
     OTHER_BODY = "other_body"
     CHIT_CHAT = "chit_chat"
+    THANKS = "thanks"
     UNSAFE = "unsafe"
     UNKNOWN_FINDING = "unknown_finding"
     NO_SUCH_FILM = "no_such_film"
@@ -45,6 +46,7 @@ OUT_OF_SCOPE = {
     Kind.FORECAST,
     Kind.OTHER_BODY,
     Kind.CHIT_CHAT,
+    Kind.THANKS,
     Kind.UNKNOWN_FINDING,
     Kind.UNCLEAR,
 }
@@ -59,6 +61,7 @@ BESIDE_A_FINDING = {
     Kind.NORMAL,
     Kind.OVERVIEW,
     Kind.CHIT_CHAT,
+    Kind.THANKS,
     Kind.HELP,
     Kind.FILM_FACTS,
     Kind.OTHER_BODY,

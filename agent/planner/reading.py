@@ -9,6 +9,7 @@ from agent.mentions import codes_of, has_any, mentions, side_of, structures_of, 
 from agent.planner.choosing import as_choice
 from agent.planner.knowing import KNOWLEDGE, asks_knowledge
 from agent.planner.marks import marks_in
+from agent.planner.measuring import HEART
 from agent.planner.naming import (
     Films,
     acquired,
@@ -25,6 +26,7 @@ from agent.planner.naming import (
 from agent.planner.offers import Offers, addressed, asked_for
 from agent.planner.operating import point_in, without_point
 from agent.planner.options import options_in
+from agent.planner.organs import about_an_organ
 from agent.planner.particulars import edits
 from agent.planner.parts import parts_of
 from agent.planner.pasted import TextAsked, asked_of_text
@@ -130,7 +132,7 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     )
     if tool and not findings and "phrase" in tools[tool].arguments:
         question = replace(question, topic=_looked_for(words))
-    question = _of_size(_against_prior(question, words, films), words, tools)
+    question = about_an_organ(_of_size(_against_prior(question, words, films), words, tools), words, tools)
     if len(question.structures) == 1 and marks_in(text):
         question = replace(question, kind=Kind.SEGMENT, tool="")
     question = _followed_up(question, words, previous, bool(role), tools)
@@ -242,6 +244,9 @@ def _followed_up(
         question = replace(question, same_patient=question.same_patient or previous.same_patient)
         if question.kind is Kind.UNCLEAR and told:
             return replace(previous, text=question.text, same_patient=question.same_patient)
+    if question.kind is Kind.WHY and not question.findings and has_any(words, vocabulary()["measuring"]):
+        heart = (HEART,) if previous.findings == ("cardiomegaly",) else ()
+        return replace(question, tasks=question.tasks or previous.tasks or heart)
     opens = has_any(words[:3], vocabulary()["follow_up"])
     if question.kind is Kind.PRESENCE and opens and previous.kind in ABOUT_A_FINDING - {Kind.CONFIDENCE, Kind.WHY}:
         return replace(question, kind=previous.kind)

@@ -21,6 +21,8 @@ def compose_out_of_scope(question: Question, teller: Teller) -> list[str]:
         return [say("scope.no_such_role", role=question.topic)]
     if question.kind is Kind.NO_SUCH_FILM:
         return [say("scope.no_such_film", number=question.topic, count=len(teller.films))]
+    if question.kind is Kind.THANKS:
+        return [say("scope.thanks")]
     lead = {
         Kind.HELP: say("scope.hello"),
         Kind.UNSAFE: say("scope.unsafe"),

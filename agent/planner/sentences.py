@@ -20,9 +20,6 @@ from tools.knowledge import with_signs
 CAVEATS_MAX = 2
 """Caveats told unasked; all of them stand in the evidence."""
 
-EVEN_ODDS = 0.5
-"""Below it a calibrated probability says 'more likely not', even where it is above the model's threshold."""
-
 
 class Teller:
     """Writes about the facts of one turn, and keeps what had to be left unassessed and how options were weighed."""
@@ -123,10 +120,7 @@ class Teller:
 
     def only_flagged(self, code: str, film: str) -> bool:
         """Called present by nothing but probabilities under one half: more films flagged so lack it than have it."""
-        called = [item for item in self.facts.about(code, film) if item.status is Status.PRESENT]
-        return all(
-            item.score_kind is ScoreKind.CALIBRATED_PROBABILITY and (item.score or 0.0) < EVEN_ODDS for item in called
-        )
+        return all(item.only_flagged for item in self.facts.about(code, film) if item.status is Status.PRESENT)
 
     def scores(self, code: str, film: str, *, measured: bool = True) -> list[str]:
         """What each tool's number is, called by its right name."""

@@ -24,6 +24,10 @@ class Status(StrEnum):
     NOT_ASSESSED = "not_assessed"
 
 
+EVEN_ODDS = 0.5
+"""Below it a calibrated probability says 'more likely not', even where it is above the model's threshold."""
+
+
 class Finding(BaseModel):
     """One finding on one film, as one tool sees it.
 
@@ -43,6 +47,12 @@ class Finding(BaseModel):
     reason: str = ""
     """Why it was not assessed, or what the status rests on."""
     evidence: list[str] = Field(default_factory=list)
+
+    @property
+    def only_flagged(self) -> bool:
+        """Called present at a calibrated probability under one half: more films flagged so lack it than have it."""
+        calibrated = self.score_kind is ScoreKind.CALIBRATED_PROBABILITY
+        return self.status is Status.PRESENT and calibrated and (self.score or 0.0) < EVEN_ODDS
 
 
 class ToolFailure(BaseModel):

@@ -13,7 +13,7 @@ from tools.comparison.verdicts import CHANGED, FindingChange, Verdict
 from tools.contract import Finding, Status
 from tools.contract.wording import sentence_case
 from tools.knowledge import Region, findings, region_of
-from tools.reporting.evidence import Evidence, only_flagged
+from tools.reporting.evidence import Evidence
 from tools.reporting.wording import Wording
 
 QUOTED_MAX = 300
@@ -233,7 +233,7 @@ class _Writer:
         return [item for item in items if item.code != HEART]
 
     def _present(self, item: Finding) -> Sentence:
-        key = "flagged" if only_flagged(item) else "present"
+        key = "flagged" if item.only_flagged else "present"
         sentence = self._of(item, key, ["classify"], with_place=item.code != HEART)
         places = self._places(item.code)
         if places or self._evidence.looked_for(item.code):
@@ -244,7 +244,7 @@ class _Writer:
         """One present finding in the impression."""
         ratio = self._evidence.ratio
         against = item.code == HEART and ratio is not None and ratio.status is Status.ABSENT
-        key = "told_unconfirmed" if against else "told_flagged" if only_flagged(item) else "told_present"
+        key = "told_unconfirmed" if against else "told_flagged" if item.only_flagged else "told_present"
         basis = _by("classify", "measure") if against else _by("classify")
         sentence = self._of(item, key, basis, with_place=item.code != HEART)
         sentence.places = self._places(item.code)
@@ -324,7 +324,7 @@ def _by(*basis: Basis) -> list[Basis]:
 def _matters(item: Finding) -> tuple[bool, bool, float, str]:
     """What cannot wait first, then what is more than flagged, then by score."""
     urgent = item.code in findings() and findings()[item.code].urgent
-    return not urgent, only_flagged(item), -(item.score or 0.0), item.code
+    return not urgent, item.only_flagged, -(item.score or 0.0), item.code
 
 
 def _quoted(text: str) -> str:

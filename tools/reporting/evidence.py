@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from imaging.failures import NotApplicable
 from imaging.radiograph import Radiograph, View
 from imaging.studies import Study, StudyFilm, StudyInput, arrange
-from models.outputs import ScoreKind
 from tools.classify import ClassifyArguments, classify
 from tools.compare import CompareArguments, CompareData, compare
 from tools.comparison.pair import Pair
@@ -20,9 +19,6 @@ from tools.reading import Stated, read
 
 GROUNDED_MAX = 6
 """Findings that are localised for one report, the highest scores first."""
-
-EVEN_ODDS = 0.5
-"""A calibrated probability below it is told as possible, even where it is above the model's threshold."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +99,6 @@ class Evidence:
         return runs | ({"compare": self.compared} if self.compared is not None else {})
 
 
-def only_flagged(item: Finding) -> bool:
-    """Called present at a calibrated probability under one half: more films flagged so lack it than have it."""
-    calibrated = item.score_kind is ScoreKind.CALIBRATED_PROBABILITY
-    return item.status is Status.PRESENT and calibrated and (item.score or 0.0) < EVEN_ODDS
-
-
 def gather(context: ToolContext, film: Radiograph, given: Given) -> Evidence:
     """Everything a report of this frontal film can rest on. Failed tools are part of it, not raised.
 
@@ -171,4 +161,4 @@ def _named(report: str) -> list[str]:
     return list(dict.fromkeys(item.code for item in stated if item.stated is Stated.PRESENT))
 
 
-__all__ = ["EVEN_ODDS", "Evidence", "Given", "gather", "only_flagged"]
+__all__ = ["Evidence", "Given", "gather"]

@@ -77,11 +77,14 @@ def sex_fact(sex: str, quote: str = "") -> Fact:
     return Fact("sex", "patient", {"F": "female", "M": "male"}[sex], "present", quote, weights().sex[sex])
 
 
-def film_fact(code: str, name: str, present: bool) -> Fact | None:
-    """A finding that a film shows or does not; None where that moves nothing."""
+def film_fact(code: str, name: str, present: bool, only_flagged: bool = False) -> Fact | None:
+    """A finding that a film shows or does not; None where that moves nothing. What is only flagged counts half."""
     known = weights().film.get(code)
     moves = (known.moves if present else known.absent) if known else ()
     said = f"{name} on the film" if present else f"no {name} on the film"
+    if only_flagged:
+        moves = tuple(move.model_copy(update={"halved": True}) for move in moves)
+        said = f"{name} flagged on the film"
     return Fact(f"film.{code}", "film", said, "present" if present else "absent", "", moves) if moves else None
 
 

@@ -26,6 +26,7 @@ class Move(BaseModel):
         ratio: likelihood ratio, above 1 for and below 1 against.
         weight: "lr" where the source gives the ratio, else the ordinal weight that stands for it.
         source: key of sources.toml.
+        halved: half of it counts, as the fact itself is more likely wrong than right.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,17 +35,17 @@ class Move(BaseModel):
     ratio: float = Field(gt=0)
     weight: str
     source: str
+    halved: bool = False
 
     @property
     def points(self) -> float:
         """Ten times the decimal logarithm of the ratio, so that points add up: 10 for a ratio of 10, -10 for 0.1."""
-        return 10 * math.log10(self.ratio)
+        return (5 if self.halved else 10) * math.log10(self.ratio)
 
     def told(self) -> str:
-        """ "LR 3.3" or "moderately for"."""
-        if self.weight == "lr":
-            return f"LR {self.ratio:g}"
-        return f"{ADVERBS[self.weight]} {'for' if self.ratio > 1 else 'against'}"
+        """ "LR 3.3", "moderately for" or "LR 3.3, halved"."""
+        adverb = "" if self.weight == "lr" else f"{ADVERBS[self.weight]} {'for' if self.ratio > 1 else 'against'}"
+        return f"{adverb or f'LR {self.ratio:g}'}{', halved' if self.halved else ''}"
 
 
 ADVERBS = {"decisive": "decisively", "strong": "strongly", "moderate": "moderately", "weak": "weakly"}

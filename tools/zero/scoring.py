@@ -29,6 +29,7 @@ class Scored:
         status: present, absent or uncertain; not assessed where there is no score or it does not count.
         by: how it was scored, or why it was not.
         read_as: the finding that was assessed in its place; empty where the concept itself was.
+        only_flagged: present at a probability under one half (tools.contract.Finding).
     """
 
     item: Item
@@ -37,6 +38,7 @@ class Scored:
     status: Status
     by: str
     read_as: str = ""
+    only_flagged: bool = False
 
 
 def by_words(
@@ -80,4 +82,5 @@ def _in_place(item: Item, told: Assessment, codes: Sequence[str]) -> Scored:
     if item.sign not in codes:
         return Scored(item, None, None, Status.NOT_ASSESSED, "nothing here scores it")
     seen: Finding = told.get(item.sign)
-    return Scored(item, seen.score, seen.threshold, seen.status, "by the classifier", display_name(item.sign))
+    name = display_name(item.sign)
+    return Scored(item, seen.score, seen.threshold, seen.status, "by the classifier", name, seen.only_flagged)
