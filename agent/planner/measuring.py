@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.answer import Evidence
+from agent.mentions import has_any
 from agent.planner.facts import Facts
+from agent.planner.naming import vocabulary, words_of
 from agent.planner.offers import Offers
 from agent.planner.question import MEASURE, Kind, Question
 
@@ -36,6 +38,11 @@ def runs_asked(question: Question, runs: Sequence[Evidence]) -> list[Evidence]:
 def of_a_number(question: Question, tools: Offers) -> bool:
     """Whether a question asks why or how of a number that can be measured, and not of a finding."""
     return question.kind is Kind.WHY and bool(question.tasks) and MEASURE in tools
+
+
+def asks_a_measurement(question: Question) -> bool:
+    """Whether words ask for a number, whatever of."""
+    return has_any(words_of(question.text), vocabulary()["asks_a_number"])
 
 
 def seen_beside(question: Question) -> tuple[str, ...]:

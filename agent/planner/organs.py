@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.mentions import has_any
+from agent.planner.measuring import asks_a_measurement
 from agent.planner.naming import vocabulary
 from agent.planner.offers import Offers
 from agent.planner.question import MEASURE, Kind, Question
@@ -15,7 +16,7 @@ ASKED_AS = {Kind.NORMAL, Kind.OVERVIEW, Kind.UNCLEAR}
 
 def about_an_organ(question: Question, words: list[str], tools: Offers) -> Question:
     """The question as one about the organ it names ([organ] of the vocabulary), or as it is."""
-    if question.kind not in ASKED_AS or question.findings:
+    if question.kind not in ASKED_AS or question.findings or asks_a_measurement(question):
         return question
     organ = next((told for told in vocabulary()["organ"].values() if has_any(words, told["words"])), None)
     if organ is None:

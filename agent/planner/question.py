@@ -33,6 +33,7 @@ class Kind(StrEnum):
     OTHER_BODY = "other_body"
     CHIT_CHAT = "chit_chat"
     THANKS = "thanks"
+    ABOUT = "about"
     UNSAFE = "unsafe"
     UNKNOWN_FINDING = "unknown_finding"
     NO_SUCH_FILM = "no_such_film"
@@ -47,6 +48,7 @@ OUT_OF_SCOPE = {
     Kind.OTHER_BODY,
     Kind.CHIT_CHAT,
     Kind.THANKS,
+    Kind.ABOUT,
     Kind.UNKNOWN_FINDING,
     Kind.UNCLEAR,
 }
@@ -62,6 +64,7 @@ BESIDE_A_FINDING = {
     Kind.OVERVIEW,
     Kind.CHIT_CHAT,
     Kind.THANKS,
+    Kind.ABOUT,
     Kind.HELP,
     Kind.FILM_FACTS,
     Kind.OTHER_BODY,

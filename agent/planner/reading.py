@@ -9,7 +9,7 @@ from agent.mentions import codes_of, has_any, mentions, side_of, structures_of, 
 from agent.planner.choosing import as_choice
 from agent.planner.knowing import KNOWLEDGE, asks_knowledge
 from agent.planner.marks import marks_in
-from agent.planner.measuring import HEART
+from agent.planner.measuring import HEART, asks_a_measurement
 from agent.planner.naming import (
     Films,
     acquired,
@@ -66,6 +66,8 @@ def read(
     if with_report and _kind(words_of(rest), (), offered)[0] is Kind.REPORT:
         told = read(rest, films, added, previous, offered)
         return [_with(question, with_report) if question.kind is Kind.REPORT else question for question in told]
+    if previous is not None and previous.kind is Kind.REPORT and (again := _written_again(text, previous)):
+        return [again]
     stem, options = options_in(text)
     if not options and previous is not None and tells_more(text, previous.tool, offered):
         return [replace(previous, text=f"{text}\n{previous.text}", given=())]
@@ -88,6 +90,13 @@ def read(
 def _with(question: Question, given: Mapping[str, str]) -> Question:
     """A question with more that the user gave."""
     return replace(question, given=(*question.given, *given.items()))
+
+
+def _written_again(text: str, report: Question) -> Question | None:
+    """ "Shorter, please", "in German": the report before, written so; None where something else is asked."""
+    if mentions(text) or _kind(words_of(text), (), {})[0] not in {Kind.UNCLEAR, Kind.REPORT} or not manner(text):
+        return None
+    return replace(report, given=tuple((dict(report.given) | manner(text)).items()))
 
 
 def _parts(text: str) -> list[str]:
@@ -278,7 +287,7 @@ def _named_unknown(question: Question, words: list[str]) -> Question:
     """An unclear question that asks whether something is there names a thing we do not know."""
     if topic := _looked_for(words):
         return replace(question, kind=Kind.UNKNOWN_FINDING, topic=topic)
-    if question.structures and not question.findings:
+    if question.structures and not question.findings and not asks_a_measurement(question):
         return replace(question, kind=Kind.NORMAL)
     return question
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from agent.mentions import has_any
 from agent.planner.naming import vocabulary, words_of
@@ -51,10 +52,11 @@ def told_with(text: str) -> tuple[dict[str, str], str]:
     return {name: piece for name, piece in given.items() if piece}, left
 
 
-def manner(text: str) -> dict[str, str]:
-    """Style and language that a request names; what it does not name is not in it."""
+def manner(text: str) -> dict[str, Any]:
+    """Style, language and length that a request names; what it does not name is not in it."""
     words, named = words_of(text), vocabulary()["report"]
-    return {
+    length = {"longest": named["short_characters"]} if has_any(words, named["short"]) else {}
+    return length | {
         argument: value
         for argument in ("style", "language")
         for value, cues in named[argument].items()

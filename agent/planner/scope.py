@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from agent.mentions import name_of
-from agent.planner.question import Kind, Question
+from agent.planner.measuring import asks_a_measurement
+from agent.planner.question import MEASURE, Kind, Question
 from agent.planner.sentences import Teller
 from agent.planner.wording import say
 from tools.contract.wording import listed
-from tools.knowledge import findings
+from tools.knowledge import findings, measurements
 
 ASSESSED_NAMED = 14
 """Findings named when saying what can be asked."""
@@ -21,8 +22,14 @@ def compose_out_of_scope(question: Question, teller: Teller) -> list[str]:
         return [say("scope.no_such_role", role=question.topic)]
     if question.kind is Kind.NO_SUCH_FILM:
         return [say("scope.no_such_film", number=question.topic, count=len(teller.films))]
-    if question.kind is Kind.THANKS:
-        return [say("scope.thanks")]
+    if question.kind in {Kind.THANKS, Kind.ABOUT}:
+        return [say(f"scope.{question.kind}")]
+    if question.kind is Kind.UNCLEAR and MEASURE in teller.tools and asks_a_measurement(question):
+        teller.miss(say("scope.no_measure"))
+        return [
+            say("scope.no_measure"),
+            say("scope.measures", names=listed(m.title.lower() for m in measurements().values())),
+        ]
     lead = {
         Kind.HELP: say("scope.hello"),
         Kind.UNSAFE: say("scope.unsafe"),

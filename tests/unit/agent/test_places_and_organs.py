@@ -90,6 +90,8 @@ def test_how_a_number_was_measured_is_told_step_by_step() -> None:
         ("Is this urgent?", "for the treating clinician"),
         ("What is the most important finding?", "Present: pleural effusion"),
         ("Explain it to the patient in plain words", "Present: pleural effusion"),
+        ("How accurate are you?", "research software and no medical device"),
+        ("Measure the distance between the clavicles", "no tool here makes that measurement"),
     ],
 )
 def test_what_a_reader_says_besides(question: str, says: str) -> None:

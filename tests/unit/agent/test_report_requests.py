@@ -19,6 +19,7 @@ class Arguments(OneFilm):
     prior_report: str | None = Field(default=None, description="before")
     style: str = Field(default="template", description="style")
     language: str = Field(default="en", description="language")
+    longest: int = Field(default=4000, description="length")
 
 
 class Reporting(StubTools):
@@ -98,3 +99,15 @@ def test_pasted_report_is_no_request(text: str) -> None:
 
 def test_nothing_named_leaves_the_tools_own_manner() -> None:
     assert manner("Draft the report") == {} and manner("a bulleted structured report") == {"style": "template"}
+
+
+def test_report_is_written_again_another_way_with_what_it_was_given() -> None:
+    tools = Reporting()
+    session = stub_agent(tools).session()
+    for question in ("Draft the report. Indication: cough", "In German", "Shorter please", "As prose, in French"):
+        session.ask(question, films=[film(1)])
+    assert tools.asked[1:] == [
+        {"indication": "cough", "language": "de"},
+        {"indication": "cough", "language": "de", "longest": 600},
+        {"indication": "cough", "language": "fr", "longest": 600, "style": "prose"},
+    ]
