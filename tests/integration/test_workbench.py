@@ -193,6 +193,26 @@ def test_file_of_200_mb_is_refused_in_place_before_it_travels(window: Window, tm
     assert not [url for url in window.asked if url.endswith("/upload")]
 
 
+def test_a_slow_upload_shows_how_much_has_arrived(window: Window, tmp_path: Path) -> None:
+    """2 MB at half a megabyte a second; the file is no film, and is refused when it has arrived."""
+    path = tmp_path / "slow.dcm"
+    path.write_bytes(os.urandom(2_000_000))
+    page = window.page
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 500_000}
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", slow)
+    window.give(path)
+    bar = page.wait_for_selector("#upload-told progress:not([hidden])")
+    assert page.inner_text("#upload-told p") == "Sending 2.0 MB …"
+    page.wait_for_function(
+        "() => { const b = document.querySelector('#upload-told progress'); return b.value > b.max / 3; }"
+    )
+    assert bar.evaluate("bar => bar.max") >= 2_000_000
+    page.wait_for_selector("#chat >> text=slow.dcm cannot be used.")
+    assert page.is_hidden("#upload-told progress") and page.inner_text("#upload-told") == ""
+
+
 def test_everything_is_reached_by_the_keyboard(window: Window, film: Path) -> None:
     page = window.page
     window.open(film)

@@ -107,24 +107,6 @@
   const chosen = localStorage.getItem("hilum-theme");
   if (chosen) document.addEventListener("DOMContentLoaded", () => setTimeout(() => theme(chosen === "dark"), 0));
 
-  // Files that are too large are refused before they travel; the server refuses them too.
-  const told = (words, problem) => {
-    const place = document.querySelector("#upload-told p");
-    place.textContent = words;
-    place.className = problem ? "problem" : "";
-  };
-  document.addEventListener("change", (event) => {
-    if (!event.target.closest("#films-side") || event.target.type !== "file") return;
-    const files = [...event.target.files];
-    const large = files.filter((file) => file.size > hilum.uploadMb * 1e6);
-    if (!large.length) { told(files.length > 1 ? `Opening ${files.length} files …` : "Opening …", false); return; }
-    event.stopImmediatePropagation();
-    event.target.value = "";
-    const size = Math.round(large[0].size / 1e6);
-    told(`${large[0].name} was not taken: it has ${size} MB, and a file may have ${hilum.uploadMb} MB. Add the films one by one, or in smaller archives.`, true);
-  }, true);
-  document.addEventListener("hilum:scene", () => document.querySelector("#upload-told p:not(.problem)") && told("", false));
-
   document.addEventListener("hilum:choose", () => input() && input().click());
 
   const carriesFiles = (event) => event.dataTransfer && Array.from(event.dataTransfer.types).includes("Files");

@@ -110,7 +110,11 @@ def _left() -> tuple[gr.HTML, tuple[gr.UploadButton, gr.UploadButton], gr.HTML, 
             folder = gr.UploadButton(
                 "Folder", elem_id="folder", file_count="directory", size="sm", scale=2, min_width=60
             )
-        gr.HTML('<p role="alert"></p>', elem_id="upload-told", js_on_load=None)
+        gr.HTML(
+            '<p role="alert"></p><progress aria-label="Sent of the films" hidden></progress>',
+            elem_id="upload-told",
+            js_on_load=None,
+        )
         gr.HTML("<h2>Conversations</h2>", js_on_load=None)
         restart = gr.Button("New conversation", elem_id="restart", size="sm")
         history = gr.HTML("", elem_id="history", js_on_load=None)

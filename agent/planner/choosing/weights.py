@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,6 @@ class Weighed:
     def turned(self) -> Weighed:
         """The weight of the opposite."""
         return Weighed(-self.weight, tuple((-share, words) for share, words in self.reasons))
-
-    def plus(self, weight: float) -> Weighed:
-        """The same with something more that speaks for it, or against it where below 0."""
-        return replace(self, weight=self.weight + weight)
 
 
 def one(weight: float, words: str) -> Weighed:
