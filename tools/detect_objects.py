@@ -252,7 +252,7 @@ def detect_objects(context: ToolContext, arguments: DetectObjectsArguments) -> R
     """Devices and objects with their tips; see the module."""
     film = frontal_film(context, arguments.image_id, "looking for tubes and objects")
     found = outline(context, film)
-    seen_all = sightings(context, film)
+    seen_all = sightings(context.models, film)
     if not isinstance(seen_all, Sightings):
         raise TypeError("no model serves detect, although the tool needs it")
     try:

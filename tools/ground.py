@@ -286,7 +286,7 @@ def _by_models(
     context: ToolContext, film: Radiograph, concept: FindingConcept, seen: Finding, asked: Asked, model: str
 ) -> _Answer:
     """The place by the outlining model where its card lets it be told, else by the heart's outline or the heat map."""
-    all_seen = sightings(context, film) if concept.region is not Region.HEART else None
+    all_seen = sightings(context.models, film) if concept.region is not Region.HEART else None
     sighting = all_seen.get(concept.code) if all_seen is not None else None
     if all_seen is not None and sighting is not None and sighting.worth.usable:
         return _by_outline(film, concept, seen, outline(context, film), asked, all_seen, sighting)

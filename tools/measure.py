@@ -37,7 +37,7 @@ EVERYTHING = (
 )  # fmt: skip
 """Words that ask for every measurement."""
 
-BY_LOCATION = {"pneumothorax_size", "tube_tip"}
+BY_LOCATION = {"pneumothorax_size", "lesion_diameter", "tube_tip"}
 """Measurements of what the segmenter does not outline; a model of the task "detect" does where one is present."""
 
 IN_FULL = 2
@@ -159,8 +159,9 @@ def _named(item: Measurement) -> str:
     arguments=MeasureArguments,
     result=MeasureData,
     needs=(Task.SEGMENT,),
-    answers="Cardiothoracic ratio, mediastinal width, aorta, trachea, carina, costophrenic angles, lung areas, and how "
-    "the film was taken, on a frontal film (PA or AP), each with the steps and lines behind it.",
+    answers="Cardiothoracic ratio, mediastinal width, aorta, trachea, carina, costophrenic angles, lung areas, a "
+    "nodule's or mass's diameter, and how the film was taken, on a frontal film (PA or AP), each with the steps and "
+    "lines behind it.",
     asked_by=(
         *EVERYTHING,
         *(phrase for code, concept in measurements().items() if code != HEART for phrase in concept.asked),
@@ -173,9 +174,10 @@ def measure(context: ToolContext, arguments: MeasureArguments) -> Result:
     codes = arguments.tasks or list(TASKS)
     film = frontal_film(context, arguments.image_id, "measuring")
     found = outline(context, film)
-    seen = located(context, film, found) if BY_LOCATION & set(codes) else Located()
+    seen = located(context.models, film, found) if BY_LOCATION & set(codes) else Located()
     air = seen.air | {code.partition("_")[0]: found.mask(code) for code in FREE_AIR if found.has(code)}
-    sheet = Sheet(film, found, quality_of(film_quality(context.models, film)), air, seen.tips, seen.no_tip)
+    checked = quality_of(film_quality(context.models, film))
+    sheet = Sheet(film, found, checked, air, seen.lesions, seen.tips, seen.no_tip, seen.no_lesion)
     done = measured(sheet, codes)
     made = [item for item in done if item.measured]
     if not made:

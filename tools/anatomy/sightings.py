@@ -15,11 +15,11 @@ from scipy import ndimage
 from imaging.radiograph import Radiograph
 from models.card import FindingCard
 from models.outputs import Heatmaps, Task
+from models.pool import ModelPool
 from models.predictions import Prediction
 from tools.anatomy.heat import HeatGrid, on_grid
 from tools.anatomy.outlines import BoolMask
 from tools.contract.results import Status
-from tools.contract.tool import ToolContext
 from tools.knowledge import findings
 
 PIECE_SHARE = 0.35
@@ -97,11 +97,11 @@ class Sightings:
         return (found for code in self.maps.codes if (found := self.get(code)) is not None)
 
 
-def sightings(context: ToolContext, film: Radiograph) -> Sightings | None:
+def sightings(models: ModelPool, film: Radiograph) -> Sightings | None:
     """What is seen on a film; None where no model here serves the task."""
-    if not context.models.serves(Task.DETECT):
+    if not models.serves(Task.DETECT):
         return None
-    [prediction] = context.models.predict(Task.DETECT, [film])
+    [prediction] = models.predict(Task.DETECT, [film])
     if not isinstance(prediction.output, Heatmaps):
         raise TypeError(f"{prediction.model_id} serves detect but returned {type(prediction.output).__name__}")
     return Sightings(prediction, prediction.output)

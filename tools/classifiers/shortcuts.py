@@ -46,7 +46,7 @@ def shortcut_warnings(
         and (item.code in named or item.status in (Status.PRESENT, Status.UNCERTAIN))
         and item.status is not Status.NOT_ASSESSED
     ]
-    seen = sightings(context, film) if doubtful and context.models.serves(Task.DETECT) else None
+    seen = sightings(context.models, film) if doubtful and context.models.serves(Task.DETECT) else None
     found = [seen.get(SHORTCUTS[code]) for code in doubtful] if seen else []
     return [
         WARNING[one.status].format(score=one.score) + SHORTCUT

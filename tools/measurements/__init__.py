@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from tools.contract import Status
 from tools.knowledge import measurement
-from tools.measurements import airway, aorta, devices, heart, lungs, mediastinum, technique
+from tools.measurements import airway, aorta, devices, heart, lesions, lungs, mediastinum, technique
 from tools.measurements.chain import Measurement, NotMeasured, Quantity, Step, StepKind
 from tools.measurements.sheet import Sheet, begun
 
@@ -29,6 +29,8 @@ TASKS: Mapping[str, Callable[[Sheet], Measurement]] = MappingProxyType(
         "rotation": technique.rotation,
         "projection": technique.projection,
         "pneumothorax_size": lungs.pneumothorax_size,
+        "effusion_height": lesions.effusion_height,
+        "lesion_diameter": lesions.lesion_diameter,
         "tube_tip": devices.tube_tip,
     }
 )

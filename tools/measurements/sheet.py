@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ParamSpec, TypeVar
@@ -35,16 +35,20 @@ class Sheet:
         found: its outlines.
         seen: what the film check saw, None where no model checks films.
         air: code -> outline of free pleural air that some tool or the user drew, "left" and "right".
+        lesions: coarse outlines of nodules and masses, the surest first.
         tips: device name -> (row, column) of its tip, from whoever outlined devices.
         no_tip: why no tip is told; empty where one is, or no model could.
+        no_lesion: why no lesion is outlined; empty where one is, or no model could.
     """
 
     film: Radiograph
     found: Outlines
     seen: Quality | None = None
     air: Mapping[str, BoolMask] = field(default_factory=dict)
+    lesions: Sequence[BoolMask] = ()
     tips: Mapping[str, Point] = field(default_factory=dict)
     no_tip: str = ""
+    no_lesion: str = ""
 
     def mask(self, code: str, purpose: str = "") -> BoolMask:
         """A structure's outline that can be relied on.

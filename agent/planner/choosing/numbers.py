@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from agent.answer import Evidence
 from agent.mentions import has_any, name_of, tokens
 from agent.planner.choosing.beliefs import belief
+from agent.planner.choosing.sizes import Size, size_in_patient
 from agent.planner.choosing.weights import Weighed, one
 from agent.planner.facts import cite
 from agent.planner.measuring import MEASURE
@@ -79,7 +80,8 @@ def _by_limit(question: Question, film: str, teller: Teller) -> dict[str, Weighe
 def _sentence(run: Evidence, tasks: Sequence[str]) -> str:
     """What the run says of the measurement asked for, else how its summary begins."""
     told = [i["sentences"][0] for i in run.data.get("measurements", []) if i["code"] in tasks and i.get("sentences")]
-    return (told[0] if told else run.summary.split(". ")[0]).rstrip(".")
+    first = (told[0] if told else run.summary.split(". ")[0]).rstrip(".")
+    return "; ".join([first, *(size.words for size in _sizes(run, tasks))])
 
 
 def distances(options: Sequence[Option], runs: Sequence[Evidence], tasks: Sequence[str]) -> dict[str, float]:
@@ -99,10 +101,19 @@ def distances(options: Sequence[Option], runs: Sequence[Evidence], tasks: Sequen
     units = {unit for unit, _, _ in spans.values()}
     if len(spans) < 2 or len(units) > 1:
         return {}
+    found = next((size for run in runs for size in _sizes(run, tasks) if size.unit in units), None)
+    if found is not None:
+        return {letter: _distance(found.value, low, high) / found.error for letter, (_, low, high) in spans.items()}
     value = next((number for run in runs for number, unit in _numbers(run, tasks) if unit in units), None)
     if value is None:
         return {}
     return {letter: _distance(value, low, high) for letter, (_, low, high) in spans.items()}
+
+
+def _sizes(run: Evidence, tasks: Sequence[str]) -> list[Size]:
+    """Sizes of the patient's own that the run's measurements stand for."""
+    items = [item for item in run.data.get("measurements", []) if item["code"] in tasks]
+    return [size for item in items if (size := size_in_patient(item)) is not None]
 
 
 def _directed(option: Option, unit: str, low: float, high: float) -> tuple[str, float, float]:

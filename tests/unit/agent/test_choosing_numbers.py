@@ -64,6 +64,16 @@ def test_a_number_that_the_question_is_not_about_is_no_answer() -> None:
     assert distances(options, [measured(0.5, "")], ("another",)) == {}
 
 
+def test_a_diameter_on_the_film_is_turned_into_the_patients() -> None:
+    """Expected: a mean diameter of 54 mm on the film is 46 mm in the patient by the table's 1.17."""
+    quantity = {"code": "lesion_mean_mm", "name": "", "value": 54.0, "unit": "mm"}
+    made = {"code": "lesion_diameter", "measured": True, "index": 60.0, "unit": "mm", "quantities": [quantity]}
+    run = measured(0, "").model_copy(update={"data": {"measurements": [made]}})
+    texts = ("3 to 4 cm", "4 to 5 cm", "5 to 6 cm", "over 6 cm")
+    far = distances([Option(*pair, ()) for pair in zip("ABCD", texts, strict=True)], [run], ("lesion_diameter",))
+    assert min(far, key=lambda letter: far[letter]) == "B" and far["B"] == 0
+
+
 def measured(value: float, unit: str) -> Evidence:
     """A run of the measuring tool with one number."""
     made = {"code": CODE, "measured": True, "index": value, "unit": unit, "quantities": []}

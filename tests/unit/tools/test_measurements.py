@@ -34,7 +34,7 @@ from tools.measurements.lungs import judge_areas, judge_domes, judge_recess
 from tools.measurements.mediastinum import judge_mediastinum
 from tools.measurements.technique import judge_rotation
 
-NOT_HERE = {"inspiration", "pneumothorax_size", "tube_tip"}
+NOT_HERE = {"inspiration", "pneumothorax_size", "effusion_height", "lesion_diameter", "tube_tip"}
 """What exact outlines of the phantom's structures alone cannot carry."""
 
 
@@ -367,6 +367,8 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "is the patient rotated": ("rotation",), "how wide is the mediastinum": ("mediastinal_width",),
     "is the aortic knob enlarged": ("aortic_knob",), "is the patient straight": ("rotation",),
     "is the descending aorta tortuous": ("descending_aorta_tortuosity",),
+    "how large is the pleural effusion": ("effusion_height",),
+    "what is the diameter of the lung nodule": ("lesion_diameter",),
     "is there an effusion": (), "are the costophrenic angles sharp": ("costophrenic_angles",),
 }  # fmt: skip
 
