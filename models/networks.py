@@ -58,12 +58,23 @@ DECODER_CHANNELS = (64, 40, 24)
 CLASSIFIER_SIDE = 320
 """Side of the classifier's square, pixels."""
 
+CELLS = 20
+"""Cells along a side of the classifier's first level of maps."""
+
 BANDS = 3
 """Feature maps are averaged over the upper, middle and lower third of the square: where matters in a chest."""
 
 FIRST_LEVEL = 3
 LEVEL_CHANNELS = (80, 112, 192, 320)
 """Channels of the backbone's stages 3 to 6, which the linear head reads (better than the top in cross-validation)."""
+
+AVERAGES = BANDS * sum(LEVEL_CHANNELS)
+"""Averages of the levels' maps that the head reads: its first columns, before the peaks."""
+
+PEAK_CHANNELS = 64
+PEAK_SHARPNESS = 5.0
+"""Width of the branch that looks for findings cell by cell, and the sharpness of the log-sum-exp that makes a film's
+peak of its cells (between mean and maximum; Pinheiro & Collobert 2015)."""
 
 KEEP_MARGIN = 2
 """Network pixels kept around the largest component, so that its soft edge survives the clean-up."""
@@ -144,17 +155,56 @@ class Segmenter(nn.Module):
         return torch.cat([branch(features) for branch in self.branches], dim=1)
 
 
-class Classifier(nn.Module):
-    """EfficientNet-Lite0's stages, averages over three horizontal bands and one linear head.
+class Peaks(nn.Module):
+    """A small branch over the four levels that scores each finding in each cell of the first level's map.
 
-    Nothing non-linear follows the maps, so class activation maps are exact: they average to the logit.
+    An average over a band hides what is small or needs its neighbours to be told; a peak does not.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        wide = PEAK_CHANNELS
+        self.lateral = nn.ModuleList([nn.Conv2d(channels, wide, 1, bias=False) for channels in LEVEL_CHANNELS])
+        self.norms = nn.ModuleList([nn.BatchNorm2d(wide) for _ in range(3)])
+        self.place = nn.Parameter(torch.zeros(1, wide, CELLS, CELLS))
+        self.near = nn.Conv2d(wide, wide, 3, padding=1, bias=False)
+        self.wider = nn.Conv2d(wide, wide, 3, padding=2, dilation=2, bias=False)
+        self.whole = nn.Linear(BANDS * wide, wide)
+        self.told = nn.Conv2d(wide, len(FINDINGS), 1)
+
+    def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logits [N, 14, h, w] of each cell of the first of the four levels' maps [N, C, h, w]."""
+        size = maps[0].shape[-2:]
+        grown = [
+            functional.interpolate(lateral(level), size=size, mode="bilinear", align_corners=False)
+            for lateral, level in zip(self.lateral, maps, strict=True)
+        ]
+        place = functional.interpolate(self.place, size=size, mode="bilinear", align_corners=False)
+        mixed = functional.relu(self.norms[0](torch.stack(grown).sum(dim=0) + place))
+        mixed = mixed + functional.relu(self.norms[1](self.near(mixed)))
+        whole = self.whole(functional.adaptive_avg_pool2d(mixed, (BANDS, 1)).flatten(1))[:, :, None, None]
+        cells: torch.Tensor = self.told(functional.relu(self.norms[2](self.wider(mixed) + whole)))
+        return cells
+
+
+def peak_of(cells: torch.Tensor) -> torch.Tensor:
+    """A film's logits [N, K] from those of its cells [N, K, h, w]; see PEAK_SHARPNESS."""
+    flat = cells.flatten(2)
+    return (torch.logsumexp(PEAK_SHARPNESS * flat, dim=2) - math.log(flat.shape[2])) / PEAK_SHARPNESS
+
+
+class Classifier(nn.Module):
+    """EfficientNet-Lite0's stages, averages over three horizontal bands and peaks of cells, and one linear head.
+
+    Class activation maps are exact for the averages: they and an even share of the peaks average to the logit.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.stem = lite0.stem()
         self.stages = lite0.stages()
-        self.head = nn.Linear(BANDS * sum(LEVEL_CHANNELS), len(FINDINGS))
+        self.peaks = Peaks()
+        self.head = nn.Linear(AVERAGES + len(FINDINGS), len(FINDINGS))
 
     def levels(self, square: torch.Tensor) -> list[torch.Tensor]:
         """Feature maps [N, C, h, w] of the four levels, in the order of the head's columns."""
@@ -167,24 +217,28 @@ class Classifier(nn.Module):
         return maps
 
     def features(self, square: torch.Tensor) -> torch.Tensor:
-        """Averages of the feature maps, float32 [N, 2112]: what the linear head sees."""
+        """Averages of the feature maps, float32 [N, 2112]: what describes a film to others."""
         return _pooled(self.levels(square))
+
+    def columns(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        """What the linear head sees, float32 [N, 2126]: averages of the maps that `levels` gives, then their peaks."""
+        return torch.cat((_pooled(maps), peak_of(self.peaks(maps))), dim=1)
 
     def forward(self, square: torch.Tensor) -> torch.Tensor:
         """Raw logits float32 [N, 14] from squares float32 [N, 1, 320, 320] of `preprocess.prepare`."""
-        return self.head(self.features(square))
+        return self.read(self.levels(square))
 
     def read(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
         """Raw logits float32 [N, 14] from the maps that `levels` gives."""
-        return self.head(_pooled(maps))
+        return self.head(self.columns(maps))
 
     def forward_with_cam(self, square: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits [N, 14] and class activation maps [N, 14, 20, 20], whose mean over the map is the logit."""
         maps = self.levels(square)
-        logits = self.head(_pooled(maps))
+        logits = self.read(maps)
         size = maps[0].shape[-2:]
         cam = torch.zeros(len(square), len(FINDINGS), *size, dtype=logits.dtype)
-        weights = self.head.weight.split([BANDS * channels for channels in LEVEL_CHANNELS], dim=1)
+        weights = self.head.weight[:, :AVERAGES].split([BANDS * channels for channels in LEVEL_CHANNELS], dim=1)
         for level, weight in zip(maps, weights, strict=True):
             rows = level.shape[-2]
             share = functional.adaptive_avg_pool1d(torch.eye(rows)[None], BANDS)[0] * rows

@@ -69,10 +69,10 @@ def maps_of(network: Classifier, squares: torch.Tensor) -> torch.Tensor:
 
 
 def trunk_mark(state: Mapping[str, torch.Tensor]) -> str:
-    """What tells one trunk from another: hex digits of the sha256 over its tensors, the head left out."""
+    """What tells one trunk from another: hex digits of the sha256 over its tensors, head and peaks left out."""
     digest = hashlib.sha256()
     for name in sorted(state):
-        if not name.startswith("head."):
+        if not name.startswith(("head.", "peaks.")):
             digest.update(name.encode())
             digest.update(state[name].half().contiguous().numpy().tobytes())
     return digest.hexdigest()[:MARK_DIGITS]

@@ -144,11 +144,11 @@ def montgomery_lessons(data: Path) -> Lessons:
     return _real(rows, data, "tuberculosis", rows.tuberculosis.to_numpy() == 1, clear_of_all=True)
 
 
-def kermany_lessons(data: Path) -> Lessons:
-    """Kermany: children with and without pneumonia."""
+def kermany_lessons(data: Path, films: int = KERMANY_FILMS) -> Lessons:
+    """Kermany: so many children, half with pneumonia and half without."""
     rows = pd.read_csv(data / "kermany.csv")
     sick = rows.label == "PNEUMONIA"
-    half = KERMANY_FILMS // 2
+    half = films // 2
     rows = pd.concat([rows[sick].head(half), rows[~sick].head(half)])
     return _real(rows, data, "pneumonia", (rows.label == "PNEUMONIA").to_numpy(), clear_of_all=False)
 
