@@ -1,7 +1,7 @@
 # Every target sets up first: a .venv from constraints.txt, by uv when it is there, by pip otherwise. Safe to repeat.
 PYTHON ?= python3
 WORKERS ?= 2
-QUESTIONS ?= 70
+QUESTIONS ?= 1050
 BENCHES ?=
 BIN := .venv/bin
 READY := .venv/.ready
@@ -53,7 +53,7 @@ results: setup  ## the agent's quality tables anew: planning, lies, passages, Ph
 	$(BIN)/hilum eval phantombench --n $(QUESTIONS) --log-dir logs/results --json
 	$(BIN)/hilum eval phantombench --n $(QUESTIONS) --log-dir logs/results --baseline chance --json
 	$(BIN)/hilum eval phantombench --n $(QUESTIONS) --log-dir logs/results --baseline majority --json
-	$(BIN)/hilum eval report $$(dirname logs/results/phantombench-*/run.json) --out logs/results/report
+	$(BIN)/hilum eval report $$(ls -tr logs/results/phantombench-*/run.json | tail -n 3 | xargs -n 1 dirname) --out logs/results/report
 	cp logs/results/report/results.md docs/results.md
 	$(BIN)/hilum eval report docs/runs/* --out docs
 
