@@ -15,6 +15,9 @@ from tools.measurements.sheet import Sheet, begun, reasoned
 WITHIN = 0.95
 """Share of a lesion's border that must lie within the lungs' convex hulls. A judgement."""
 
+DRAWN_EVERY = 6
+"""Of the border's rays one in so many is a corner of the line that is drawn."""
+
 WITHHELD = (
     "The size of an effusion is not told: fluid and abdomen are equally dense, so that its lower border is not seen, "
     "and its upper border could not be read to within 3 mm on held-out synthetic films. No volume is told either: no "
@@ -69,7 +72,8 @@ def lesion_diameter(sheet: Sheet) -> Measurement:
         done.sentences.append(f"It is the surest of {len(sheet.lesions)} places outlined; the others are not measured.")
     done.chain = [
         region("Lesion outlined coarsely by the locating model, its border traced on the film."),
-        landmark("Border of the lesion.", [*found.border, found.border[0]], "border of the lesion", line=True),
+        landmark("Border of the lesion.", [*found.border[::DRAWN_EVERY], found.border[0]], "border of the lesion",
+                 line=True),
         length("Longest diameter.", value, unit, found.long, "longest diameter"),
         length("Extent across it.", *sheet.size(found.short_px), found.short, "across"),
         index("Longest diameter.", value, unit),

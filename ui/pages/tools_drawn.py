@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from imaging.phantom import PhantomSpec, make_phantom, parse_finding
 from imaging.render import render
@@ -47,20 +48,40 @@ class Showing:
 
 SHOWINGS = {
     "anomaly": Showing((("consolidation:right:lower:80mm",),)),
+    "classify": Showing((("effusion:left:600ml",),)),
     "compare": Showing((("effusion:left:300ml",), ("effusion:left:900ml",)), args={"findings": ["effusion"]}, seed=3),
     "deidentify": Showing(((),), facts={"name_block": True, "texts": ("PORTABLE",)}),
     "detect_objects": Showing((("ett:40mm", "central_line", "chest_drain:right"),)),
+    "dicom_header": Showing(((),)),
     "enhance": Showing(((),), args={"method": "clahe"}),
     "explain": Showing((("effusion:left:600ml",),), args={"finding": "effusion"}),
     "generate": Showing((), args={"prompt": "moderate left pleural effusion"}),
     "ground": Showing((("effusion:left:600ml",),), args={"finding": "effusion"}),
+    "fuse": Showing((), args={"text": "67-year-old woman, fever and productive cough for 3 days, CRP 140 mg/l",
+                              "question": "What is likely?"}),
     "measure": Showing((("cardiomegaly:0.60",),), args={"tasks": ["cardiothoracic_ratio"]}),
+    "quality": Showing(((),), facts={"clip": ("base", 0.2)}),
+    "read_report": Showing((), args={"text": "Small left pleural effusion. No pneumothorax. Possible right lower lobe "
+                                             "pneumonia. The heart is not enlarged."}),
+    "report": Showing((("effusion:left:600ml",),)),
+    "retrieve_knowledge": Showing((), args={"question": "What are the signs of a pleural effusion?"}),
+    "score_report": Showing((), args={"candidate": "Small left pleural effusion. The heart is enlarged.",
+                                      "reference": "Small left pleural effusion. The heart is normal in size."}),
     "segment": Showing(
         ((),), args={"structures": ["left_lung", "right_lung", "heart", "left_clavicle", "right_clavicle"]}
     ),
     "suppress_bone": Showing(((),)),
-}
-"""Tools that have something to show without weights, an index or a text of the user's."""
+    "zero_shot": Showing((("consolidation:right:lower:80mm",),), args={"phrase": "pneumonia"}),
+}  # fmt: skip
+"""Tools that show or say something without weights of the hub, an index or a folder of the user's."""
+
+BY_WORDS = {
+    "classify", "dicom_header", "fuse", "quality", "read_report", "report", "retrieve_knowledge", "score_report",
+    "zero_shot",
+}  # fmt: skip
+"""Tools whose answer is words: drawn beside the film, if there is one."""
+WORDS_ROWS, WORDS_WIDE, LETTER = 24, 60, 15
+"""Lines and letters a line that are drawn of an answer, and how high a letter is in pixels."""
 
 
 def tool_picture(name: str, pool: ModelPool, home: Path) -> bytes:
@@ -82,7 +103,7 @@ def tool_picture(name: str, pool: ModelPool, home: Path) -> bytes:
     result = tool.run(context, films | showing.args)
     if result.failure is not None:
         raise RuntimeError(f"{name} refused its own picture: {result.failure}")
-    panels = _panels(result, context, ids)
+    panels = [*_films(ids, context), _words(tool.title, result)] if name in BY_WORDS else _panels(result, context, ids)
     if not panels:
         raise RuntimeError(f"{name} gave nothing to show")
     return _jpeg(panels)
@@ -105,6 +126,23 @@ def _panels(result: Result, context: ToolContext, ids: list[str]) -> list[npt.ND
         return [render(context.films.get(film), scale_bar=False) for film in (*ids, made)]
     by_film = {film: [item for item in result.overlays if item.image_id == film] for film in ids}
     return [render(context.films.get(film), overlays) for film, overlays in by_film.items() if overlays]
+
+
+def _films(ids: list[str], context: ToolContext) -> list[npt.NDArray[np.uint8]]:
+    return [render(context.films.get(film), scale_bar=False) for film in ids]
+
+
+def _words(title: str, result: Result) -> npt.NDArray[np.uint8]:
+    """What the tool answers: its summary and its first caveat."""
+    lines = [title, "", *textwrap.wrap(result.summary, WORDS_WIDE)]
+    lines += ["", *textwrap.wrap(f"Caveat: {result.caveats[0]}", WORDS_WIDE)] if result.caveats else []
+    if len(lines) > WORDS_ROWS:
+        lines = [*lines[: WORDS_ROWS - 1], "…"]
+    sheet = Image.new("RGB", (SIZE, SIZE), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(LETTER)
+    for number, line in enumerate(lines):
+        pen.text((GAP * 2, GAP * 2 + number * SIZE // (WORDS_ROWS + 1)), line, "black", font)
+    return np.asarray(sheet)
 
 
 def _jpeg(panels: list[npt.NDArray[np.uint8]]) -> bytes:
