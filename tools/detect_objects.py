@@ -142,11 +142,9 @@ def _told(one: DeviceSeen, places: list[str], tip: Measurement | None, found: Ou
     score = f"score {one.sighting.score:.2f}, threshold {one.sighting.worth.threshold:.2f}"
     if one.status is Status.UNCERTAIN:
         return f"{name}: uncertain ({score}){f', perhaps in the {where}' if where else ''}."
-    if one.sighting.status is Status.UNCERTAIN:
-        score += "; its stripe ends in the trachea"
     told = f"{name}: seen ({score})."
-    if one.concept.tip is not None and one.no_tip:
-        return f"{told} Where its tip lies is not told: {one.no_tip}."
+    if one.concept.tip is not None and one.sighting.tip_reason:
+        return f"{told} Where its tip lies is not told: {one.sighting.tip_reason}."
     if one.concept.code == JUDGED and tip is not None:
         return f"{told} {' '.join(tip.sentences)}"
     if one.concept.code == "ng_tube" and one.tip is not None and found.has("left_diaphragm"):
@@ -261,7 +259,7 @@ def detect_objects(context: ToolContext, arguments: DetectObjectsArguments) -> R
         anatomy = Anatomy(found)
     except ValueError:
         anatomy = None
-    seen = devices_seen(seen_all, film, found, anatomy)
+    seen = devices_seen(seen_all, film.shape, anatomy)
     places = {one.concept.code: [_place(anatomy, piece, film.shape) for piece in one.traced] for one in seen}
     tip = _measured_tip(film, found, seen)
     alerts = _alerts(seen, places, tip)

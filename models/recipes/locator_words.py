@@ -51,7 +51,7 @@ LIMITS = (
     "The classes of disease were trained for 720 steps of 8 films only, the devices for 250; more training was still "
     "helping.",
     "The lower end of an endotracheal tube over the spine is often lost or guessed, as the figures of tips show: a tip "
-    "read from the outline is told only where its class's row allows it.",
+    "is told only where its class's row allows it.",
     "A pneumothorax is outlined where no lung is left behind it; air before the lung has no edge on a frontal film.",
     "Its trunk, taken from the embedded classifier, was taught before on all films of JSRT, with the places of their "
     "nodules, and of Montgomery, fold 0 included: its figures on these two sets are not of films the network never "

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from imaging.geometry import extent
-from imaging.radiograph import Radiograph
-from tools.anatomy.airway import carina
 from tools.anatomy.curves import Line, middle_line
-from tools.anatomy.outlines import BoolMask, Outlines
+from tools.anatomy.outlines import BoolMask
 from tools.anatomy.regions import Anatomy
 from tools.anatomy.sightings import Sighting, Sightings, pieces
-from tools.anatomy.stripes import stripe
 from tools.anatomy.strips import Point
 from tools.anatomy.tips import tip_of
 from tools.contract.results import Status
@@ -21,14 +18,6 @@ from tools.knowledge.objects import ObjectConcept, objects
 
 GRID_SIDE = 384
 """Longest side of the grid on which maps are traced: about the network's own, so that lines stay thin."""
-
-BELOW_CARINA = 0.05
-"""Share of the film's longer side (about 2 cm) by which a stripe may run below the carina and still be the tube's own:
-further down it is that of a tube in the oesophagus, a lead, or the spine's edge."""
-
-STRIPE_LOST = "its stripe does not show"
-STRIPE_RUNS_ON = "its stripe cannot be told from a line that runs on below the carina"
-NO_CARINA = "its stripe was not followed, as the carina is not outlined"
 
 LINE_POINTS = 24
 """Points of a middle line that are kept: enough to draw it."""
@@ -57,69 +46,43 @@ class DeviceSeen:
         concept: what it is.
         sighting: the model's score, status and map.
         traced: its pieces, the surest first; empty where it is called absent.
-        tip: (row, column) in the film's pixels where the device has a tip, it was traced, and it may be told: by its
-            stripe where that was followed to its end, else by its outline where the card vouches for that.
-        no_tip: why the tip of a device that has one is not told; empty where it is.
-        followed: whether its stripe was followed to its end.
+        tip: (row, column) in the film's pixels where the device has a tip, it was traced, and the card lets it be told.
     """
 
     concept: ObjectConcept
     sighting: Sighting
     traced: tuple[Traced, ...]
     tip: Point | None
-    no_tip: str = ""
-    followed: bool = False
 
     @property
     def status(self) -> Status:
         """Present, uncertain or absent, and not assessed where the card withholds the class.
 
-        One that is scored but nowhere outlined is uncertain at best; one that the score leaves uncertain is present
-        where its stripe ends where only such a tube's does.
+        One that is scored but nowhere outlined is uncertain at best.
         """
         if not self.sighting.worth.usable:
             return Status.NOT_ASSESSED
         if self.sighting.status is Status.PRESENT and not self.traced:
             return Status.UNCERTAIN
-        return Status.PRESENT if self.followed else self.sighting.status
+        return self.sighting.status
 
 
-def devices_seen(found: Sightings, film: Radiograph, outlines: Outlines, anatomy: Anatomy | None) -> list[DeviceSeen]:
+def devices_seen(found: Sightings, shape: tuple[int, int], anatomy: Anatomy | None) -> list[DeviceSeen]:
     """Every class of object that the model draws, in the order of objects.toml.
 
     Args:
         found: of the film.
-        film: whose stripes are followed where the card does not vouch for outlines' ends.
-        outlines: of its anatomy, with or without a trachea.
+        shape: its rows and columns.
         anatomy: of the film, whose midline tells which end of a line is the inner one; None where no lung is outlined.
     """
-    shape = film.shape
     step = max(1, -(-max(shape) // GRID_SIDE))
     grid = (-(-shape[0] // step), -(-shape[1] // step))
     middle = grid[1] / 2 if anatomy is None else anatomy.middle * anatomy.step / step
-    seen = [
+    return [
         _seen(found, concept, sighting, grid, shape, step, middle)
         for code, concept in objects().items()
         if (sighting := found.get(code)) is not None and sighting.code == code
     ]
-    return [_followed(one, film, outlines) if one.concept.stripe and one.no_tip and one.traced else one for one in seen]
-
-
-def _followed(one: DeviceSeen, film: Radiograph, outlines: Outlines) -> DeviceSeen:
-    """The device with its tip where its stripe ends, or with the reason why that cannot be told."""
-    try:
-        fork = carina(outlines.mask("trachea")) if outlines.has("trachea") else None
-    except ValueError:
-        fork = None
-    if fork is None:
-        return replace(one, no_tip=NO_CARINA)
-    found = stripe(film.pixels, one.traced[0].mask)
-    if found is None:
-        return replace(one, no_tip=STRIPE_LOST)
-    row, column = found.line[-1]
-    if row > fork[0] + BELOW_CARINA * max(film.shape):
-        return replace(one, no_tip=STRIPE_RUNS_ON)
-    return replace(one, tip=(float(row), float(column)), no_tip="", followed=True)
 
 
 def device_tips(seen: list[DeviceSeen]) -> dict[str, Point]:
@@ -144,8 +107,7 @@ def _seen(
         top, low, bottom, high = (edge * step for edge in extent(mask))
         line = middle_line(mask) if concept.shape == "tube" else np.zeros((0, 2))
         traced.append(Traced(mask, (top, low, min(bottom, shape[0]), min(high, shape[1])), (line + 0.5) * step))
-    reason = sighting.tip_reason if concept.tip is not None else ""
-    return DeviceSeen(concept, sighting, tuple(traced), _tip(concept, sighting, traced, middle * step, step), reason)
+    return DeviceSeen(concept, sighting, tuple(traced), _tip(concept, sighting, traced, middle * step, step))
 
 
 def _tip(concept: ObjectConcept, sighting: Sighting, traced: list[Traced], middle: float, step: int) -> Point | None:

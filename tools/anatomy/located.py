@@ -58,7 +58,7 @@ def located(models: ModelPool, film: Radiograph, found: Outlines) -> Located:
         anatomy = Anatomy(found)
     except ValueError:
         return Located()
-    devices = devices_seen(seen, film, found, anatomy)
+    devices = devices_seen(seen, film.shape, anatomy)
     air, tips, lesions = _air(seen, anatomy), device_tips(devices), _lesions(seen, anatomy)
     title = seen.prediction.card.title
     named = [what for what, there in (("Free air was", air), ("The device was", tips)) if there]
@@ -98,11 +98,11 @@ def _sure(seen: Sightings, code: str) -> Sighting | None:
 
 
 def _no_tip(devices: list[DeviceSeen]) -> str:
-    """Why no tip is told: no tube or line is seen, or the tips of those that are cannot be told."""
+    """Why no tip is told: no tube or line is seen, or the card withholds the tips of those that are."""
     seen = [one for one in devices if one.status is Status.PRESENT and one.concept.tip is not None]
     if not seen:
         return "No tube or line is called present on this film."
-    told = [f"{one.concept.name}: {one.no_tip or 'it was not traced'}" for one in seen]
+    told = [f"{one.concept.name}: {one.sighting.tip_reason or 'it was not traced'}" for one in seen]
     return f"Where a tip lies is not told. {sentence_case('; '.join(told))}."
 
 

@@ -22,7 +22,6 @@ class ObjectConcept(BaseModel):
     code: str
     shape: Literal["tube", "device", "object"]
     tip: Literal["lower", "inner"] | None = None
-    stripe: bool = False
     words: tuple[str, ...] = ()
     place: str = ""
 

@@ -51,8 +51,8 @@ def test_free_air_of_a_class_that_the_card_withholds_is_not_measured() -> None:
     assert result.failure is not None and "No tool here outlines" in result.failure.message
 
 
-def test_tip_whose_stripe_is_lost_is_not_measured_and_the_failure_says_why() -> None:
-    film = phantom(3, "ett:12mm", view=View.AP)
+def test_tip_that_the_card_withholds_is_not_measured_and_the_card_says_why() -> None:
+    film = phantom(3, "ett:40mm", view=View.AP)
     masks = Masks(OUTLINED, np.stack([film.masks[one] for one in OUTLINED]), np.ones(len(OUTLINED), dtype=np.float32))
     context, image_id, _ = context_of(
         film,
@@ -61,4 +61,4 @@ def test_tip_whose_stripe_is_lost_is_not_measured_and_the_failure_says_why() -> 
         cards={Task.DETECT: locator_card(tips=False)},
     )
     result = measure.run(context, {"image_id": image_id, "tasks": ["tube_tip"]})
-    assert result.failure is not None and "Endotracheal tube: its stripe" in result.failure.message
+    assert result.failure is not None and "Endotracheal tube: how far off" in result.failure.message
