@@ -165,7 +165,7 @@ def test_settings_reach_the_pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         monkeypatch.setenv(f"HILUM_{name}", value)
     pool = make_pool(Settings(profile="embedded", device="cpu"))
     assert pool.numerics == Numerics("bfloat16", "int8", False)
-    with pytest.raises(Exception, match=r"needs 12 MB of cpu, whose budget is 0 MB.*HILUM_MEMORY_BUDGET_MB"):
+    with pytest.raises(Exception, match=r"needs 13 MB of cpu, whose budget is 0 MB.*HILUM_MEMORY_BUDGET_MB"):
         pool.predict(Task.CLASSIFY, [make_film()])
     monkeypatch.setenv("HILUM_MEMORY_BUDGET_MB", "100")
     pool = make_pool(Settings(profile="embedded", device="cpu"))
