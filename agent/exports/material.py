@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from agent.answer import Answer, Evidence
 from agent.draft import Decision, Draft
-from agent.mentions import mentions
+from agent.mentions import mentions, name_of
 from imaging.failures import BadArguments
 from imaging.overlays import Overlay
 from imaging.radiograph import Radiograph
 from tools.contract import Finding, Status
-from tools.knowledge import findings as known_findings
 
 if TYPE_CHECKING:
     from agent.session import Session
@@ -131,8 +130,7 @@ class Material:
         for finding in self.answer.findings:
             known_as = {(finding.code, finding.image_id), (finding.code, None)}
             reader = OVERRULED if known_as & overruled else STANDS if known_as & confirmed else NOT_READ
-            name = known_findings()[finding.code].name if finding.code in known_findings() else finding.code
-            rows.append(Row(finding, name, names.get(finding.image_id, finding.image_id), reader))
+            rows.append(Row(finding, name_of(finding.code), names.get(finding.image_id, finding.image_id), reader))
         return rows
 
     def _about(self, *decisions: Decision) -> set[tuple[str, str | None]]:

@@ -18,6 +18,7 @@ from agent.answer import Answer, Evidence
 from agent.approval import Approver
 from agent.events import Answered, ApprovalAsked, Event, FilmsTaken, Planned, ToolFinished
 from agent.films import brief, input_notes, places
+from agent.mentions import name_of
 from imaging.derived import to_png as to_derived_png
 from imaging.render import render, to_png
 from imaging.store import ImageStore
@@ -138,14 +139,14 @@ def untold(answer: Answer) -> list[str]:
 
 def findings_table(answer: Answer) -> Table:
     """Finding, status, side, score with its meaning, and evidence, one row each; film column only for several films."""
-    names = {image["id"]: f"film {number}" for number, image in enumerate(answer.images, start=1)}
+    names = {image["id"]: str(image["name"]) for image in answer.images}
     table = Table(show_edge=False, pad_edge=False)
     several = len(names) > 1
     for column in (*(["Film"] if several else []), "Finding", "Status", "Side", "Score", "Meaning", "Evidence"):
         table.add_column(column)
     for row in answer.findings:
         cells = [
-            row.code.replace("_", " "),
+            name_of(row.code),
             row.status.value.replace("_", " "),
             row.laterality or "",
             "" if row.score is None else f"{row.score:.2f}",
