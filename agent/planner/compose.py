@@ -144,7 +144,7 @@ def _where(question: Question, teller: Teller, film: str) -> list[str]:
 
 def _overview(question: Question, teller: Teller, film: str) -> list[str]:
     rows = teller.facts.rows(film)
-    seen = [record.id for record in teller.facts.records if film in record.image_ids and record.findings]
+    seen = teller.facts.judging(film)
     if not rows:
         return [teller.nothing(film)]
     absent = [code for code in teller.codes(film) if teller.facts.status(code, film) is Status.ABSENT]
@@ -185,7 +185,7 @@ def _called(teller: Teller, film: str, rows: list[Finding], present: str, flagge
 
 def _normal(question: Question, teller: Teller, film: str) -> list[str]:
     present, uncertain = teller.present(film), teller.uncertain(film)
-    seen = [record.id for record in teller.facts.records if film in record.image_ids and record.findings]
+    seen = teller.facts.judging(film)
     if not seen:
         return [teller.nothing(film), *teller.failures(film)]
     missing = [code for code in teller.codes(film) if teller.facts.status(code, film) is Status.NOT_ASSESSED]

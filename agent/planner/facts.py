@@ -45,6 +45,14 @@ class Facts:
         """Every finding of that code on that film, one per tool run."""
         return [f for r in self.records for f in r.findings if (f.code, f.image_id) == (code, film)]
 
+    def located(self, code: str, film: str) -> list[Finding]:
+        """Those of them that tell a place."""
+        return [f for f in self.about(code, film) if f.region or f.laterality]
+
+    def judging(self, film: str) -> list[str]:
+        """Ids of the records that judged a finding on a film."""
+        return [r.id for r in self.records if film in r.image_ids and r.findings]
+
     def rows(self, film: str) -> list[Finding]:
         """The merged findings of one film."""
         return merged(f for r in self.records for f in r.findings if f.image_id == film)

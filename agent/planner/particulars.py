@@ -118,12 +118,16 @@ def _count(words: list[str]) -> int | None:
     return None
 
 
+def thirds_in(words: list[str]) -> list[str]:
+    """ "upper", "middle", "lower": the thirds of the lungs that are named, from above."""
+    return [third for third, cues in vocabulary()["particulars"]["zone"].items() if has_any(words, cues)]
+
+
 def _zone(words: list[str]) -> str | None:
     """ "left_lower_zone" for "left lower zone", "lower zone of the left lung", "left base"."""
-    named = vocabulary()["particulars"]["zone"]
-    third = next((third for third, cues in named.items() if has_any(words, cues)), None)
+    third = next(iter(thirds_in(words)), None)
     side = next((side for side in ("left", "right") if side in words), None)
     return f"{side}_{third}_zone" if third and side else None
 
 
-__all__ = ["edits", "particulars"]
+__all__ = ["edits", "particulars", "thirds_in"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from agent.mentions import has_any, name_of
 from agent.planner.facts import cite
-from agent.planner.naming import vocabulary, words_of
+from agent.planner.naming import words_of
+from agent.planner.particulars import thirds_in
 from agent.planner.question import Kind, Question
 from agent.planner.sentences import Teller
 from agent.planner.wording import say
@@ -44,8 +45,7 @@ def place_in(question: Question) -> Place | None:
     if question.kind not in {Kind.NORMAL, Kind.OVERVIEW}:
         return None
     words = words_of(question.text)
-    zones = vocabulary()["particulars"]["zone"]
-    zone = next((zone for zone, cues in zones.items() if has_any(words, cues)), None)
+    zone = next(iter(thirds_in(words)), None)
     side = question.side if question.side in ("left", "right") else None
     return Place(side, zone, has_any(words, ["lobe", "lobes"])) if side or zone else None
 
@@ -54,9 +54,9 @@ def compose_place(place: Place, teller: Teller, film: str) -> list[str]:
     """What was localised in the place, what elsewhere, and what has no place: the tools look at the whole film."""
     rows = [row for called in (teller.present(film), teller.uncertain(film)) for row in called]
     if not rows:
-        seen = [record.id for record in teller.facts.records if film in record.image_ids and record.findings]
+        seen = teller.facts.judging(film)
         return [say("overview.none", cite=cite(seen))] if seen else [teller.nothing(film)]
-    placed = {row.code: _located(teller, row.code, film) for row in rows}
+    placed = {row.code: teller.facts.located(row.code, film) for row in rows}
     here = [row for row in rows if any(map(place.holds, placed[row.code]))]
     elsewhere = [row for row in rows if row not in here and placed[row.code]]
     nowhere = [row for row in rows if not placed[row.code]]
@@ -71,10 +71,6 @@ def compose_place(place: Place, teller: Teller, film: str) -> list[str]:
         lines.append(say("at.nowhere", names=teller.named(nowhere, film)))
     lines += [say("at.lobe")] if place.lobe else []
     return [*lines, *teller.caveats(film, [row.code for row in here])]
-
-
-def _located(teller: Teller, code: str, film: str) -> list[Finding]:
-    return [row for row in teller.facts.about(code, film) if row.region or row.laterality]
 
 
 def _where(found: list[Finding]) -> str:

@@ -94,9 +94,10 @@ def _with(question: Question, given: Mapping[str, str]) -> Question:
 
 def _written_again(text: str, report: Question) -> Question | None:
     """ "Shorter, please", "in German": the report before, written so; None where something else is asked."""
-    if mentions(text) or _kind(words_of(text), (), {})[0] not in {Kind.UNCLEAR, Kind.REPORT} or not manner(text):
+    so = manner(text)
+    if not so or mentions(text) or _kind(words_of(text), (), {})[0] not in {Kind.UNCLEAR, Kind.REPORT}:
         return None
-    return replace(report, given=tuple((dict(report.given) | manner(text)).items()))
+    return replace(report, given=tuple((dict(report.given) | so).items()))
 
 
 def _parts(text: str) -> list[str]:

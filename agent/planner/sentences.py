@@ -182,7 +182,7 @@ class Teller:
             return [say("where.absent", Name=sentence_case(name), cite=self.facts.cite(code, film, Status.ABSENT))]
         if status not in {Status.PRESENT, Status.UNCERTAIN}:
             return [self._unassessed(code, film)]
-        located = [item for item in self.facts.about(code, film) if item.region or item.laterality]
+        located = self.facts.located(code, film)
         ids = cite(e for item in located for e in item.evidence)
         hedge = [self.presence(code, film, None, plain=True)] if status is Status.UNCERTAIN else []
         sides = {item.laterality for item in located if item.laterality}
@@ -206,7 +206,7 @@ class Teller:
 
     def _perhaps(self, code: str, film: str) -> str:
         """The place told by the tools that see a disputed finding; empty if none of them told one."""
-        located = [item for item in self.facts.about(code, film) if item.region or item.laterality]
+        located = self.facts.located(code, film)
         places = listed(dict.fromkeys(item.region or _on(item.laterality).strip() for item in located))
         ids = cite(e for item in located for e in item.evidence)
         return say("where.perhaps", place=places, cite=ids) if located else ""

@@ -33,7 +33,7 @@ KEEP = 4.0
 
 EDGE_INSIDE = 0.90
 """The steepest fall lies at this share of the outline: a ball thins out to its edge. Median over 16 masses and nodules
-of the phantom (33 to 79 mm on the film), 0.84 to 0.95; `python -m evals.measurements` measures the error on others."""
+of the phantom (33 to 79 mm on the film), 0.84 to 0.95; `python -m evals.sizes` measures the error on others."""
 
 STARTS, AGREE = (0.85, 1.0, 1.2), 0.10
 """The border is sought from so many times the outlined radius; unless all agree on its size within that share, it was

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.mentions import has_any
 from agent.planner.facts import Facts
-from agent.planner.naming import vocabulary, words_of
+from agent.planner.naming import words_of
+from agent.planner.particulars import thirds_in
 from tools.contract import Status
 from tools.knowledge import with_signs
 
@@ -20,8 +20,7 @@ ANGLES, BLUNTING, ANGLE_STEP_DEG = "costophrenic_angles", "costophrenic_blunting
 
 def zones_in(text: str) -> set[str]:
     """The zones of the lung that a text names: "upper", "middle", "lower"."""
-    words = words_of(text)
-    return {zone for zone, cues in vocabulary()["particulars"]["zone"].items() if has_any(words, cues)}
+    return set(thirds_in(words_of(text)))
 
 
 def weigh_place(code: str, side: str | None, zones: set[str], film: str, facts: Facts) -> float:
