@@ -12,6 +12,7 @@ import hmac
 import random
 import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from faker import Faker
@@ -26,6 +27,12 @@ SHIFT_DAYS = (30, 364)
 DAY_FIRST = frozenset({"es", "fr", "de", "da"})
 """Languages that write the day before the month."""
 OLDEST = "90+"
+PLACEHOLDER = "Anonymous"
+"""Stands for a name where every drawn one holds an original."""
+DRAWS = 100
+"""A text that names everybody a locale knows must not keep us drawing."""
+SHORTEST = 3
+"""Letters of a name that no stand-in may hold: shorter ones ("de", an initial) are in every text."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +70,10 @@ def deidentified(text: str, key: bytes) -> CleanText:
         text: a report or note.
         key: secret from which the stand-ins are drawn.
     """
-    maker = _Maker(text, key)
+    found = spans(text)
+    maker = _Maker(text, found, key)
     pieces, removed, done = [], [], 0
-    for span in spans(text):
+    for span in found:
         surrogate = maker.surrogate(span, text[span.start : span.end])
         pieces += [text[done : span.start], surrogate]
         removed.append(Removed(span.kind, span.start, span.end, surrogate))
@@ -76,7 +84,7 @@ def deidentified(text: str, key: bytes) -> CleanText:
 class _Maker:
     """Stand-ins of one text."""
 
-    def __init__(self, text: str, key: bytes) -> None:
+    def __init__(self, text: str, found: Sequence[Span], key: bytes) -> None:
         seed = int.from_bytes(hmac.new(key, text.encode(), hashlib.sha256).digest()[:8], "big")
         self._language = language_of(text)
         self._fake = Faker(LOCALES[self._language])
@@ -85,6 +93,8 @@ class _Maker:
         self._shift_days = self._random.randint(*SHIFT_DAYS)
         self._known: dict[tuple[str, str], str] = {}
         self._parts: dict[str, str] = {}
+        named = " ".join(text[span.start : span.end] for span in found if span.kind in ("name", "institution"))
+        self._originals = {word for word in re.findall(r"\w+", named.lower()) if len(word) >= SHORTEST}
 
     def surrogate(self, span: Span, original: str) -> str:
         """The stand-in of one original."""
@@ -101,11 +111,11 @@ class _Maker:
         if kind == "age_over_89":
             return OLDEST
         if kind == "address":
-            return str(self._fake.street_address()).replace("\n", ", ")
+            return self._drawn(self._fake.street_address).replace("\n", ", ")
         if kind == "institution":
-            return f"{self._fake.last_name()} Hospital"
+            return f"{self._drawn(self._fake.last_name)} Hospital"
         if kind == "email":
-            return f"{self._fake.user_name()}@example.org"
+            return f"{self._drawn(self._fake.user_name)}@example.org"
         if kind == "url":
             return "https://example.org"
         return self._same_form(original)
@@ -116,10 +126,18 @@ class _Maker:
         for n, part in enumerate(parts):
             last = n == len(parts) - 1 if "," not in original else n == 0
             if part.lower() not in self._parts:
-                drawn = str(self._fake.last_name() if last else self._fake.first_name()).split()[0]
+                drawn = self._drawn(self._fake.last_name if last else self._fake.first_name).split()[0]
                 initial = len(part.rstrip(".")) == 1
                 self._parts[part.lower()] = f"{drawn[0]}." if initial else drawn.upper() if part.isupper() else drawn
         return re.sub(r"[\w'’-]+\.?", lambda match: self._parts[match[0].lower()], original)
+
+    def _drawn(self, draw: Callable[[], str]) -> str:
+        """A stand-in that holds no original: chance must not give a common name back to its bearer."""
+        for _ in range(DRAWS):
+            made = str(draw())
+            if not any(word in made.lower() for word in self._originals):
+                return made
+        return PLACEHOLDER
 
     def _same_form(self, original: str) -> str:
         """Each digit and letter for another of its kind."""
