@@ -77,9 +77,11 @@ def _columns(names: tuple[str, ...] | list[str]) -> Reading:
 
 
 def _listed(column: str, separator: str, names: list[str]) -> Reading:
-    """Names of the positive labels in one cell."""
+    """Names of the positive labels in one cell; no label where the table has no such column."""
 
     def read(row: Mapping[str, Any]) -> dict[str, bool | None]:
+        if column not in row:
+            return {}
         told = {part.strip(" '[]\"") for part in str(row.get(column) or "").split(separator)}
         return {name: name in told for name in names}
 

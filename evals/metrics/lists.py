@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from sklearn.metrics import confusion_matrix, f1_score
 
-CHANGES = ("new", "larger", "unchanged", "smaller", "resolved", "absent")
-
 
 def recall_at(relevant: Sequence[bool], total: int, k: int) -> float | None:
     """Share of all relevant items that are among the first k; None where nothing is relevant.
@@ -41,8 +39,8 @@ def change_figures(said: Sequence[str], true: Sequence[str]) -> tuple[float, flo
     """(accuracy, macro F1 over the changes that occur, true -> said -> count) of what became of findings.
 
     Args:
-        said: of CHANGES, or any other word where nothing usable was said.
-        true: of CHANGES.
+        said: words for changes, or any other where nothing usable was said.
+        true: words for changes.
     """
     names = sorted(set(true))
     table = confusion_matrix(true, said, labels=sorted({*said, *true}))

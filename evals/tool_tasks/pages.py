@@ -142,6 +142,26 @@ def _scored(result: Record) -> Iterator[Row]:
         yield [result["task"], f"{name}: {row['title']}", str(result["n"]), _with(row["value"], row["interval"])]
 
 
+def _changed(result: Record) -> Iterator[Row]:
+    for label, row in result["labels"].items():
+        yield [
+            result["task"], label, str(row["n"]), _with(row["accuracy"], row["accuracy_interval"]),
+            _number(row["most_frequent"]), _number(row["macro_f1"]), str(row["not_said"]),
+        ]  # fmt: skip
+
+
+def _alike(result: Record) -> Iterator[Row]:
+    yield [
+        result["task"], "all, as nDCG of the first five", str(result["n"]), _figure(result["ndcg_at_5"]),
+        _number(result["ndcg_at_5_by_chance"]), NOTHING,
+    ]  # fmt: skip
+    for label, row in result["labels"].items():
+        yield [
+            result["task"], label, str(row["n"]), _figure(row["share_of_5"]), _number(row["by_chance"]),
+            _number(row["recall_at_20"]),
+        ]  # fmt: skip
+
+
 TABLES: Mapping[str, tuple[Row, Callable[[Record], Iterator[Row]]]] = {
     "classification": (
         (
@@ -173,6 +193,14 @@ TABLES: Mapping[str, tuple[Row, Callable[[Record], Iterator[Row]]]] = {
         _pointed,
     ),
     "reading of reports": (("set", "figure", "reports", "F1", "F1 of the label's name in the text"), _read),
+    "change detection": (
+        ("set", "finding", "pairs", "accuracy", "the change most frequent", "macro F1", "nothing said"),
+        _changed,
+    ),
+    "retrieval of cases": (
+        ("set", "finding", "films with it", "share of the five nearest with it", "by chance", "recall of the first 20"),
+        _alike,
+    ),
     "report drafts": (("set", "metric", "reports", "value"), _scored),
 }
 """Kind of task -> heads and rows of its table."""

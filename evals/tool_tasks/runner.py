@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Runner:
         settings: those in force.
         failed: film -> why it has no result.
         answered_by: "model revision" of each result.
+        pool: the models that the settings choose.
         tables: name of a file -> rows that the run leaves beside its record.
     """
 
@@ -38,7 +40,7 @@ class Runner:
             progress: told of every film.
         """
         self._tool = installed().get(tool) if tool else None
-        self._models = make_pool(settings)
+        self.pool = make_pool(settings)
         self.settings = settings
         self._home = settings.state_dir.expanduser()
         self._progress = progress
@@ -51,7 +53,7 @@ class Runner:
         """Task -> id and revision of the model that answers the tool's needs."""
         told = {}
         for task in self._tool.needs if self._tool else ():
-            card = self._models.card(self._models.resolve(task).id)
+            card = self.pool.card(self.pool.resolve(task).id)
             told[str(task)] = {"id": card.id, "revision": card.revision}
         return told
 
@@ -79,27 +81,47 @@ class Runner:
             path: of the film.
             arguments: the tool's others.
         """
-        found = self._run(name, path, arguments)
+        found = self._run(name, [path], lambda ids: {"image_id": ids[0], **arguments})
+        return None if found is None else (found[0][0], found[1])
+
+    def run_together(self, name: str, paths: Sequence[Path | None], **arguments: Any) -> Result | None:
+        """The tool's result on several films at once; None where there is none, which is counted.
+
+        Args:
+            name: of them together, for the count.
+            paths: of the films, in the order of the tool's `image_ids`.
+            arguments: the tool's others.
+        """
+        found = self._run(name, paths, lambda ids: {"image_ids": ids, **arguments})
+        return None if found is None else found[1]
+
+    def _run(
+        self, name: str, paths: Sequence[Path | None], arguments: Callable[[list[str]], dict[str, Any]]
+    ) -> tuple[list[Radiograph], Result] | None:
+        found = self._tried(name, paths, arguments)
         self._progress.step("failed" if found is None else "done")
         return found
 
-    def _run(self, name: str, path: Path | None, arguments: dict[str, Any]) -> tuple[Radiograph, Result] | None:
+    def _tried(
+        self, name: str, paths: Sequence[Path | None], arguments: Callable[[list[str]], dict[str, Any]]
+    ) -> tuple[list[Radiograph], Result] | None:
         if self._tool is None:
             raise TypeError("this kind of task runs no tool")
-        if path is None:
-            self.failed[name] = "the film is not there"
-            return None
-        store = ImageStore()
-        try:
-            film = store.add(open_film(path))
-        except HilumFailure as failure:
-            self.failed[name] = str(failure)
-            return None
-        context = ToolContext(films=store, models=self._models, home=self._home)
-        result = self._tool.run(context, {"image_id": film.id, **arguments})
+        store, films = ImageStore(), []
+        for path in paths:
+            if path is None:
+                self.failed[name] = "the film is not there"
+                return None
+            try:
+                films.append(store.add(open_film(path)))
+            except HilumFailure as failure:
+                self.failed[name] = str(failure)
+                return None
+        context = ToolContext(films=store, models=self.pool, home=self._home)
+        result = self._tool.run(context, arguments([film.id for film in films]))
         if result.failure is not None:
             self.failed[name] = result.failure.message
             return None
         if result.model:
             self.answered_by.add(f"{result.model} {result.revision or ''}".strip())
-        return film, result
+        return films, result

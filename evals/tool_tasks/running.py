@@ -14,6 +14,8 @@ from evals.formats.rows import fingerprint
 from evals.identity import RUN_FILE, RunIdentity, code_digest
 from evals.progress import Progress
 from evals.records import provenance
+from evals.tool_tasks.cases import CASES
+from evals.tool_tasks.changes import CHANGES
 from evals.tool_tasks.classification import CLASSIFICATION
 from evals.tool_tasks.grounding import GROUNDING
 from evals.tool_tasks.kind import Choice, Kind
@@ -24,7 +26,7 @@ from evals.tool_tasks.runner import Runner
 from evals.tool_tasks.segmentation import SEGMENTATION
 from imaging.failures import BadArguments, writing
 
-KINDS = (CLASSIFICATION, SEGMENTATION, GROUNDING, REPORTING, READING, PAIRS)
+KINDS = (CLASSIFICATION, SEGMENTATION, GROUNDING, REPORTING, READING, PAIRS, CHANGES, CASES)
 KIND_OF = {name: kind for kind in KINDS for name in kind.sets}
 """Benchmark -> its kind."""
 KEY_CHARACTERS = 12

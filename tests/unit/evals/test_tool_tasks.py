@@ -170,3 +170,49 @@ def test_page_of_real_films_is_made_of_the_records_that_are_kept() -> None:
     records = [read_tool_run(folder) for folder in sorted(KEPT.iterdir())]
     assert records and all(not record["dirty"] and record["commit"] for record in records)
     assert (KEPT.parent / "results-films.md").read_text(encoding="utf-8") == films_page(records)
+
+
+def test_changes_are_held_against_readers(film: PhantomFilm, tmp_path: Path, settings: Settings) -> None:
+    """Expected by construction: the fluid is on the later film only, then on the earlier only."""
+    for name, spec in (("sick", film.spec), ("well", PhantomSpec(seed=4, size=256))):
+        write(film if name == "sick" else make_phantom(spec), tmp_path / f"files/p1/{name}.png")
+    head = "dicom_id,previous_dicom_id,subject_id,pleural_effusion_progression,edema_progression,lump_progression\n"
+    rows = [
+        "p1/sick,p1/well,1,worsening,,\n", "p1/well,p1/sick,1,Improving,,stable\n",
+        "p1/lost,p1/sick,2,stable,stable,\n", "p1/well,p1/sick,3,,,\n",
+    ]  # fmt: skip
+    table = tmp_path / "MS_CXR_T_temporal_image_classification_v1.0.0.csv"
+    table.write_text(head + "".join(rows))
+    found = run("mscxrt", tmp_path, settings)
+    assert found["pairs"] == 3 and found["n"] == 4 and found["unknown_labels"] == ["lump"]
+    assert found["failed"] == 1 and "not there" in found["failed_first"]["p1/lost after p1/sick"]
+    fluid = found["labels"]["pleural effusion"]
+    assert fluid["counts"] == {"worsened": {"worsened": 1}, "improved": {"improved": 1}, "unchanged": {"not said": 1}}
+    assert fluid["n"] == 3 and fluid["not_said"] == 1 and fluid["accuracy"] == pytest.approx(2 / 3, abs=1e-4)
+    table.write_text(head + "a,b,1,better,,\n")
+    with pytest.raises(BadArguments, match="row 1: 'better'"):
+        run("mscxrt", tmp_path, settings)
+
+
+def test_films_are_looked_up_among_other_patients(film: PhantomFilm, tmp_path: Path, settings: Settings) -> None:
+    """Expected by construction: of three other patients' films two have the label, so five nearest hold two of them."""
+    for number in range(4):
+        write(make_phantom(PhantomSpec(seed=10 + number, size=256)), tmp_path / f"nih/{number}.png")
+    write(film, tmp_path / "nih/own.png")
+    rows = "nih/0.png,0,1,a\nnih/own.png,0,1,a\nnih/1.png,0,1,b\nnih/2.png,0,1,c\nnih/3.png,0,0,d\nnih/gone.png,0,1,e\n"
+    (tmp_path / "nih.csv").write_text("file,Atelectasis,Effusion,patient_id\n" + rows)
+    found = run("chestxray14-cases", tmp_path, settings, log_dir=tmp_path / "logs")
+    assert found["indexed"] == 5 and found["n"] == 4
+    assert found["failed_first"] == {"nih/gone.png": "the film is not there"}
+    label = found["labels"]["Effusion"]
+    # Films of a have b, c (of b, c, d); those of b and c have both of a and the other's (of a, a, the other, d).
+    assert label["n"] == 4 and label["share_of_5"]["value"] == pytest.approx((2 + 2 + 3 + 3) / 4 / 5)
+    assert label["by_chance"] == pytest.approx((2 / 3 + 2 / 3 + 3 / 4 + 3 / 4) / 4, abs=1e-4)
+    assert label["recall_at_20"] == 1
+    assert 0 < found["ndcg_at_5_by_chance"] < 1 and 0 < found["ndcg_at_5"]["value"] < 1
+    assert any(told.startswith("embedded-classifier ") for told in found["answered_by"])
+    page = films_page([read_tool_run(Path(found["log_dir"]))])
+    (tmp_path / "nih.csv").write_text("file,Effusion\nnih/0.png,1\n")
+    with pytest.raises(BadArguments, match="no column of ChestX-ray14"):
+        run("chestxray14-cases", tmp_path, settings)
+    assert "| chestxray14-cases | Effusion | 4 | 0.500" in page
