@@ -37,6 +37,9 @@ class FindingCard(_Card):
     reference_auroc: float | None = None
     """A published model's AUROC on the films for which its predictions exist."""
     auroc_on_reference_films: float | None = None
+    phantom_positives: int | None = None
+    """Synthetic films with it on which `phantom_sensitivity` was measured."""
+    phantom_sensitivity: float | None = None
     ece_before: float | None = None
     ece_after: float | None = None
     threshold: float = 0.5

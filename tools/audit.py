@@ -110,9 +110,8 @@ def audit(context: ToolContext, arguments: AuditArguments) -> Result:
 
 
 def _sentences(found: Audit) -> list[str]:
-    mean = (
-        f": mean AUROC {found.overall.mean} over {len(found.overall.findings)} findings" if found.overall.mean else ""
-    )
+    of = f"{len(found.overall.findings)} finding{'' if len(found.overall.findings) == 1 else 's'}"
+    mean = f": mean AUROC {found.overall.mean} over {of}" if found.overall.mean else ""
     said = [f"Audited on {found.films:,} films of {found.patients:,} patients ({found.data}){mean}."]
     said += [text for name in SINGLE for each in found.attributes if each.name == name and (text := _gap(each))]
     together = [each for each in found.attributes if each.name not in SINGLE and each.gap]

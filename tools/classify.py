@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, model_validator
 from imaging.radiograph import Radiograph
 from models.card import ModelCard
 from models.outputs import ScoreKind, Scores, Task
-from tools.classifiers import Wish, ensemble_here, moved, shortcut_warnings
+from tools.classifiers import Wish, ensemble_here, moved, shortcut_warnings, worth_warnings
 from tools.classifiers.operating import MORE
 from tools.contract import Finding, Result, Status, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts
@@ -332,7 +332,11 @@ def classify(context: ToolContext, arguments: ClassifyArguments) -> Result:
             score_meaning=card.score_meaning,
             rows=[_row(item, told, before) for item in told.findings],
         ),
-        caveats=[*shortcut_warnings(context, film, told.findings, arguments.findings), *_caveats(film, told)],
+        caveats=[
+            *shortcut_warnings(context, film, told.findings, arguments.findings),
+            *worth_warnings(before.card, told.findings, arguments.findings),
+            *_caveats(film, told),
+        ],
         model=told.model,
         revision=told.revision,
         card=card_facts(card, [item.code for item in told.findings]),

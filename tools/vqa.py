@@ -115,9 +115,9 @@ class VqaData(BaseModel):
 )
 def vqa(context: ToolContext, arguments: VqaArguments) -> Result:
     """The model's answer; see the module."""
+    entry = _chosen(context, arguments.model)  # no film is looked at where no model is here
     film = _chest_film(context, arguments.image_id)
     beside = [_beside(context, film, key) for key in (arguments.lateral_id, arguments.prior_id)]
-    entry = _chosen(context, arguments.model)
     if entry.on_request and any(beside):
         raise BadArguments(f"{entry.id} is shown one film.", "Leave lateral_id and prior_id out.")
     asked, removed = _outgoing(arguments.question, away=entry.on_request)

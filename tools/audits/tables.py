@@ -42,7 +42,8 @@ def tables(audit: Audit) -> Iterator[Table]:
 
 def _groups(attribute: Attribute) -> Table:
     gap = f"; gap {attribute.gap} ({attribute.best} over {attribute.worst})" if attribute.gap else ""
-    title = f"By {attribute.name}: mean AUROC of {len(attribute.compared)} findings{gap}"
+    of = f"{len(attribute.compared)} finding{'' if len(attribute.compared) == 1 else 's'}"
+    title = f"By {attribute.name}: mean AUROC of {of}{gap}"
     rows = [
         (f"{row.group} (worst)" if row.group == attribute.worst else row.group, str(row.films), _told(row.mean))
         for row in attribute.groups

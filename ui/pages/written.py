@@ -8,19 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from imaging.store import ImageStore
 from models.card import ModelCard
 from models.catalog import Catalog
 from models.pool import ModelPool
-from tools.contract import Tool
-from tools.contract.tool import installed
+from tools.contract import Tool, ToolContext
+from tools.contract.tool import Registry, installed
 from ui.pages.benched import bench_table
 from ui.pages.data import data_table
 from ui.pages.tools_drawn import SHOWINGS
 from ui.pages.worth import worth_table
 
 GENERATED = "<!-- made by `hilum docs`; change the code, not this page -->"
+USUAL_FOLDER = "~/.hilum/models"
+"""Where models lie if the user says nothing else."""
 BLOCK = re.compile(r"(<!-- begin:(?P<name>[\w-]+) -->\n).*?(<!-- end:(?P=name) -->)", re.DOTALL)
 
 
@@ -58,12 +62,29 @@ def _tool_section(item: Tool) -> str:
 
 
 def _shown(name: str) -> str:
-    """The tool's picture, with what is on the film; nothing for a tool that has none."""
+    """The tool's picture, with what is on the film; of a tool that has none, what it says where it cannot run."""
     if name not in SHOWINGS:
-        return ""
+        return _refusal(name)
     showing = SHOWINGS[name]
-    on = f"Synthetic film: {showing.told}." if showing.films else "Drawn from words."
-    return f"![What {name} shows](images/tools/{name}.jpg)\n\n{on} Drawn by `hilum docs --pictures`.\n\n"
+    on = [f"Synthetic film: {showing.told}."] if showing.films else [] if showing.said else ["Drawn from words."]
+    on += [showing.said] if showing.said else []
+    return f"![What {name} shows](images/tools/{name}.jpg)\n\n{' '.join(on)} Drawn by `hilum docs --pictures`.\n\n"
+
+
+def _refusal(name: str) -> str:
+    """What one gets from a tool whose model is not here, by running it; nothing for a tool that has its models.
+
+    Its folder of models is an empty one, told as the usual one, so that the page is the same on every machine.
+    """
+    tool = installed().get(name)
+    with TemporaryDirectory() as folder:
+        pool = ModelPool(device="cpu", model_dir=Path(folder))
+        if not Registry.missing(tool, pool):
+            return ""
+        required = tool.arguments.model_json_schema()["required"]
+        result = tool.run(ToolContext(films=ImageStore(), models=pool), dict.fromkeys(required, "not looked at"))
+    said = result.summary.replace(folder, USUAL_FOLDER)
+    return f"No embedded model serves it, so there is no picture. Run without a model it says:\n\n> {said}\n\n"
 
 
 def models_page() -> str:

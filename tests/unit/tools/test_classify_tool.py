@@ -14,8 +14,10 @@ from imaging.radiograph import View
 from models.card import FindingCard
 from models.locator import OBJECTS
 from models.outputs import ScoreKind, Scores, Task
+from models.pool import ModelPool
+from tools.classifiers import worth_warnings
 from tools.classify import ClassifyData, classify
-from tools.contract import Result, Status
+from tools.contract import Finding, Result, Status
 
 ROC = ((0.05, 1.0, 0.1), (0.1, 0.95, 0.4), (0.3, 0.9, 0.7), (0.5, 0.8, 0.8), (0.85, 0.4, 0.95), (0.95, 0.1, 1.0))
 """(threshold, sensitivity, specificity), made up."""
@@ -206,3 +208,16 @@ def test_pneumothorax_beside_a_drain_warns_of_the_shortcut(objects: tuple[str, .
     assert any("take drains for pneumothorax" in caveat for caveat in told.caveats) is warned
     other = classify.run(context, {"image_id": image_id, "findings": ["effusion"]})
     assert not any("drain" in caveat for caveat in other.caveats)
+
+
+def test_weak_finding_tells_its_measured_figures_and_a_strong_one_does_not() -> None:
+    """Expected: the embedded card's own figures; nodules and emphysema are the two that it tells least well."""
+    embedded = ModelPool(device="cpu", profile="embedded").card("embedded-classifier")
+    judged = [Finding(code=code, image_id="a", status=Status.ABSENT) for code in ("nodule", "emphysema", "effusion")]
+    nodule, emphysema = worth_warnings(embedded, judged, [item.code for item in judged])
+    known = embedded.finding("nodule")
+    assert known is not None and f"Nodule is told weakly: AUROC {known.auroc} on 72" in nodule
+    assert "of 9 synthetic ones found" in emphysema
+    assert worth_warnings(embedded, judged, None) == [], "in an overview only what is seen"
+    seen = [item.model_copy(update={"status": Status.PRESENT}) for item in judged]
+    assert worth_warnings(embedded, seen, None)[0].endswith("nodule and emphysema.")
