@@ -18,6 +18,7 @@ from imaging.radiograph import Radiograph
 from models.outputs import Task
 from tools.cases.library import CaseLibrary, Match, Wanted
 from tools.cases.looks import FILM, looks_of, scored, statuses
+from tools.cases.ranking import limits_of
 from tools.contract import Result, Status, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts
 from tools.contract.films import film_caveats, frontal_film, unreadable
@@ -172,8 +173,9 @@ def retrieve_cases(context: ToolContext, arguments: RetrieveCasesArguments) -> R
         acquired_from=arguments.acquired_from,
         acquired_to=arguments.acquired_to,
     )
-    found = library.search(film, look, part, wanted, arguments.k)
-    judged = statuses(film, scored(film, context.models, library.making))
+    answer = scored(film, context.models, library.making)
+    found = library.search(film, look, part, wanted, arguments.k, limits_of(answer))
+    judged = statuses(film, answer)
     present = {code for code, status in judged.items() if status == Status.PRESENT}
     data = RetrieveCasesData(
         compared=part.replace("_", " "),

@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from imaging.failures import Unavailable
 from imaging.radiograph import Radiograph
-from tools.cases.looks import FILM, Making, Scale, Vector, joined
+from tools.cases.looks import FILM, FINDINGS, Making, Scale, Vector, joined
+from tools.cases.ranking import agreement
 from tools.cases.records import CaseRecord, CaseRecords
 from tools.cases.sameness import of_png, same_picture
-from tools.cases.vectors import Built, Vectors
+from tools.cases.vectors import Built, Numbers, Vectors
 from tools.contract.made import encode_picture
 
 FOLDER = "cases"
@@ -29,8 +30,9 @@ DATABASE = "cases.sqlite"
 THUMBNAIL_PX = 192
 """Longest side of a thumbnail: about 20 KB."""
 
-MORE = 20
-"""Further neighbours looked at, so that the same pictures among them can be left out."""
+MORE = 45
+"""Further neighbours looked at: the same pictures among them are left out, and those with the film's findings come
+first."""
 
 REMEDY = "Make one from a folder of films: hilum index cases FOLDER [--reports CSV]."
 
@@ -58,7 +60,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Match:
-    """A past film and how alike it is: inner product of the two vectors, at most 1."""
+    """A past film and how alike it is, at most 1: inner product of the two vectors, and of a film with clear findings
+    the mean of that and of how far the past film has them."""
 
     record: CaseRecord
     similarity: float
@@ -98,7 +101,9 @@ class CaseLibrary:
         vectors = database.parent / f"{FILM}.faiss"
         return _opened(database.parent, vectors.stat().st_mtime_ns if vectors.is_file() else 0)
 
-    def search(self, film: Radiograph, look: Mapping[str, Vector], part: str, wanted: Wanted, k: int) -> list[Match]:
+    def search(
+        self, film: Radiograph, look: Mapping[str, Vector], part: str, wanted: Wanted, k: int, limits: Vector | None
+    ) -> list[Match]:
         """The k most alike films of other patients that are as wanted, the most alike first.
 
         The film itself, what it was computed from, other files of the same picture and all films of its patient are
@@ -110,6 +115,7 @@ class CaseLibrary:
             part: one of `parts`.
             wanted: what a past film must be.
             k: how many.
+            limits: of the film's findings, as `ranking.limits_of` gives them; None where nothing scored it.
         """
         vectors, scales = self._of(part)
         allowed = self._allowed(film, wanted)
@@ -118,6 +124,8 @@ class CaseLibrary:
         kinds = zip(self._kinds(part), scales, strict=True)
         query = joined([scale(look.get(kind, np.zeros_like(scale.mean))) for kind, scale in kinds])
         numbers, products = vectors.search(query, min(k + MORE, int(allowed.sum())), allowed)
+        if part == FILM and limits is not None and FINDINGS in look:
+            numbers, products = self._ranked(numbers, products, look[FINDINGS], limits)
         mine = of_png(base64.b64decode(encode_picture(film.pixels, THUMBNAIL_PX)[0]))
         matches: list[Match] = []
         for number, product in zip(numbers.tolist(), products.tolist(), strict=True):
@@ -127,6 +135,16 @@ class CaseLibrary:
             if not same_picture(mine, of_png(record.thumbnail)):
                 matches.append(Match(record, min(float(product), 1.0)))
         return matches
+
+    def _ranked(self, numbers: Numbers, products: Vector, film: Vector, limits: Vector) -> tuple[Numbers, Vector]:
+        """The nearest films again, those first that have the film's clear findings."""
+        scale = self._of(FILM)[1][self._kinds(FILM).index(FINDINGS)]
+        shared = agreement(film, self._records.vectors_of(numbers.tolist(), FINDINGS), limits, scale)
+        if shared is None:
+            return numbers, products
+        similarity = ((products + shared) / 2).astype(np.float32)
+        order = np.argsort(-similarity, kind="stable")
+        return numbers[order], similarity[order]
 
     def patient_of(self, film: Radiograph) -> str | None:
         """Whose film it is: as its file says, else as the index knows that very picture."""

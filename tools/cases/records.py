@@ -191,6 +191,14 @@ class CaseRecords:
             found = db.execute("SELECT LENGTH(vector) FROM vectors WHERE kind=? LIMIT 1", (kind,)).fetchone()
             return found[0] // np.dtype("<f4").itemsize if found else 0
 
+    def vectors_of(self, numbers: Sequence[int], kind: str) -> Vector:
+        """Vectors float32 [m, d] of one kind of these films, in their order; 0 for one that is not there."""
+        places = ", ".join("?" * len(numbers))
+        query = f"SELECT number, vector FROM vectors WHERE kind = ? AND number IN ({places})"
+        with self._open() as db:
+            found = dict(db.execute(query, (kind, *numbers)).fetchall())
+        return _stacked([found.get(number) for number in numbers], self.dimension(kind))
+
     def vectors(self, kinds: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.int64], list[Vector]]]:
         """(numbers [m], vectors float32 [m, d] of each kind), in chunks, by number.
 
