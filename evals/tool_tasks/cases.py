@@ -26,7 +26,8 @@ from imaging.radiograph import Radiograph
 from tools.cases.building import Progress, build_index
 from tools.cases.entries import Entry, Given
 from tools.cases.library import CaseLibrary, Wanted
-from tools.cases.looks import FILM, looks_of
+from tools.cases.looks import FILM, looks_of, scored
+from tools.cases.ranking import limits_of
 
 ENDING = "-cases"
 """A classification set's name with this is the same set, looked up."""
@@ -89,7 +90,8 @@ def _looked_up(
         entry = _entry(film)
         radiograph: Radiograph = entry.given.of(entry.film())
         [look] = looks_of([radiograph], runner.pool, library.making)
-        matches = library.search(radiograph, look, FILM, Wanted(), FURTHER)
+        limits = limits_of(scored(radiograph, runner.pool, library.making))
+        matches = library.search(radiograph, look, FILM, Wanted(), FURTHER, limits)
         found[name] = [str(match.record.study_key) for match in matches]
     return found
 
