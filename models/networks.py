@@ -193,10 +193,21 @@ def peak_of(cells: torch.Tensor) -> torch.Tensor:
     return (torch.logsumexp(PEAK_SHARPNESS * flat, dim=2) - math.log(flat.shape[2])) / PEAK_SHARPNESS
 
 
+def peak_parts(cells: torch.Tensor) -> torch.Tensor:
+    """What each cell adds to the peak of its film, [N, K, h, w] as given; their mean is `peak_of`.
+
+    A cell adds its own logit, and of what the peak is above their mean its share by the peak's gradient.
+    """
+    flat = cells.flatten(2)
+    above = (peak_of(cells) - flat.mean(dim=2))[:, :, None]
+    shares = torch.softmax(PEAK_SHARPNESS * flat, dim=2) * flat.shape[2]
+    return (flat + shares * above).view_as(cells)
+
+
 class Classifier(nn.Module):
     """EfficientNet-Lite0's stages, averages over three horizontal bands and peaks of cells, and one linear head.
 
-    Class activation maps are exact for the averages: they and an even share of the peaks average to the logit.
+    Class activation maps hold what each cell adds to the averages and to the peaks; their mean is the logit.
     """
 
     def __init__(self) -> None:
@@ -235,9 +246,10 @@ class Classifier(nn.Module):
     def forward_with_cam(self, square: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits [N, 14] and class activation maps [N, 14, 20, 20], whose mean over the map is the logit."""
         maps = self.levels(square)
-        logits = self.read(maps)
+        cells = self.peaks(maps)
+        logits = self.head(torch.cat((_pooled(maps), peak_of(cells)), dim=1))
         size = maps[0].shape[-2:]
-        cam = torch.zeros(len(square), len(FINDINGS), *size, dtype=logits.dtype)
+        cam = torch.einsum("nphw,fp->nfhw", peak_parts(cells), self.head.weight[:, AVERAGES:])
         weights = self.head.weight[:, :AVERAGES].split([BANDS * channels for channels in LEVEL_CHANNELS], dim=1)
         for level, weight in zip(maps, weights, strict=True):
             rows = level.shape[-2]

@@ -1,6 +1,6 @@
 """explain: which part of one frontal film did a classifier's score for a finding rest on, and did that part matter?
 
-Answers a heat map over the film (Grad-CAM, HiResCAM, integrated gradients, or occlusion, which any classifier of the
+Answers a heat map over the film (HiResCAM, Grad-CAM, integrated gradients, or occlusion, which any classifier of the
 catalog can be asked by) and a masking test: the highlighted area is covered, and so are areas of the same size and
 shape elsewhere in the chest. Frontal films only. It explains a model's score; it is no outline of disease, and it
 cannot say that the model looked at the right thing.
@@ -41,6 +41,10 @@ TITLES: dict[MethodName, str] = {
     "occlusion": "occlusion",
 }
 
+DEFAULT: MethodName = "hires_cam"
+"""The map where none is asked for: what each cell adds, by its own gradient. Grad-CAM averages a gradient over the
+film, and so loses which cells a peak came from."""
+
 OUTSIDE_WARNED = 0.3
 """Share of the highlighted area outside the chest from which the answer warns of a shortcut. A judgement."""
 
@@ -56,7 +60,7 @@ class ExplainArguments(ToolArguments):
     )
     method: MethodName | None = Field(
         default=None,
-        description="How to ask the model; leave out for Grad-CAM where the model can be asked so, else occlusion.",
+        description="How to ask the model; leave out for HiResCAM where the model can be asked so, else occlusion.",
     )
     model: str | None = Field(
         default=None, description="Catalog id of the classifier; leave out for the session's own choice."
@@ -140,7 +144,7 @@ def _chosen(told: Assessment, code: str | None, film: Radiograph) -> Finding:
 
 
 def _method(context: ToolContext, model: str, wanted: MethodName | None) -> MethodName:
-    """Grad-CAM where the model's adapter gives gradients, else occlusion, which asks it for scores alone.
+    """HiResCAM where the model's adapter gives gradients, else occlusion, which asks it for scores alone.
 
     Raises:
         Unavailable: a method by gradients is wanted of a model that cannot be asked so.
@@ -152,7 +156,7 @@ def _method(context: ToolContext, model: str, wanted: MethodName | None) -> Meth
             f"{model} gives no gradients, which {TITLES[wanted]} needs.",
             f"Use the method occlusion, or explain one of: {', '.join(explained)}.",
         )
-    return wanted or ("grad_cam" if able else "occlusion")
+    return wanted or (DEFAULT if able else "occlusion")
 
 
 def _test(chest: Chest, heat: npt.NDArray[np.float32], asked: _Asked, seen: Finding, title: str) -> MaskingTest:
@@ -208,8 +212,8 @@ def _caveats(film: Radiograph, data: ExplainData, card_title: str) -> list[str]:
     arguments=ExplainArguments,
     result=ExplainData,
     needs=(Task.CLASSIFY, Task.SEGMENT),
-    answers="Which part of a frontal film (PA or AP) a classifier's score for a finding rests on, by Grad-CAM, "
-    "HiResCAM, integrated gradients or occlusion, and whether covering it matters more than covering random areas.",
+    answers="Which part of a frontal film (PA or AP) a classifier's score for a finding rests on, by HiResCAM, "
+    "Grad-CAM, integrated gradients or occlusion, and whether covering it matters more than covering random areas.",
     asked_by=(
         "grad cam",
         "gradcam",

@@ -112,6 +112,28 @@ def test_class_activation_maps_average_to_the_logits() -> None:
     assert torch.allclose(plain, logits, atol=1e-3)
 
 
+def test_what_cells_add_to_a_peak_averages_to_it_and_follows_their_order() -> None:
+    """Expected: the log-sum-exp itself (Pinheiro & Collobert 2015), whatever the cells' level."""
+    cells = torch.tensor([[-3.0, -3.0], [-2.5, 1.0]])[None, None] + torch.tensor([0.0, -5.0]).view(1, 2, 1, 1)
+    parts = networks.peak_parts(cells)
+    assert torch.allclose(parts.mean(dim=(2, 3)), networks.peak_of(cells), atol=1e-5)
+    assert torch.equal(parts.flatten(2).argsort(dim=2), cells.flatten(2).argsort(dim=2))
+
+
+def test_class_activation_maps_hold_the_peaks_of_cells() -> None:
+    """Expected: with a head that reads one peak alone, the map is highest where that peak's cell is."""
+    network = networks.load_classifier(load_file(EMBEDDED / "embedded-classifier.safetensors"))
+    index = networks.FINDINGS.index("mass")
+    network.head.weight.data.zero_()
+    network.head.weight.data[index, networks.AVERAGES + index] = 2.0
+    square, _ = prepare(chest(300, 300), networks.CLASSIFIER_SIDE)
+    with torch.inference_mode():
+        cells = network.peaks(network.levels(square))[0, index]
+        _, cam = network.forward_with_cam(square)
+    assert int(cam[0, index].argmax()) == int(cells.argmax())
+    assert float(cam[0, index].max() - cam[0, index].median()) > 2.0 * float(cells.max() - cells.median())
+
+
 @pytest.mark.parametrize("name", ["embedded-segmenter", "embedded-classifier", "embedded-bone-suppressor"])
 def test_each_card_names_the_weights_beside_it(name: str) -> None:
     card = tomllib.loads((EMBEDDED / f"{name}.toml").read_text(encoding="utf-8"))

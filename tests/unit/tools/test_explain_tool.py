@@ -123,7 +123,7 @@ def test_gradients_are_taken_where_the_model_gives_them_and_tested_all_the_same(
     context, image_id, _ = context_of(phantom(3, "effusion:left:800ml"))
     result = explain.run(context, {"image_id": image_id, "finding": "effusion"})
     data = told(result)
-    assert data.method == "grad_cam" and data.place.startswith("left") and not data.mattered
+    assert data.method == "hires_cam" and data.place.startswith("left") and not data.mattered
     assert "does not show the reason" in result.summary and data.p_value == 1.0
 
 
