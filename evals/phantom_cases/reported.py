@@ -7,12 +7,19 @@ from collections.abc import Iterator
 from evals.phantom_cases.case import Case, Draw, Judge, Outcome
 from evals.phantom_cases.judging import claims_hold
 from evals.phantom_cases.seen import words
+from imaging.phantom import PhantomFilm
+from imaging.radiograph import View
 from tools.contract import Status
+from tools.knowledge import measurement
 
 CASES = 20
 SHOWN = ("effusion", "cardiomegaly", "mass", "pneumothorax", "edema")
 ASKED = ("Draft the report", "Write a report please", "findings and impression")
 SECTIONS = ("Findings", "Impression")
+
+HEART, RATIO = "cardiomegaly", "cardiothoracic_ratio"
+AT_THE_LIMIT = 0.02
+"""A true ratio this near the limit of its view is neither a normal nor an enlarged heart; see measured.RATIO_WITHIN."""
 
 FORM_WORTH = 0.3
 """Sections and citations; the rest is whether the positive findings are those of the film."""
@@ -27,18 +34,29 @@ def cases(draw: Draw) -> Iterator[Case]:
             "C6",
             (draw.film(*(words(draw, code) for code in codes)),),
             (draw.one(ASKED),),
-            _report(frozenset(codes)),
+            _report(frozenset(codes) - {HEART}),
         )
 
 
-def _report(truth: frozenset[str]) -> Judge:
+def _report(shown: frozenset[str]) -> Judge:
+    """The findings shown, and the heart by its own ratio: a phantom without cardiomegaly may have a large one."""
+
     def judge(outcome: Outcome) -> float:
-        answer = outcome.last
+        answer, large = outcome.last, _large_heart(outcome.film)
+        truth = shown | {HEART} if large else shown
         form = all(f"{section}:" in answer.text for section in SECTIONS) * claims_hold(answer)
         told = {row.code for row in answer.findings if row.status is Status.PRESENT and row.code in SHOWN}
+        told -= {HEART} if large is None else set()
         return FORM_WORTH * form + (1 - FORM_WORTH) * _f1(told, truth)
 
     return judge
+
+
+def _large_heart(film: PhantomFilm) -> bool | None:
+    """Whether the true cardiothoracic ratio is above the limit of the view; None at the limit."""
+    limits = measurement(RATIO).limits
+    above = round(film.measures[RATIO] - limits["pa" if film.radiograph.view is View.PA else "ap"], 3)
+    return None if abs(above) <= AT_THE_LIMIT else above > 0
 
 
 def _f1(told: set[str], truth: frozenset[str]) -> float:

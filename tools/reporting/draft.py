@@ -34,6 +34,19 @@ GROUPS: dict[str, tuple[Region, ...]] = {
 
 HEART = "cardiomegaly"
 
+IMPLIED: dict[str, tuple[str, ...]] = {
+    "pneumonia": ("consolidation", "infiltration"),
+    "consolidation": ("infiltration",),
+}
+"""What may not be denied beside a finding that is there or possible: pneumonia shows as consolidation, and both are
+what reports call an infiltrate (Hansell et al., Fleischner Society glossary, Radiology 2008;246:697)."""
+
+FIRST = ("pneumothorax",)
+"""Told before other findings of the same weight: it may need a drain at once."""
+
+ON_THIS_FILM = " on this film. "
+"""After it `measure` says why something cannot be measured."""
+
 DROPPED_FIRST = (
     "skipped", "lateral_unread", "no_ratio", "unchanged", "absent", "prior_report", "not_compared", "given",
     "indication",
@@ -178,8 +191,7 @@ class _Writer:
         for group, regions in GROUPS.items():
             here = [self._present(item) for item in self._open(Status.PRESENT, regions)]
             here += [self._of(item, "uncertain", ["classify"]) for item in self._open(Status.UNCERTAIN, regions)]
-            if absent := self._evidence.with_status(Status.ABSENT, regions):
-                here.append(self._several("absent", absent, Status.ABSENT))
+            here += self._absent(regions)
             here += self._heart() if group == "heart" else []
             here += [self._changed(row) for row in self._changes() if region_of(row.finding) in regions]
             sentences += [each.model_copy(update={"group": group}) for each in here]
@@ -193,7 +205,7 @@ class _Writer:
         """What matters, first things first; never "normal"."""
         evidence = self._evidence
         present = sorted(self._open(Status.PRESENT), key=_matters)
-        sentences = [self._told(item) for item in present]
+        sentences = [self._told(items) for items in self._together(present)]
         ratio = evidence.ratio
         if ratio is not None and ratio.status is Status.PRESENT and HEART not in {item.code for item in present}:
             against = any(item.code == HEART for item in evidence.with_status(Status.ABSENT))
@@ -213,7 +225,8 @@ class _Writer:
         if skipped := evidence.with_status(Status.NOT_ASSESSED):
             sentences.append(self._several("skipped", skipped, Status.NOT_ASSESSED))
         if evidence.measured.failure is not None:
-            told = self._say("no_ratio", ["measure"], reason=evidence.measured.failure.message)
+            message = evidence.measured.failure.message
+            told = self._say("no_ratio", ["measure"], reason=message.partition(ON_THIS_FILM)[2] or message)
             sentences.append(told.model_copy(update={"finding": HEART, "status": Status.NOT_ASSESSED}))
         if evidence.lateral is not None:
             sentences.append(self._say("lateral_unread", ["film"]))
@@ -232,6 +245,30 @@ class _Writer:
             return items
         return [item for item in items if item.code != HEART]
 
+    def _absent(self, regions: tuple[Region, ...]) -> list[Sentence]:
+        """What the classifier does not see; what another finding implies, or a heart nobody measured, is not denied."""
+        open_now = [*self._evidence.with_status(Status.PRESENT), *self._evidence.with_status(Status.UNCERTAIN)]
+        implied = {code for item in open_now for code in IMPLIED.get(item.code, ())}
+        absent = self._evidence.with_status(Status.ABSENT, regions)
+        hidden = self._evidence.measured.failure is not None
+        apart = [item for item in absent if item.code in implied]
+        heart = [item for item in absent if item.code == HEART and hidden]
+        kinds = {
+            "absent": [item for item in absent if item not in (*apart, *heart)],
+            "apart": apart,
+            "unmeasured": heart,
+        }
+        return [self._several(key, items, Status.ABSENT) for key, items in kinds.items() if items]
+
+    def _together(self, present: Sequence[Finding]) -> list[list[Finding]]:
+        """Findings in the order given; those only flagged at one place, or without any, with the first of them."""
+        groups: dict[object, list[Finding]] = {}
+        for item in present:
+            alone = not item.only_flagged or item.code in (HEART, *FIRST) or item.code not in findings()
+            where = tuple(place.place for place in self._places(item.code))
+            groups.setdefault(item.code if alone else where, []).append(item)
+        return list(groups.values())
+
     def _present(self, item: Finding) -> Sentence:
         key = "flagged" if item.only_flagged else "present"
         sentence = self._of(item, key, ["classify"], with_place=item.code != HEART)
@@ -240,9 +277,15 @@ class _Writer:
             sentence.basis.append("ground")
         return sentence.model_copy(update={"places": places})
 
-    def _told(self, item: Finding) -> Sentence:
-        """One present finding in the impression."""
-        ratio = self._evidence.ratio
+    def _told(self, items: list[Finding]) -> Sentence:
+        """One present finding in the impression, or several that are possible at one place."""
+        item, ratio = items[0], self._evidence.ratio
+        if len(items) > 1:
+            places = self._places(item.code)
+            at = self._wording.at(place.place for place in places)
+            told = self._several("told_flagged_several", items, Status.PRESENT, place=at)
+            told.places, told.basis = places, [*told.basis, *(_by("ground") if places else [])]
+            return told
         against = item.code == HEART and ratio is not None and ratio.status is Status.ABSENT
         key = "told_unconfirmed" if against else "told_flagged" if item.only_flagged else "told_present"
         basis = _by("classify", "measure") if against else _by("classify")
@@ -306,11 +349,11 @@ class _Writer:
             update={"finding": item.code, "status": item.status, "score": item.score, "threshold": item.threshold}
         )
 
-    def _several(self, key: str, items: Sequence[Finding], status: Status) -> Sentence:
+    def _several(self, key: str, items: Sequence[Finding], status: Status, **values: object) -> Sentence:
         """A sentence on all findings of one status."""
         codes = [item.code for item in items]
         names = {"names": self._wording.names(codes), "names_or": self._wording.names(codes, "or")}
-        told = self._say(key, ["classify"], **names)
+        told = self._say(key, ["classify"], **names, **values)
         return told.model_copy(update={"finding": codes[0] if len(codes) == 1 else None, "status": status})
 
     def _say(self, key: str, basis: list[Basis], **values: object) -> Sentence:
@@ -321,10 +364,10 @@ def _by(*basis: Basis) -> list[Basis]:
     return list(basis)
 
 
-def _matters(item: Finding) -> tuple[bool, bool, float, str]:
+def _matters(item: Finding) -> tuple[bool, bool, bool, float, str]:
     """What cannot wait first, then what is more than flagged, then by score."""
     urgent = item.code in findings() and findings()[item.code].urgent
-    return not urgent, item.only_flagged, -(item.score or 0.0), item.code
+    return not urgent, item.only_flagged, item.code not in FIRST, -(item.score or 0.0), item.code
 
 
 def _quoted(text: str) -> str:

@@ -12,12 +12,13 @@ from agent_stubs import StubTools, Truth, stub_agent
 
 from agent.answer import Answer, Claim, Verdict
 from evals.phantom import run_phantom
-from evals.phantom_cases import seen
+from evals.phantom_cases import reported, seen
 from evals.phantom_cases.case import Case, Draw, Outcome
 from evals.phantom_cases.drawn import drawn
 from evals.phantom_cases.judging import claims_hold, overlap, status_of, worth_of
 from evals.progress import Silent
 from imaging.phantom import PhantomSpec
+from imaging.radiograph import View
 from tools.contract import Finding, Status
 
 MIN_CASES = 180
@@ -102,6 +103,20 @@ def test_case_runs_through_an_agent_and_a_fault_scores_nothing(monkeypatch: pyte
     assert "a judge's bug" in line["faults"]["bad"]
 
 
+@pytest.mark.parametrize(
+    ("ratio", "told", "worth"),
+    [(0.6, True, 1.0), (0.6, False, 0.0), (0.52, True, 1.0), (0.52, False, 1.0), (0.4, True, 0.0), (0.4, False, 1.0)],
+)
+def test_a_reports_heart_is_judged_by_its_true_ratio(ratio: float, told: bool, worth: float) -> None:
+    """On a PA film 0.5 is the limit; at it either is right. The film shows nothing else."""
+    case = next(case for case in reported.cases(Draw(0, "reported")) if not case.films[0].findings)
+    rows = [row("cardiomegaly", Status.PRESENT)] if told else []
+    film: Any = SimpleNamespace(measures={"cardiothoracic_ratio": ratio}, radiograph=SimpleNamespace(view=View.PA))
+    session: Any = None
+    score = case.judge(Outcome([answer(*rows)], [film], session))
+    assert score == pytest.approx(worth * (1 - reported.FORM_WORTH))
+
+
 THEMES = ["seen", "measured", "located", "reported", "talked", "checked", "planned"]
 MORE_THEMES = ["compared", "written", "processed", "generated", "retrieved"]
 
@@ -116,8 +131,9 @@ def test_judge_gives_nothing_to_an_answer_that_says_nothing(theme: str, tmp_path
         seen_capability.add(case.capability)
         masks: Any = dict.fromkeys(("left_lung",))
         film: Any = SimpleNamespace(
-            measures={"cardiothoracic_ratio": 0.5}, masks=masks, boxes=dict.fromkeys(_boxes(case), (0, 0, 9, 9))
-        )
+            measures={"cardiothoracic_ratio": 0.6}, masks=masks, boxes=dict.fromkeys(_boxes(case), (0, 0, 9, 9)),
+            radiograph=SimpleNamespace(view=View.PA),
+        )  # fmt: skip
         session: Any = None
         assert case.judge(Outcome([answer()], [film], session)) == 0.0
     assert seen_capability

@@ -111,6 +111,7 @@ def test_side_place_severity_change_and_size(
         ("fr", "Pneumothorax : aucun. Le cœur est de taille normale.", {"pneumothorax": ABSENT, "cardiomegaly": ABSENT}),
         ("de", "Kein Unterlappeninfiltrat. Pneumonie nicht auszuschließen.", {"infiltration": ABSENT, "pneumonia": UNCERTAIN}),
         ("da", "Pleuraansamling på venstre side. Ingen pneumothorax. Hjertet er let forstørret.", {"effusion": PRESENT, "pneumothorax": ABSENT, "cardiomegaly": PRESENT}),
+        ("da", "Mulig pneumoni eller atelektase. Hverken pneumothorax eller stase.", {"pneumonia": UNCERTAIN, "atelectasis": UNCERTAIN, "pneumothorax": ABSENT, "vascular_congestion": ABSENT}),
         ("da", "Pneumoni kan ikke udelukkes. Uændret stase.", {"pneumonia": UNCERTAIN, "vascular_congestion": PRESENT}),
     ],
 )  # fmt: skip

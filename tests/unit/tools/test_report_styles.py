@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from film_pool import dated_context, visits
-from stub_pool import card, context_of, phantom
+from stub_pool import card, context_of, masks_of, phantom
 
 from imaging.radiograph import View
+from models.card import FindingCard
 from models.outputs import Task, Text
 from tools.contract import Finding, Result, Status
 from tools.knowledge import LANGUAGES, findings
@@ -119,6 +120,27 @@ def test_probability_under_one_half_is_only_possible() -> None:
     impression = data_of(report.run(context, {"image_id": image_id})).section("Impression")
     assert [each.finding for each in impression] == ["pneumothorax", "effusion"]
     assert impression[1].text.startswith("Possible pleural effusion")
+
+
+def test_possible_findings_are_one_line_and_nothing_denies_what_another_finding_implies() -> None:
+    """Scores of a film with much that is flagged: a pneumothorax stays on its own, and first; nothing is said twice."""
+    low = {"threshold": 0.2, "uncertain_low": 0.19, "uncertain_high": 0.2}
+    scores = {"pneumonia": 0.4, "mass": 0.35, "nodule": 0.3, "pneumothorax": 0.25, "consolidation": 0.1,
+              "infiltration": 0.1, "edema": 0.1, "cardiomegaly": 0.1}  # fmt: skip
+    known = [FindingCard(code=code, label=code, **low) for code in scores]
+    made = card(Task.CLASSIFY).model_copy(update={"findings": known})
+    film = phantom(3)
+    gone = masks_of(film, heart=np.zeros_like(film.masks["heart"]))
+    context, image_id, _ = context_of(film, scores=scores, cards={Task.CLASSIFY: made}, masks=gone)
+    data = data_of(report.run(context, {"image_id": image_id}))
+    first, second = data.section("Impression")
+    assert first.text.startswith("Possible pneumothorax")
+    assert {item.code for item in read(second.text, "en").statements} == {"pneumonia", "mass", "nodule"}
+    assert "The classifier does not separately flag consolidation or infiltration." in data.text
+    assert "No pulmonary edema (classifier)." in data.text
+    assert "The classifier does not flag cardiomegaly; the heart could not be measured." in data.text
+    [why] = [each.text for each in data.section("Not assessed") if each.key == "no_ratio"]
+    assert why.count("ardiothoracic ratio") == 1
 
 
 def test_what_cannot_wait_leads_the_impression() -> None:
