@@ -243,8 +243,9 @@ class Classifier(nn.Module):
         """Raw logits float32 [N, 14] from the maps that `levels` gives."""
         return self.head(self.columns(maps))
 
-    def forward_with_cam(self, square: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits [N, 14] and class activation maps [N, 14, 20, 20], whose mean over the map is the logit."""
+    def forward_with_cam(self, square: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Logits [N, 14], class activation maps [N, 14, 20, 20], whose mean over the map is the logit, and the branch's
+        cells [N, 14, 20, 20]."""
         maps = self.levels(square)
         cells = self.peaks(maps)
         logits = self.head(torch.cat((_pooled(maps), peak_of(cells)), dim=1))
@@ -258,7 +259,7 @@ class Classifier(nn.Module):
             local = torch.einsum("nchw,fcb,hb->nfhw", level, banded, share)
             cam = cam + functional.interpolate(local, size=size, mode="bilinear", align_corners=False)
         shift = logits - cam.mean(dim=(2, 3))
-        return logits, cam + shift[:, :, None, None]
+        return logits, cam + shift[:, :, None, None], cells
 
 
 def _pooled(maps: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -5,8 +5,8 @@ from a model that outlines the finding (task "detect") where its card calls it u
 drawn, and what that model thinks of the finding's presence stands beside the classifier's word. Otherwise it comes from
 the classifier's own heat map, and only for a finding that the classifier sees. Either is kept to where the finding can
 lie by the segmenter's anatomy; for the heart's size it is the heart's outline. Where no model tells the place of an
-opacity or effusion that the classifier sees, the denser lung does, called coarse (tools.grounding.coarse). A box is no
-size of the disease.
+opacity or effusion that the classifier sees, the denser lung does, or the side over which a model's map is higher,
+called coarse (tools.grounding.coarse). A box is no size of the disease.
 """
 
 from __future__ import annotations
@@ -33,8 +33,16 @@ from tools.contract import Finding, Result, Status, ToolArguments, ToolContext, 
 from tools.contract.cards import card_facts
 from tools.contract.films import film_caveats, frontal_film
 from tools.contract.wording import listed, sentence_case, summarise
-from tools.grounding import COARSE, LOCALISED_FROM, Asked, GroundData, GroundedBox, coarse_place, not_localised
-from tools.grounding.coarse import COARSE_CAVEAT
+from tools.grounding import (
+    COARSE,
+    LOCALISED_FROM,
+    Asked,
+    Coarse,
+    GroundData,
+    GroundedBox,
+    not_localised,
+    sided_map,
+)
 from tools.knowledge import FindingConcept, Region, finding
 from tools.knowledge.objects import objects
 from tools.measure import HEART, MeasureArguments, measure
@@ -73,14 +81,15 @@ class GroundArguments(ToolArguments):
 
 @dataclass(frozen=True)
 class _Answer:
-    """What was found out: the data, what to draw, who drew it, and whether the models left the place open: none is sure
-    of one, and none points elsewhere."""
+    """What was found out: the data, what to draw, who drew it, whether the models left the place open (none is sure of
+    one, and none points elsewhere), and what a reader must know of a coarse place."""
 
     data: GroundData
     overlays: list[Overlay]
     by: Prediction | Outlines | None = None
     sighting: Sighting | None = None
     left_open: bool = False
+    caveat: str = ""
 
 
 def _why_not(seen: Finding, concept: FindingConcept) -> str:
@@ -274,12 +283,27 @@ def _answered(
     answer = _by_models(context, film, concept, seen, asked, model)
     if not answer.left_open or concept.code not in COARSE or _why_not(seen, concept):
         return answer
-    found = outline(context, film)
+    told = _coarse(film, concept, seen, asked, outline(context, film), answer)
+    return answer if told is None else told
+
+
+def _coarse(
+    film: Radiograph, concept: FindingConcept, seen: Finding, asked: Asked, found: Outlines, answer: _Answer
+) -> _Answer | None:
+    """The coarse place where the models left it open: by density, else by the map that may tell a side."""
     try:
-        coarse = coarse_place(film, concept, seen, Anatomy(found), asked, found.card.title)
+        anatomy = Anatomy(found)
     except ValueError:  # neither lung is outlined
-        return answer
-    return answer if coarse is None else _Answer(*coarse, found)
+        return None
+    coarse = Coarse(film, concept, seen, anatomy, asked)
+    if (dense := coarse.by_density(found.card.title)) is not None:
+        return _Answer(dense.data, dense.overlays, found, caveat=dense.caveat)
+    by = answer.by
+    if not isinstance(by, Prediction) or not isinstance(by.output, Heatmaps):
+        return None
+    sided = sided_map(answer.sighting, by.output, by.card, anatomy)
+    told = coarse.by_side(sided) if sided else None
+    return _Answer(told.data, told.overlays, by, caveat=told.caveat) if told else None
 
 
 def _by_models(
@@ -301,14 +325,14 @@ def _by_models(
 def _caveats(answer: _Answer, seen: Finding, concept: FindingConcept) -> list[str]:
     """What a reader must know about the place, and about the models that do not agree."""
     data, by, sighting = answer.data, answer.by, answer.sighting
-    caveats = [COARSE_CAVEAT] if data.coarse else []
+    caveats = [answer.caveat] if answer.caveat else []
     if sighting is not None and not sighting.measured_on_real_films:
         caveats.append(SYNTHETIC_CAVEAT.format(name=concept.name))
     if data.localised and sighting is not None:
         caveats.append(OUTLINE_CAVEAT)
     elif data.localised and not data.coarse:
         caveats.append(BOX_CAVEAT if concept.region is not Region.HEART else "The box is the heart's outline.")
-    if data.localised and sighting is None and isinstance(by, Prediction):
+    if data.localised and not data.coarse and sighting is None and isinstance(by, Prediction):
         caveats += [UNMEASURED] if "localisation" not in (by.card.model_extra or {}) else []
     if data.localised and seen.status is Status.ABSENT:
         caveats.append(f"The classifier does not find {concept.name} ({seen.reason}): the two models disagree.")

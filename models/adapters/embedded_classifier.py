@@ -18,12 +18,16 @@ from models.attribution import Tapped, asked, saliency
 from models.card import ModelCard
 from models.catalog import CatalogEntry
 from models.device import inference
-from models.networks import FINDINGS, LEVEL_CHANNELS, Classifier, load_classifier
+from models.networks import FINDINGS, LEVEL_CHANNELS, Classifier, load_classifier, peak_of
 from models.outputs import Heatmaps, Output, Scores, Task
 from models.preprocess import Geometry, prepare
 from models.request import Request
 
 SIDE_BY_SIDE = True
+
+OPACITY = "lung_opacity"
+OPACITIES = [FINDINGS.index(code) for code in ("consolidation", "infiltration", "mass")]
+"""A heatmap of its own: where the branch of peaks sees what makes lung denser, whatever it is called."""
 
 HEATMAP_SIDE = 32
 """Cells of a heatmap along the longer side of its region; the network's own maps are coarser."""
@@ -49,15 +53,18 @@ class EmbeddedClassifier:
         """Calibrated probabilities (classify) or heatmaps (ground) of each film, in order, from one batch.
 
         A heatmap's cells are on the scale of the probabilities: before the last sigmoid, the network's cells average to
-        the film's calibrated logit. Between cells they compare; one cell alone is no probability of anything.
+        the film's calibrated logit. Between cells they compare; one cell alone is no probability of anything. A further
+        heatmap, OPACITY, is of the branch's own cells, uncalibrated.
         """
         squares, geometries = on_squares(films, self.side, self.device)
         with inference(self.device), torch.device(self.device):  # forward_with_cam makes tensors on the default device
             if task is Task.CLASSIFY:
                 return [Scores(FINDINGS, row) for row in self._calibrated(self.network(squares))]
-            logits, maps = self.network.forward_with_cam(squares)
-        values = self._calibrated(logits)
+            logits, maps, seen = self.network.forward_with_cam(squares)
+        opacity = seen.float().cpu()[:, OPACITIES].mean(dim=1, keepdim=True)
+        values = np.concatenate((self._calibrated(logits), torch.sigmoid(peak_of(opacity)).numpy()), axis=1)
         cells = maps.float().cpu() * self.slope[:, None, None] + self.intercept[:, None, None]
+        cells = torch.cat((cells, opacity), dim=1)
         return [heatmaps(row, grid, geometry) for row, grid, geometry in zip(values, cells, geometries, strict=True)]
 
     def answer(self, task: Task, requests: Sequence[Request]) -> list[Output]:
@@ -86,9 +93,10 @@ class EmbeddedClassifier:
 
 
 def heatmaps(values: npt.NDArray[np.float32], cells: torch.Tensor, geometry: Geometry) -> Heatmaps:
-    """Calibrated cell logits [14, h, w] on the network's square as heatmaps over the film's region it saw."""
+    """Cell logits [15, h, w] on the network's square, of the calibrated findings and of OPACITY, as heatmaps over the
+    film's region it saw."""
     grid, extent = on_film(cells, geometry)
-    return Heatmaps(FINDINGS, values, torch.sigmoid(grid).numpy(), extent)
+    return Heatmaps((*FINDINGS, OPACITY), values, torch.sigmoid(grid).numpy(), extent)
 
 
 def on_film(cells: torch.Tensor, geometry: Geometry) -> tuple[torch.Tensor, tuple[float, float, float, float]]:

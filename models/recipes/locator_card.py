@@ -39,7 +39,16 @@ from models.recipes.locator_figures import (
     read_figures,
     tip_figure,
 )
-from models.recipes.locator_words import LABELS, LIMITS, MEASURED_ON, REFERENCES, SCORE_MEANING, TRAINING_DATA, UNFIT
+from models.recipes.locator_words import (
+    LABELS,
+    LIMITS,
+    MEASURED_ON,
+    REFERENCES,
+    SCORE_MEANING,
+    SIDES,
+    TRAINING_DATA,
+    UNFIT,
+)
 
 FALSE_ALARMS = {"lesion": 0.05, "object": 0.02}
 """Share of real films without a class on which it may be called present; as many again may be called uncertain."""
@@ -219,6 +228,7 @@ def describe(
                 "threshold_films": points.films[code],
                 "measured_on_real_films": label["number"] >= LEAST_FILMS,
                 **tip_worth(code, figures["tip"]),
+                **SIDES.get(code, {}),
             }
         )
     return {

@@ -105,7 +105,7 @@ def test_class_activation_maps_average_to_the_logits() -> None:
     network = networks.load_classifier(networks.Classifier().state_dict())
     square, _ = prepare(chest(300, 300), networks.CLASSIFIER_SIDE)
     with torch.inference_mode():
-        logits, cam = network.forward_with_cam(square)
+        logits, cam, _ = network.forward_with_cam(square)
         plain = network(square)
     assert logits.shape == (1, 14) and cam.shape[:2] == (1, 14) and cam.ndim == 4
     assert torch.allclose(cam.mean(dim=(2, 3)), logits, atol=1e-3)
@@ -129,7 +129,7 @@ def test_class_activation_maps_hold_the_peaks_of_cells() -> None:
     square, _ = prepare(chest(300, 300), networks.CLASSIFIER_SIDE)
     with torch.inference_mode():
         cells = network.peaks(network.levels(square))[0, index]
-        _, cam = network.forward_with_cam(square)
+        _, cam, _ = network.forward_with_cam(square)
     assert int(cam[0, index].argmax()) == int(cells.argmax())
     assert float(cam[0, index].max() - cam[0, index].median()) > 2.0 * float(cells.max() - cells.median())
 

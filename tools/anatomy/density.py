@@ -25,7 +25,7 @@ see EVIDENCE."""
 
 EVIDENCE = (
     "On real films whose two lungs differ by as much it was the side of the disease in 15 of 16 films with a box "
-    "around a pneumonia or infiltrate (NIH) and in 11 of 11 with an effusion whose side was read by eye, by no "
+    "around a pneumonia or infiltrate (NIH) and in 17 of 17 with an effusion whose side was read by eye, by no "
     "radiologist; 13 of 100 films without a finding differ by as much too."
 )
 

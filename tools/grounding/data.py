@@ -30,9 +30,10 @@ class GroundData(BaseModel):
 
     `confidence` is the outlining model's score of the finding, or the share of the heat map's hot area that lies in
     plausible anatomy (for the heart: the outline's quality); it is no probability. `outlined_as` is the broader class
-    that was outlined where the model has none for the finding itself. `coarse`: no model told the place; it is the side
-    or third of the lungs that is denser than its mirror image, and `confidence` is by how many standard deviations of
-    films without a finding.
+    that was outlined where the model has none for the finding itself. `coarse`: no model outlined it; the place is the
+    side or third of the lungs that is denser than its mirror image, and `confidence` is by how many standard deviations
+    of films without a finding; or the one over which a model's map is higher, and `confidence` is by how much in log
+    odds.
     """
 
     finding: str

@@ -40,7 +40,7 @@ def test_hires_cam_of_the_embedded_classifiers_averages_is_their_class_activatio
     cells = saliency(embedded_classifier._Explained(network), square, index, Method.HIRES_CAM, "cpu")
     found, _ = embedded_classifier.on_film(cells[None], geometry)
     with torch.inference_mode():
-        _, cam = network.forward_with_cam(square)
+        _, cam, _ = network.forward_with_cam(square)
         peaks = network.columns(network.levels(square))[0, AVERAGES:]
     expected = (cam[0, index] - network.head.bias.data[index]).clamp(min=0)
     wanted, _ = embedded_classifier.on_film((expected / expected.max())[None], geometry)

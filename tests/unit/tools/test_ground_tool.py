@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from stub_pool import SCORES, card, context_of, heat_of, locator_card, phantom, sights_of
+from stub_pool import FILM_SIZE, SCORES, card, context_of, heat_of, locator_card, phantom, sights_of
 
+from imaging.phantom import PhantomFilm
 from models.card import FindingCard
-from models.outputs import Task
+from models.locator import CLASSES
+from models.outputs import Heatmaps, Task
 from tools.contract import Result, Status
 from tools.ground import GroundData, ground
 
@@ -156,6 +160,54 @@ def test_opacity_whose_heat_map_is_no_place_is_told_by_the_denser_third() -> Non
     )  # fmt: skip
     data = data_of(ground.run(context, {"image_id": image_id, "finding": "consolidation"}))
     assert data.coarse and data.boxes[0].place == "left upper zone"
+
+
+EVEN = 0.45
+"""Of a map that sees nothing in particular."""
+
+
+def sided(film: PhantomFilm, code: str, side: str, value: float) -> Heatmaps:
+    """A map that is EVEN but for one lung, where it is of that value."""
+    lung = heat_of(film, code, film.masks[f"{side}_lung"])
+    return replace(lung, maps=np.where(lung.maps > 0.5, value, EVEN).astype(np.float32))
+
+
+@pytest.mark.parametrize(("value", "there"), [(0.8, True), (0.5, False)])
+def test_opacity_that_only_the_cells_see_is_on_the_side_where_they_are_higher(value: float, there: bool) -> None:
+    """Log odds of 0.8 are 1.6 above those of EVEN, of 0.5 they are 0.2."""
+    film, code = phantom(3), "consolidation"
+    known = card(Task.CLASSIFY, findings=[FindingCard(code=code, label="Consolidation", threshold=0.5)])
+    unfit = card(Task.GROUND, localisation={"usable": False, "side_from": 1.25, "side_evidence": "7 of 8."})
+    heat, cells = heat_of(film, code, film.masks["heart"]), sided(film, "lung_opacity", "right", value)
+    both = replace(heat, codes=(code, "lung_opacity"), values=np.ones(2), maps=np.concatenate((heat.maps, cells.maps)))
+    context, image_id, _ = context_of(
+        film, scores={code: 0.9}, heat=both, cards={Task.CLASSIFY: known, Task.GROUND: unfit}
+    )
+    result = ground.run(context, {"image_id": image_id, "finding": code})
+    data = data_of(result)
+    assert data.localised is there and data.coarse is there
+    if there:
+        assert data.boxes[0].side == "right" and any("7 of 8." in caveat for caveat in result.caveats)
+        asked = {"image_id": image_id, "finding": code, "side": "left"}
+        assert not data_of(ground.run(context, asked)).localised
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_effusion_too_faint_to_outline_is_on_the_side_where_the_locators_map_is_higher(side: str) -> None:
+    film = phantom(3)
+    rows = [
+        row.model_copy(update={"side_from": 0.5, "side_evidence": "10 of 11."} if row.code == "effusion" else {})
+        for row in locator_card().findings
+    ]
+    seen = sights_of(film, {})
+    lung = film.masks[f"{side}_lung"].reshape(FILM_SIZE // 2, 2, -1, 2).any(axis=(1, 3))
+    seen.maps[CLASSES.index("effusion")] = np.where(lung, 0.3, 0.1)
+    context, image_id, _ = context_of(film, sights=seen, cards={Task.DETECT: locator_card(findings=rows)})
+    result = ground.run(context, {"image_id": image_id, "finding": "effusion"})
+    data = data_of(result)
+    assert data.coarse and result.findings[0].laterality == side and result.findings[0].status is Status.PRESENT
+    assert data.confidence == pytest.approx(1.35, abs=0.01), "log odds of 0.3 less those of 0.1"
+    assert "10 of 11." in " ".join(result.caveats) and "was not measured" not in " ".join(result.caveats)
 
 
 def test_outline_outside_plausible_anatomy_is_not_localised() -> None:
