@@ -86,7 +86,7 @@ def _landmarks(sheet: Sheet) -> tuple[float, Reach]:
     if hidden:
         raise NotMeasured(
             f"The heart's {' and '.join(hidden)} border does not lie against lung where the heart is widest: fluid or "
-            "dense lung hides it, or the outline is wrong. The cardiothoracic ratio is not measured."
+            "dense lung hides it, or the outline is wrong."
         )
     limits = measurement(CODE).limits
     low, high = limits["plausible_low"], limits["plausible_high"]

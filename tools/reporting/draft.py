@@ -203,20 +203,24 @@ class _Writer:
 
     def impression(self) -> list[Sentence]:
         """What matters, first things first; never "normal"."""
-        evidence = self._evidence
-        present = sorted(self._open(Status.PRESENT), key=_matters)
-        sentences = [self._told(items) for items in self._together(present)]
-        ratio = evidence.ratio
-        if ratio is not None and ratio.status is Status.PRESENT and HEART not in {item.code for item in present}:
-            against = any(item.code == HEART for item in evidence.with_status(Status.ABSENT))
-            key, basis = ("told_ratio_alone", _by("measure", "classify")) if against else ("told_ratio", _by("measure"))
-            told = self._say(key, basis, ratio=self._wording.number(ratio.index or 0.0))
-            sentences.append(told.model_copy(update={"finding": HEART, "status": Status.PRESENT}))
+        groups = self._together(sorted(self._open(Status.PRESENT), key=_matters))
+        likely = [items for items in groups if not items[0].only_flagged]
+        possible = [items for items in groups if items[0].only_flagged]
+        sentences = [*map(self._told, likely), *self._large_heart(), *map(self._told, possible)]
         if uncertain := self._open(Status.UNCERTAIN):
             sentences.append(self._several("told_uncertain", uncertain, Status.UNCERTAIN))
         if not sentences:
             sentences.append(self._nothing())
         return [*sentences, *(self._changed(row) for row in self._changes())]
+
+    def _large_heart(self) -> list[Sentence]:
+        """A heart that its measured ratio calls enlarged."""
+        ratio, against = self._evidence.ratio, HEART in {f.code for f in self._evidence.with_status(Status.ABSENT)}
+        if ratio is None or ratio.status is not Status.PRESENT:
+            return []
+        key, basis = ("told_ratio_alone", _by("measure", "classify")) if against else ("told_ratio", _by("measure"))
+        told = self._say(key, basis, ratio=self._wording.number(ratio.index or 0.0))
+        return [told.model_copy(update={"finding": HEART, "status": Status.PRESENT})]
 
     def not_assessed(self) -> list[Sentence]:
         """What nobody looked for, could not be measured, or could not be used."""

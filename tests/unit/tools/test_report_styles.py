@@ -120,6 +120,11 @@ def test_probability_under_one_half_is_only_possible() -> None:
     impression = data_of(report.run(context, {"image_id": image_id})).section("Impression")
     assert [each.finding for each in impression] == ["pneumothorax", "effusion"]
     assert impression[1].text.startswith("Possible pleural effusion")
+    context, image_id, _ = context_of(
+        phantom(3, "cardiomegaly:0.62"), scores={"effusion": 0.3, "cardiomegaly": 0.1}, cards={Task.CLASSIFY: made}
+    )
+    impression = data_of(report.run(context, {"image_id": image_id})).section("Impression")
+    assert [each.key for each in impression] == ["told_ratio_alone", "told_flagged"], "what is measured comes first"
 
 
 def test_possible_findings_are_one_line_and_nothing_denies_what_another_finding_implies() -> None:
