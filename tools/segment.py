@@ -21,7 +21,7 @@ from imaging.radiograph import Radiograph
 from models.outputs import Task
 from tools.anatomy import Outlines, doubts, outline
 from tools.anatomy.marked import Drawn, corrected_outline
-from tools.anatomy.outlines import FREE_AIR
+from tools.anatomy.outlines import BY_THE_USER
 from tools.anatomy.plausibility import QUALITY_MIN
 from tools.contract import Result, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts
@@ -50,8 +50,9 @@ class SegmentArguments(ToolArguments):
     )
     structure: str | None = Field(
         default=None,
-        description="The one structure whose outline to correct by box, points or scribble; also left_pneumothorax or "
-        "right_pneumothorax, whose free air no model here outlines.",
+        description="The one structure whose outline to correct by box, points or scribble; also what no model here "
+        "outlines: left_pneumothorax or right_pneumothorax (free air), and lung_lesion, a nodule or mass to be "
+        "measured, by a box around it.",
     )
     box: list[float] | None = Field(
         default=None,
@@ -203,7 +204,7 @@ def segment(context: ToolContext, arguments: SegmentArguments) -> Result:
 
 def _correct(context: ToolContext, film: Radiograph, found: Outlines, arguments: SegmentArguments, code: str) -> Result:
     """Put one outline right, keep it for the session, and show both."""
-    if code not in (*found.masks.codes, *FREE_AIR):
+    if code not in (*found.masks.codes, *BY_THE_USER):
         structure(code)
         raise BadArguments(f"{found.card.title} does not outline the {name_of(code)}.", "Correct one that it outlines.")
     before = found.mask(code) if found.has(code) else np.zeros(film.shape, dtype=np.bool_)

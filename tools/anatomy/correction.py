@@ -40,6 +40,10 @@ BETA = 130.0
 BOX_CORE = 0.6
 """Half axes of the ellipse that is surely inside a box, as a share of the box's, where there is no outline."""
 
+LESION_CORE = 0.75
+"""The same in a box around a nodule or mass, which is round: of 0.6, 0.75, 0.85 and 0.95 the one whose diameters were
+nearest on both 125 JSRT nodules and 16 phantoms (bias of tight boxes 0.5 and -3.4 mm)."""
+
 END_SHARE = 0.35
 """Part of an outline at either end that a box draws out or pushes in; what lies between was right before."""
 
@@ -70,6 +74,7 @@ class Marks:
         inside, outside: points that belong to the structure, and that do not.
         inside_strokes, outside_strokes: polylines likewise.
         box: (row_min, col_min, row_max, col_max) tight around the structure.
+        core: see BOX_CORE.
     """
 
     inside: tuple[Point, ...] = ()
@@ -77,6 +82,7 @@ class Marks:
     inside_strokes: tuple[tuple[Point, ...], ...] = ()
     outside_strokes: tuple[tuple[Point, ...], ...] = ()
     box: Box | None = None
+    core: float = BOX_CORE
 
 
 def correct(pixels: FilmArray, outline: BoolMask | None, marks: Marks, bound: BoolMask | None = None) -> BoolMask:
@@ -167,7 +173,7 @@ def _labels(begun: BoolMask | None, marks: Marks, step: int, shape: tuple[int, i
         sides = _box(marks.box, grid, step)
         labels[:] = OUTSIDE
         labels[sides] = 0
-        labels[_ellipse(grid, sides)] = INSIDE
+        labels[_ellipse(grid, sides, marks.core)] = INSIDE
     labels[outer] = OUTSIDE
     labels[inner] = INSIDE
     return labels
@@ -224,11 +230,11 @@ def _box(box: Box, shape: tuple[int, ...], step: int) -> tuple[slice, slice]:
     return rows, slice(max(0, math.floor(low)), min(shape[1], math.ceil(high)))
 
 
-def _ellipse(shape: tuple[int, ...], box: tuple[slice, slice]) -> BoolMask:
+def _ellipse(shape: tuple[int, ...], box: tuple[slice, slice], core: float) -> BoolMask:
     rows, columns = np.indices(shape)
     reach = np.zeros(shape)
     for axis, side in ((rows, box[0]), (columns, box[1])):
-        middle, half = (side.start + side.stop - 1) / 2, max(0.5, BOX_CORE * (side.stop - side.start) / 2)
+        middle, half = (side.start + side.stop - 1) / 2, max(0.5, core * (side.stop - side.start) / 2)
         reach = reach + ((axis - middle) / half) ** 2
     mask: BoolMask = reach <= 1
     return mask

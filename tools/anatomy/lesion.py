@@ -1,4 +1,4 @@
-"""The border of a round lesion, traced ray by ray around where a model outlined it, and its two axes.
+"""The border of a round lesion and its two axes: as a user outlined it, or traced ray by ray around a model's outline.
 
 A model's outline is coarse (about 1 cm). Around its middle the film is read along rays; the cheapest closed path
 through the steepest fall of brightness is the border (dynamic programming on the polar picture, as for cells and
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
+from skimage.measure import find_contours
 
 from imaging.radiograph import FilmArray
 from tools.anatomy.outlines import BoolMask
@@ -70,6 +71,25 @@ class Lesion:
     def mean_px(self) -> float:
         """Average of long and short axis, as nodules are told (Fleischner Society 2017)."""
         return (self.long_px + self.short_px) / 2
+
+
+def outlined(mask: BoolMask, aspect: float = 1.0) -> Lesion:
+    """The lesion as a user outlined it: its border is the outline's own.
+
+    Args:
+        mask: bool [H, W].
+        aspect: height of a pixel over its width.
+
+    Raises:
+        ValueError: nothing is outlined.
+    """
+    if not mask.any():
+        raise ValueError("the lesion is not outlined")
+    border = max(find_contours(np.pad(mask, 1).astype(np.float64), 0.5), key=len) - 1
+    place = border * (aspect, 1)
+    long, short, long_px, short_px = axes(place)
+    rays = place[np.linspace(0, len(place) - 1, RAYS, endpoint=False).round().astype(int)]
+    return Lesion(_points(rays, aspect), _ends(long, aspect), _ends(short, aspect), long_px, short_px)
 
 
 def traced(pixels: FilmArray, outlined: BoolMask, aspect: float = 1.0) -> Lesion:

@@ -9,7 +9,7 @@ import numpy as np
 from imaging.radiograph import Radiograph
 from models.pool import ModelPool
 from tools.anatomy.devices import DeviceSeen, device_tips, devices_seen
-from tools.anatomy.outlines import BoolMask, Outlines
+from tools.anatomy.outlines import LESION, BoolMask, Outlines
 from tools.anatomy.regions import Anatomy
 from tools.anatomy.sightings import Sighting, Sightings, pieces, sightings
 from tools.anatomy.strips import Point
@@ -22,8 +22,6 @@ SIDES: tuple[Side, Side] = ("left", "right")
 SURE_FROM = 0.5
 """Value of the map from which a lesion is outlined before its border is sought on the film itself: there the outlines
 of 12 phantoms were about as large as the lesions, smaller from 0.7 on and larger from 0.3 on."""
-
-LESION = "lung_lesion"
 
 OUTLINED_BY = "{what} outlined by {title}, which learnt it from synthetic films: check it on the film."
 

@@ -5,7 +5,7 @@ What the model draws is held to the marks: a point inside stays inside, one outs
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from skimage.morphology import convex_hull_image
@@ -15,8 +15,8 @@ from imaging.radiograph import Radiograph
 from models.outputs import Masks, Task
 from models.request import Question
 from tools.anatomy import Outlines
-from tools.anatomy.correction import Marks, correct
-from tools.anatomy.outlines import FREE_AIR, BoolMask
+from tools.anatomy.correction import BOX_CORE, LESION_CORE, Marks, correct
+from tools.anatomy.outlines import FREE_AIR, LESION, BoolMask
 from tools.contract.tool import ToolContext
 from tools.contract.wording import listed
 
@@ -69,12 +69,17 @@ def corrected_outline(
     _check(film, drawn)
     outline = found.mask(code) if found.has(code) else None
     bound = _bound(found, code)
-    by = BY_HAND
+    by, core = BY_HAND, LESION_CORE if code == LESION else BOX_CORE
     box = drawn.box
     if context.models.serves(Task.PROMPTED) and (box or any(inside for *_, inside in drawn.points + drawn.scribble)):
         outline, by, box = *_prompted(context, film, drawn), None
+    elif code == LESION and outline is None and box is None:
+        raise BadArguments(
+            "A nodule or mass that is not outlined yet is drawn by a box; points and a scribble correct it then.",
+            "Give `box`, tight around it.",
+        )
     try:
-        mask = correct(film.pixels, outline, _marks(drawn, box), bound)
+        mask = correct(film.pixels, outline, replace(_marks(drawn, box), core=core), bound)
     except ValueError as error:
         raise BadArguments(f"{str(error)[:1].upper()}{str(error)[1:]}.", "Give a box, or a point inside.") from error
     return mask, drawn.words, by

@@ -16,7 +16,13 @@ from tools.contract.tool import ToolContext
 BoolMask = npt.NDArray[np.bool_]
 
 FREE_AIR = ("left_pneumothorax", "right_pneumothorax")
-"""What no segmenter here outlines and a user may draw: the free air of a pneumothorax."""
+"""The free air of a pneumothorax, by side."""
+
+LESION = "lung_lesion"
+"""A nodule or mass."""
+
+BY_THE_USER = (*FREE_AIR, LESION)
+"""What no segmenter here outlines and a user may draw."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from skimage.morphology import convex_hull_image
 
-from tools.anatomy.lesion import Lesion, traced
+from tools.anatomy.lesion import Lesion, outlined, traced
+from tools.anatomy.outlines import LESION
 from tools.anatomy.widths import midline
 from tools.contract import Status
 from tools.contract.films import is_child
@@ -31,7 +32,17 @@ ROUND = (
 LEARNT = (
     "Found by a model that learnt it from synthetic films: check on the film that it is a lesion at all. On 23 other "
     "synthetic films the longest diameter was off by 1 mm at the median, by 10 mm or more in one of ten (masses too "
-    "small). On real films it was not measured."
+    "small). On real films it is not known: of 125 real nodules (JSRT) 3 were found and none was measured."
+)
+DRAWN = (
+    "Measured along the outline made from the user's box: look at it. From boxes around 125 real nodules (JSRT, 6 to "
+    "37 mm) whose edges were each moved at random (standard deviation 10 % of the diameter), the average of both "
+    "diameters was off by 1.0 mm at the median, by more than 3.2 mm in one of ten (longest: 1.6 and 3.4); at 20 % by "
+    "2.0 and 5.6 mm (2.8 and 6.8)."
+)
+DRAW_IT = (
+    'Outline it yourself and it is measured: "outline the nodule: box 120 80 160 120" (first and last row and column, '
+    "in the order row, column, row, column)."
 )
 
 
@@ -41,16 +52,16 @@ def effusion_height(sheet: Sheet) -> Measurement:
 
 
 def lesion_diameter(sheet: Sheet) -> Measurement:
-    """Longest and shortest diameter of the surest nodule or mass. NotMeasured where nobody outlined one, or where no
-    border is seen around it."""
+    """Longest and shortest diameter of the nodule or mass that the user outlined, else of the surest one found.
+
+    NotMeasured where nobody outlined one, or where no border is seen around what a model found.
+    """
     concept = measurement("lesion_diameter")
-    if not sheet.lesions:
-        raise NotMeasured(sheet.no_lesion or "No model here outlines nodules or masses.")
-    found: Lesion = reasoned(traced, sheet.film.pixels, sheet.lesions[0], sheet.aspect)
-    lungs = convex_hull_image(sheet.mask("left_lung")) | convex_hull_image(sheet.mask("right_lung"))
-    within = [lungs[_held(row, lungs.shape[0]), _held(column, lungs.shape[1])] for row, column in found.border]
-    if sum(within) < WITHIN * len(within):
-        raise NotMeasured("The lesion's border runs beyond the lungs, where heart, wall or diaphragm hide it.")
+    by_user = LESION in sheet.found.corrected
+    try:
+        found = reasoned(outlined, sheet.mask(LESION), sheet.aspect) if by_user else _traced(sheet)
+    except NotMeasured as reason:
+        raise NotMeasured(f"{reason} {DRAW_IT}") from reason
     value, unit = sheet.size(found.long_px)
     middle = sum(column for _, column in found.border) / len(found.border)
     done = begun(concept)
@@ -68,10 +79,11 @@ def lesion_diameter(sheet: Sheet) -> Measurement:
         f"{sheet.words(found.short_px)} across it on the film, {sheet.words(found.mean_px)} on average."
     )
     done.sentences = [said, judged]
-    if len(sheet.lesions) > 1:
+    if len(sheet.lesions) > 1 and not by_user:
         done.sentences.append(f"It is the surest of {len(sheet.lesions)} places outlined; the others are not measured.")
     done.chain = [
-        region("Lesion outlined coarsely by the locating model, its border traced on the film."),
+        sheet.outlined(LESION) if by_user
+        else region("Lesion outlined coarsely by the locating model, its border traced on the film."),
         landmark("Border of the lesion.", [*found.border[::DRAWN_EVERY], found.border[0]], "border of the lesion",
                  line=True),
         length("Longest diameter.", value, unit, found.long, "longest diameter"),
@@ -81,8 +93,20 @@ def lesion_diameter(sheet: Sheet) -> Measurement:
                   concept.limits["mass_mm"], "mm"),
         conclusion(judged),
     ]  # fmt: skip
-    done.caveats += [LEARNT, ROUND]
+    done.caveats += [DRAWN] if by_user else [LEARNT, ROUND]
     return done
+
+
+def _traced(sheet: Sheet) -> Lesion:
+    """The surest lesion that a model outlined. NotMeasured where there is none, or no border is seen around it."""
+    if not sheet.lesions:
+        raise NotMeasured(sheet.no_lesion or "No model here outlines nodules or masses.")
+    found: Lesion = reasoned(traced, sheet.film.pixels, sheet.lesions[0], sheet.aspect)
+    lungs = convex_hull_image(sheet.mask("left_lung")) | convex_hull_image(sheet.mask("right_lung"))
+    within = [lungs[_held(row, lungs.shape[0]), _held(column, lungs.shape[1])] for row, column in found.border]
+    if sum(within) < WITHIN * len(within):
+        raise NotMeasured("The lesion's border runs beyond the lungs, where heart, wall or diaphragm hide it.")
+    return found
 
 
 def _held(place: float, size: int) -> int:

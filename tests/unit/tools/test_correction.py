@@ -168,6 +168,28 @@ def test_pneumothorax_drawn_by_the_user_is_measured() -> None:
     assert size is not None and size.side == "left" and 0.02 < (size.index or 0) < 0.98
 
 
+def test_lesion_drawn_by_the_user_is_measured() -> None:
+    film = phantom(3, "mass:left:50mm")
+    mask = film.masks["mass_left"]
+    context, image_id, _ = context_of(film)
+    ask: dict[str, object] = {"image_id": image_id, "tasks": ["lesion_diameter"]}
+    assert "outline the nodule" in measure.run(context, ask).summary, "no model found it: the user may draw it"
+    mark = {"image_id": image_id, "structure": "lung_lesion"}
+    refused = segment.run(context, {**mark, "points": [[*deepest(mask), 1]]}).failure
+    assert refused is not None and "drawn by a box" in refused.message
+    made = segment.run(context, {**mark, "box": box_of(mask)})
+    assert made.ok, made.failure
+    result = measure.run(context, ask)
+    assert isinstance(result.data, MeasureData), result.failure
+    size = result.data.get("lesion_diameter")
+    # The true size is that of the phantom's exact mask.
+    truth = max(mask.any(axis=1).sum(), mask.any(axis=0).sum())
+    assert size is not None and size.side == "left"
+    assert (size.value("lesion_long_px") or 0) == pytest.approx(float(truth), rel=0.1)
+    assert any("user's box" in caveat for caveat in result.caveats)
+    assert "Corrected by the user: lung lesion" in size.chain[0].text
+
+
 def test_promptable_model_draws_where_there_is_one_and_is_held_to_the_points() -> None:
     film = phantom(3)
     context, image_id, pool = context_of(film)
