@@ -1,13 +1,16 @@
-"""How near the diameters of lesions come to the truth, on phantoms with one mass or nodule each.
+"""How near the diameters of lesions come to the truth: phantoms with one mass or nodule each, and real nodules.
 
-python -m evals.sizes [--films N] [--first-seed S] [--json FILE]
+python -m evals.sizes [--films N] [--first-seed S] [--data DIR] [--json FILE]
 
-The truth is the two axes of its exact mask on the film. Films are 512 pixels wide, PA or AP, upright.
+The truth is the two axes of its exact mask on the film. Films are 512 pixels wide, PA or AP, upright. With --data it
+is the diameter that JSRT gives of its nodules (Shiraishi et al. 2000): measured as found by the locator, and from boxes
+around them whose edges are moved at random, as no user draws them to the pixel.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import math
 import random
@@ -19,21 +22,29 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from evals.measurements import Row, markdown, table
+from evals.measurements import Row, markdown, plain_film, table
 from imaging.phantom import PhantomFilm, PhantomSpec, make_phantom, parse_finding
-from imaging.radiograph import View
+from imaging.radiograph import Radiograph, View
 from models.outputs import Masks, Task
 from models.pool import ModelPool
+from models.recipes.data import read_grey
 from tools.anatomy import Outlines
-from tools.anatomy.lesion import axes
+from tools.anatomy.correction import LESION_CORE, Marks, correct
+from tools.anatomy.lesion import axes, outlined
 from tools.anatomy.located import located
-from tools.measurements import Sheet, measured
+from tools.measurements import Measurement, Sheet, measured
 
 FIRST_SEED = 9_000_000
 """First seed of the phantoms measured; no training set begins there."""
 FILM_PIXELS = 512
 RANGES_MM = {"mass": (34, 72), "nodule": (13, 29)}
 """Diameters in the patient."""
+
+JSRT_PIXELS, JSRT_MM = 2048, 0.175
+"""Pixels of a side of the original JSRT films, in which nodules' centres are given, and their size."""
+
+BOX_SHIFTS = (0.0, 0.1, 0.2)
+"""Standard deviations of a box's edges, as shares of the nodule's diameter."""
 
 
 def drawn(seed: int) -> PhantomSpec:
@@ -60,15 +71,9 @@ def rows_of(films: Iterator[PhantomFilm], models: ModelPool) -> tuple[list[Row],
     why: Counter[str] = Counter()
     for film in films:
         [finding] = film.spec.findings
-        radiograph = film.radiograph
-        [prediction] = models.predict(Task.SEGMENT, [radiograph])
-        if not isinstance(prediction.output, Masks):
-            raise TypeError(f"{prediction.model_id} serves segment but returned {type(prediction.output).__name__}")
-        found = Outlines(prediction.output, prediction.card, prediction.model_id, prediction.revision)
-        seen = located(models, radiograph, found)
-        [done] = measured(Sheet(radiograph, found, lesions=seen.lesions, no_lesion=seen.no_lesion), ["lesion_diameter"])
+        done = _found(film.radiograph, models)
         if not done.measured:
-            why[f"{finding.code}: {done.reason.split(' (')[0]}"] += 1
+            why[f"{finding.code}: {done.reason.split(' (')[0].split('. ')[0]}"] += 1
         for name, truth in truths(film).items():
             value = done.value(name)
             rows += [
@@ -77,18 +82,63 @@ def rows_of(films: Iterator[PhantomFilm], models: ModelPool) -> tuple[list[Row],
     return rows, why
 
 
+def _found(film: Radiograph, models: ModelPool) -> Measurement:
+    """The diameter as `measure` tells it, where nobody outlined the lesion."""
+    [prediction] = models.predict(Task.SEGMENT, [film])
+    if not isinstance(prediction.output, Masks):
+        raise TypeError(f"{prediction.model_id} serves segment but returned {type(prediction.output).__name__}")
+    found = Outlines(prediction.output, prediction.card, prediction.model_id, prediction.revision)
+    seen = located(models, film, found)
+    [done] = measured(Sheet(film, found, lesions=seen.lesions, no_lesion=seen.no_lesion), ["lesion_diameter"])
+    return done
+
+
+def real_rows(data: Path, models: ModelPool) -> tuple[list[Row], Counter[str]]:
+    """Rows of JSRT's nodules in mm, and what became of its films without one."""
+    rows: list[Row] = []
+    told: Counter[str] = Counter()
+    chance = np.random.default_rng(FIRST_SEED)
+    with (data / "jsrt.csv").open(newline="", encoding="utf-8") as file:
+        listed = list(csv.DictReader(file))
+    for row in listed:
+        film = plain_film(read_grey(data / row["file"]))
+        pixel = JSRT_MM * JSRT_PIXELS / film.shape[1]
+        found = _found(film, models).value("lesion_long_px")
+        if not row["size_mm"]:
+            told["without a nodule, none told" if found is None else "without a nodule, one told"] += 1
+            continue
+        truth = float(row["size_mm"])
+        rows.append(Row("found: longest", truth, math.nan if found is None else found * pixel))
+        middle = np.array([float(row["y"]), float(row["x"])]) * film.shape[1] / JSRT_PIXELS
+        for shift in BOX_SHIFTS:
+            half = truth / pixel / 2
+            edges = np.concatenate([middle - half, middle + half]) + chance.normal(0, shift, 4) * 2 * half
+            top, low, bottom, high = np.clip(edges, 0, film.shape[1]).tolist()
+            lesion = outlined(correct(film.pixels, None, Marks(box=(top, low, bottom, high), core=LESION_CORE)))
+            for name, px in (("longest", lesion.long_px), ("average", lesion.mean_px)):
+                rows.append(Row(f"box, edges off by {shift:.0%}: {name}", truth, px * pixel))
+    return rows, told
+
+
 def main() -> None:
     """Measure, print the table, write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--films", type=int, default=90)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--data", type=Path, help="folder of real films")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.films)
-    rows, why = rows_of((make_phantom(drawn(seed)) for seed in seeds), ModelPool(device="cpu", profile="embedded"))
+    models = ModelPool(device="cpu", profile="embedded")
+    rows, why = rows_of((make_phantom(drawn(seed)) for seed in seeds), models)
     facts: dict[str, Any] = {"sizes": table(rows), "not_told": dict(why)}
     console = Console()
     console.print(markdown(facts["sizes"]), markup=False, soft_wrap=True)
+    if arguments.data:
+        real, told = real_rows(arguments.data, models)
+        facts["JSRT"] = table(real)
+        console.print(f"\nJSRT, mm\n{markdown(facts['JSRT'])}", markup=False, soft_wrap=True)
+        why += told
     for reason, count in why.items():
         console.print(f"{count} x {reason}", markup=False, soft_wrap=True)
     if arguments.json:

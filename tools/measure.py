@@ -23,7 +23,7 @@ from tools.contract.cards import card_facts
 from tools.contract.films import film_caveats, frontal_film
 from tools.contract.quality import film_quality, quality_of
 from tools.contract.spacing import plane, spacing_words
-from tools.contract.wording import listed, summarise
+from tools.contract.wording import listed, sentence_case, summarise
 from tools.knowledge import measurement, measurements
 from tools.measurements import TASKS, Measurement, Sheet, measured
 from tools.measurements.heart import heart_lines
@@ -37,7 +37,10 @@ EVERYTHING = (
 )  # fmt: skip
 """Words that ask for every measurement."""
 
-BY_LOCATION = {"pneumothorax_size", "lesion_diameter", "tube_tip"}
+LESION_SIZE = "lesion_diameter"
+"""What no outline of the segmenter is read for."""
+
+BY_LOCATION = {"pneumothorax_size", LESION_SIZE, "tube_tip"}
 """Measurements of what the segmenter does not outline; a model of the task "detect" does where one is present."""
 
 IN_FULL = 2
@@ -111,8 +114,10 @@ def _summary(done: list[Measurement], film: Radiograph, title: str) -> str:
     if len(done) <= IN_FULL:
         told = [sentence for item in made for sentence in item.sentences]
         told += [sentence for item in missed for sentence in item.sentences]
-        errors = listed([f"{_error(item)}" for item in made if item.error])
-        return summarise([*told, f"Outlines by {title}{f'; measurement error {errors}' if errors else ''}."])
+        errors = listed([error for item in made if (error := _error(item))])
+        outlined = f"Outlines by {title}" if any(item.code != LESION_SIZE for item in made) else ""
+        basis = "; ".join(filter(None, (outlined, f"measurement error {errors}" if errors else "")))
+        return summarise([*told, f"{sentence_case(basis)}." if basis else ""])
     told = [item.sentences[0] for item in made]
     left = f"Not measured: {listed([item.title.lower() for item in missed])}." if missed else ""
     mm = f"Lengths in mm are {plane(film)}." if film.spacing_mm else ""
@@ -120,7 +125,10 @@ def _summary(done: list[Measurement], film: Radiograph, title: str) -> str:
 
 
 def _error(item: Measurement) -> str:
-    return f"±{item.error:.2f}" if item.unit != "deg" else f"±{item.error:.0f}°"
+    """Empty where none is known in the index's unit: an error in mm says nothing of pixels."""
+    if not item.error or item.unit == "px":
+        return ""
+    return {"deg": f"±{item.error:.0f}°", "mm": f"±{item.error:.0f} mm"}.get(item.unit, f"±{item.error:.2f}")
 
 
 def _overlays(done: list[Measurement], sheet: Sheet) -> list[Overlay]:

@@ -21,7 +21,7 @@ from imaging.radiograph import Radiograph
 from models.outputs import Task
 from tools.anatomy import Outlines, doubts, outline
 from tools.anatomy.marked import Drawn, corrected_outline
-from tools.anatomy.outlines import BY_THE_USER
+from tools.anatomy.outlines import BY_THE_USER, LESION
 from tools.anatomy.plausibility import QUALITY_MIN
 from tools.contract import Result, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts
@@ -224,17 +224,28 @@ def _correct(context: ToolContext, film: Radiograph, found: Outlines, arguments:
     shown = [_structure(code, after, film)] if code in after.masks.codes else []
     data = SegmentData(structures=shown, spacing=spacing_words(film), doubts=doubts(after), correction=made)
     sentences = [
-        f"The outline of the {name_of(code)} was {'taken back to the model' if arguments.undo else 'corrected'} "
-        f"{'' if arguments.undo else f'by {how} ({by})'}".rstrip()
-        + ".",
-        f"It covered {made.area_before_px} px before and covers {made.area_after_px} px now; {made.kept:.0%} of it "
-        "stayed (Dice of both).",
-        "" if arguments.undo else "Later results of this session rest on it.",
+        *_what_was_done(made),
+        "" if made.undone else "Later results of this session rest on it.",
+        "Its diameter can be measured now." if code == LESION and not made.undone else "",
         *(f"{_told(item)}." for item in shown if item.found),
         data.spacing,
     ]
     earlier = [Overlay.mask(film.id, before, f"{code} before")] if before.any() else []
     return _result(film, after, data, summarise(sentences), earlier)
+
+
+def _what_was_done(made: CorrectionMade) -> list[str]:
+    name = name_of(made.code)
+    if not made.area_before_px:
+        return [f"The {name} was outlined by {made.how} ({made.by}): {made.area_after_px} px."]
+    if not made.area_after_px:
+        return [f"The outline of the {name} was taken back: there is none now."]
+    what = "taken back to the model" if made.undone else f"corrected by {made.how} ({made.by})"
+    return [
+        f"The outline of the {name} was {what}.",
+        f"It covered {made.area_before_px} px before and covers {made.area_after_px} px now; {made.kept:.0%} of it "
+        "stayed (Dice of both).",
+    ]
 
 
 def _result(film: Radiograph, found: Outlines, data: SegmentData, summary: str, more: list[Overlay]) -> Result:

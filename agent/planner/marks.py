@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
+
+from tools.anatomy.outlines import FREE_AIR, LESION
+from tools.knowledge import findings as ontology
 
 NUMBER = r"\s*\(?\[?\s*(\d+(?:\.\d+)?)"
 BETWEEN = r"\s*[,;x ]\s*"
@@ -13,6 +17,17 @@ POINT = re.compile(
     re.IGNORECASE,
 )
 UNDO = re.compile(r"\b(?:undo|take back|revert|forget)\b.*\b(?:correction|outline)\b", re.IGNORECASE)
+
+
+def marked_structure(structures: Sequence[str], findings: Sequence[str], side: str | None) -> str | None:
+    """The one structure that marks beside these names belong to; users outline nodules, masses and free air, too."""
+    if structures:
+        return structures[0] if len(structures) == 1 else None
+    air = f"{side}_pneumothorax"
+    if tuple(findings) == ("pneumothorax",) and air in FREE_AIR:
+        return air
+    lesion = len(findings) == 1 and LESION in (findings[0], ontology()[findings[0]].parent)
+    return LESION if lesion else None
 
 
 def marks_in(text: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from agent.mentions import codes_of, has_any, mentions, side_of, structures_of, words_outside
 from agent.planner.choosing import as_choice
 from agent.planner.knowing import KNOWLEDGE, asks_knowledge
-from agent.planner.marks import marks_in
+from agent.planner.marks import marked_structure, marks_in
 from agent.planner.measuring import HEART, asks_a_measurement
 from agent.planner.naming import (
     Films,
@@ -143,8 +143,9 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     if tool and not findings and "phrase" in tools[tool].arguments:
         question = replace(question, topic=_looked_for(words))
     question = about_an_organ(_of_size(_against_prior(question, words, films), words, tools), words, tools)
-    if len(question.structures) == 1 and marks_in(text):
-        question = replace(question, kind=Kind.SEGMENT, tool="")
+    marked = marked_structure(question.structures, question.findings, question.side) if marks_in(text) else None
+    if marked:
+        question = replace(question, kind=Kind.SEGMENT, tool="", structures=(marked,), findings=())
     question = _followed_up(question, words, previous, bool(role), tools)
     if question.kind is Kind.UNCLEAR and point_in(text):
         question = replace(question, kind=Kind.OVERVIEW)
@@ -269,7 +270,8 @@ def _followed_up(
         return replace(
             question, findings=previous.findings, side=question.side or previous.side, denied=previous.denied
         )
-    sided_structure = question.structures and all(structures()[code].side for code in question.structures)
+    known = [structures().get(code) for code in question.structures]
+    sided_structure = known and all(one is not None and one.side for one in known)
     elliptic = bare or bool(sided_structure and question.side)
     names_something = (
         names_film

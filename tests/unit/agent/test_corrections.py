@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from agent.answer import Evidence, EvidenceStatus
 from agent.core import Agent
 from agent.corrected import restored
-from agent.planner.marks import marks_in
+from agent.planner.marks import marked_structure, marks_in
 from agent.settings import Settings
 from imaging.overlays import Overlay
 from tools.contract import Registry, Result, Tool, ToolArguments, ToolContext
@@ -47,6 +47,25 @@ class Nothing(BaseModel):
 )
 def test_marks_are_read_from_the_question(text: str, given: dict[str, Any]) -> None:
     assert marks_in(text) == given
+
+
+@pytest.mark.parametrize(
+    ("structures", "findings", "side", "marked"),
+    [
+        (("heart",), (), None, "heart"),
+        (("left_lung", "right_lung"), (), None, None),
+        ((), ("nodule",), None, "lung_lesion"),
+        ((), ("lung_lesion",), "left", "lung_lesion"),
+        ((), ("pneumothorax",), "left", "left_pneumothorax"),
+        ((), ("pneumothorax",), None, None),
+        ((), ("nodule", "mass"), None, None),
+        ((), (), None, None),
+    ],
+)
+def test_marks_belong_to_the_one_thing_named(
+    structures: tuple[str, ...], findings: tuple[str, ...], side: str | None, marked: str | None
+) -> None:
+    assert marked_structure(structures, findings, side) == marked
 
 
 def correcting_agent(runs: list[tuple[str, dict[str, Any]]]) -> Agent:
@@ -84,6 +103,8 @@ def test_what_was_measured_before_a_correction_is_measured_again_after_it() -> N
     assert runs[-1] == ("segment", {"image_id": FILM.id, "structure": "heart", "box": [2, 2, 20, 20]})
     assert "rests on 1 correction" in session.ask("How broad is it?").text
     assert [name for name, _ in runs] == ["width", "segment", "width"]
+    session.ask("Outline the nodule: box 2 2 9 9")
+    assert runs[-1] == ("segment", {"image_id": FILM.id, "structure": "lung_lesion", "box": [2, 2, 9, 9]})
 
 
 def record(number: int, code: str, *, undone: bool = False) -> Evidence:
