@@ -2,7 +2,8 @@
 
 Answers the nearest films of other patients in the index that `hilum index cases` made on this machine: thumbnail, view,
 age, sex, excerpt of the report, similarity, and the findings both share. It can be restricted by finding, zone of the
-lung, view, age, sex and date. Similarity is of a model's features: it is no probability, and no diagnosis of either.
+lung, view, age, sex and date. Films with the clear findings of the film come first. Similarity is of models' features
+and scores: it is no probability, and no diagnosis of either.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ EXCERPT_CHARACTERS = 280
 OLDEST_TOLD_YEARS = 89
 """Ages above are told as "90 or older": 45 CFR 164.514(b)(2)(i)(C) counts them as identifying."""
 
-NO_PROBABILITY = "Similarity compares a model's features of two films; it is no probability that they share a disease."
+NO_PROBABILITY = (
+    "Similarity compares two films by models' features and scores, and by the findings that are clear on this one; it "
+    "is no probability that they share a disease."
+)
 BY_CLASSIFIER = "Shared findings are what the classifier calls present on both films, or a label given with the index."
 NO_PATIENT = "This film names no patient: films of the same patient could not be left out."
 

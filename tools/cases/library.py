@@ -124,7 +124,7 @@ class CaseLibrary:
         kinds = zip(self._kinds(part), scales, strict=True)
         query = joined([scale(look.get(kind, np.zeros_like(scale.mean))) for kind, scale in kinds])
         numbers, products = vectors.search(query, min(k + MORE, int(allowed.sum())), allowed)
-        if part == FILM and limits is not None and FINDINGS in look:
+        if limits is not None and FINDINGS in look and FINDINGS in self._kinds(part):
             numbers, products = self._ranked(numbers, products, look[FINDINGS], limits)
         mine = of_png(base64.b64decode(encode_picture(film.pixels, THUMBNAIL_PX)[0]))
         matches: list[Match] = []

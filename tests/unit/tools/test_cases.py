@@ -174,6 +174,15 @@ def test_nothing_found_is_said(library: tuple[Looks, Path, Radiograph]) -> None:
     assert "No past case was found: 0 of the index's 7 films" in asked(pool, home, query, view="LATERAL").summary
 
 
+def test_frontal_film_finds_lateral_ones_in_an_index_of_these_alone(tmp_path: Path) -> None:
+    """Nothing scored them, so that there are no findings to rank by."""
+    pool = Looks()
+    entries = [entry(pool.knows(film(number, view=View.LATERAL), [1.0, number, 0.0])) for number in (1, 2)]
+    made(entries, pool, tmp_path)
+    query = pool.knows(film(0), [1.0, 0.0, 0.0], [0.9, 0.1, 0.1])
+    assert sorted(found(pool, tmp_path, query, view="LATERAL")) == [1, 2]
+
+
 def test_same_picture_in_another_file_is_not_found(tmp_path: Path) -> None:
     pool = Looks()
     query = pool.knows(phantom().radiograph, [1.0, 0.0])
