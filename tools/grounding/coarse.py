@@ -109,7 +109,7 @@ class Coarse:
         zones: tuple[Zone | None, ...] = (None,) if region is Region.PLEURA_BASE else THIRDS
         spot = max((self.anatomy.region(region, side, zone) for zone in zones), key=lambda part: _peak(heat, part))
         higher = abs(left - right)
-        reason = f"{found.by} sees it more on the {side} than on the other side, by {higher:.1f} in log odds"
+        reason = f"the map of {found.by} is higher on the {side} than on the other side, by {higher:.1f} in log odds"
         caveat = SIDE_CAVEAT.format(by=found.by, evidence=found.evidence)
         return self._told(spot, reason, (round(higher, 2), found.side_from), found.by, caveat)
 
