@@ -18,7 +18,7 @@ MIDLINE_ROWS = 0.5
 
 OUTERMOST = 0.05
 BESIDE = 0.12
-"""See `bordered`. On 200 JSRT films, whose hearts are free, no border lay against the lung for less than 0.54."""
+"""See `bordered`. On 200 JSRT films, whose hearts are free, no border lay against the lung for less than 0.53."""
 
 
 @dataclass(frozen=True)
