@@ -49,6 +49,9 @@ SMALLEST_LETTER = 11
 LINE_SHARE = 1 / 450
 """Thickness of lines as a share of the film's shorter side."""
 
+TICK_SHARE = 0.15
+"""Ticks at a line's ends are no longer to either side than this share of it, so that a drawn border stays a border."""
+
 SCALE_BAR_MM = (200, 100, 50, 20, 10, 5)
 """Lengths of the scale bar; the longest that takes at most a quarter of the width is drawn."""
 
@@ -176,7 +179,7 @@ def _draw_line(
     (row_a, col_a), (row_b, col_b) = overlay.as_line()
     along = np.array([col_b - col_a, row_b - row_a], dtype=np.float64)
     length = float(np.hypot(*along)) or 1.0
-    tick = np.array([-along[1], along[0]]) / length * style.letter * 0.4
+    tick = np.array([-along[1], along[0]]) / length * min(style.letter * 0.4, length * TICK_SHARE)
     strokes = [((col_a, row_a), (col_b, row_b))]
     strokes += [((x - tick[0], y - tick[1]), (x + tick[0], y + tick[1])) for x, y in ((col_a, row_a), (col_b, row_b))]
     thick = max(2, style.line)

@@ -17,7 +17,7 @@ from imaging.radiograph import Radiograph, View
 from models.outputs import ScoreKind, Task
 from tools.anatomy import Outlines, outline
 from tools.anatomy.located import Located, located
-from tools.anatomy.outlines import FREE_AIR
+from tools.anatomy.outlines import FREE_AIR, LESION
 from tools.contract import Finding, Overlay, Result, Status, ToolArguments, ToolContext, tool
 from tools.contract.cards import card_facts
 from tools.contract.films import film_caveats, frontal_film
@@ -141,8 +141,8 @@ def _overlays(done: list[Measurement], sheet: Sheet) -> list[Overlay]:
 
 
 def _by_the_user(found: Outlines) -> list[str]:
-    """That some outlines are the user's own."""
-    named = listed([code.replace("_", " ") for code in found.corrected])
+    """That some outlines are the user's own; a lesion's size says it itself."""
+    named = listed([code.replace("_", " ") for code in found.corrected if code != LESION])
     return [f"Measured on outlines that the user corrected: {named}."] if named else []
 
 
@@ -198,12 +198,17 @@ def measure(context: ToolContext, arguments: MeasureArguments) -> Result:
             measurements=done, spacing=spacing_words(film), view=film.view, corrected=list(found.corrected)
         ),
         overlays=_overlays(made, sheet),
-        caveats=[
-            *_by_the_user(found),
-            *film_caveats(film),
-            *(seen.caveats if any(item.code in BY_LOCATION for item in made) else []),
-            *dict.fromkeys(caveat for item in made for caveat in item.caveats),
-        ],
+        caveats=list(
+            dict.fromkeys(
+                [
+                    *_by_the_user(found),
+                    *(item.caveats[0] for item in made if item.code == LESION_SIZE),
+                    *film_caveats(film),
+                    *(seen.caveats if any(item.code in BY_LOCATION for item in made) else []),
+                    *(caveat for item in made for caveat in item.caveats),
+                ]
+            )
+        ),
         model=found.model,
         revision=found.revision,
         card=card_facts(found.card, ("left_lung", "right_lung", "heart")),
