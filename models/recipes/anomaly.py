@@ -222,9 +222,9 @@ def words(figures: list[dict[str, Any]]) -> dict[str, Any]:
     )
     return {
         "task": "anomaly",
-        "title": "Embedded judge of unusual chests (distance to normal films)",
+        "title": "Embedded judge of unusual chests",
         "licence": "Apache-2.0",
-        "source": "fitted by this project's recipe; shipped in the repository",
+        "source": "distance to normal films; fitted by this project's recipe; shipped in the repository",
         "training_data": (
             "Features, by the embedded classifier's trunk, of normal films: Montgomery (Jaeger et al. 2014), JSRT "
             f"films without a nodule (Shiraishi et al. 2000), those of the first {NIH_FILMS} films of a sample of NIH "

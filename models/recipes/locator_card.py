@@ -234,9 +234,9 @@ def describe(
     return {
         **identity,
         "task": "detect",
-        "title": "Embedded locator of nine kinds of findings and seven of devices and objects (EfficientNet-Lite0)",
+        "title": "Embedded locator of findings, devices and objects",
         "licence": "Apache-2.0",
-        "source": "trained by this project's recipe; shipped in the repository",
+        "source": "EfficientNet-Lite0; trained by this project's recipe; shipped in the repository",
         "training_data": TRAINING_DATA,
         "intended_use": "Research and teaching on frontal chest radiographs of adults; not a medical device.",
         "score_kind": "uncalibrated_sigmoid",

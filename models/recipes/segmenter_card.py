@@ -84,9 +84,9 @@ def describe(
     return {
         **identity,
         "task": "segment",
-        "title": "Embedded segmenter of twelve structures (EfficientNet-Lite0, light U-shaped decoder)",
+        "title": "Embedded segmenter of twelve structures",
         "licence": "Apache-2.0",
-        "source": "trained by this project's recipe; shipped in the repository",
+        "source": "EfficientNet-Lite0, light U-shaped decoder; trained by this project's recipe; shipped in the repository",
         "training_data": TRAINING_DATA,
         "intended_use": "Research and teaching on frontal chest radiographs of adults; not a medical device.",
         "score_kind": "mask_probability",
