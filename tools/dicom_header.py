@@ -77,6 +77,16 @@ def _sentences(film: Radiograph, data: DicomHeaderData) -> list[str]:
     answers="What a film's file says of modality, view, size, bits, spacing, window, transfer syntax, age and sex; "
     "never who the patient is. Any view.",
     asked_by=(
+        "when was the film taken",
+        "when was this film taken",
+        "when was it taken",
+        "when was this taken",
+        "when was the image taken",
+        "when was the x ray taken",
+        "when was this x ray taken",
+        "date of the film",
+        "date of the study",
+        "acquisition date",
         "dicom header",
         "dicom headers",
         "the dicom header",

@@ -152,14 +152,21 @@ def _by_outline(
     if not spots or agreement < LOCALISED_FROM:
         return refused(f"only {agreement:.0%} of what is outlined lies where {concept.name} can lie{asked.words}")
     boxes = _boxes(anatomy, region, tuple(spots))
-    overlays = [Overlay.mask(film.id, anatomy.on_film(np.any(spots, axis=0)), concept.name)]
-    overlays += [Overlay.box(film.id, item.box, concept.name, text=item.place) for item in boxes]
+    name = finding(_shown(seen, sighting)).name if sighting.code not in objects() else concept.name
+    overlays = [Overlay.mask(film.id, anatomy.on_film(np.any(spots, axis=0)), name)]
+    overlays += [Overlay.box(film.id, item.box, name, text=item.place) for item in boxes]
     data = GroundData(
         finding=concept.code, name=concept.name, localised=True, **asked.given, confidence=round(sighting.score, 3),
         reason=f"{by.card.title} outlines it (score {sighting.score:.2f}, threshold {needed:.2f})",
         confidence_needed=needed, boxes=boxes, grounded_by=by.card.title, **told,
     )  # fmt: skip
     return _Answer(data, overlays, by, sighting)
+
+
+def _shown(seen: Finding, sighting: Sighting) -> str:
+    """Code of what an outline shows: of a broader class it says nothing of a kind of it that nobody assessed (a
+    pneumothorax that is outlined need not be under tension)."""
+    return sighting.code if seen.status is Status.NOT_ASSESSED else seen.code
 
 
 def _told_present(seen: Finding, sighting: Sighting) -> bool:
@@ -262,6 +269,7 @@ def _finding(answer: _Answer, seen: Finding) -> Finding:
     if sighting is not None and data.localised and isinstance(answer.by, Prediction):
         seen = seen.model_copy(
             update={
+                "code": _shown(seen, sighting),
                 "status": sighting.status,
                 "score": data.confidence,
                 "score_kind": answer.by.card.score_kind,
@@ -360,7 +368,8 @@ def ground(context: ToolContext, arguments: GroundArguments) -> Result:
     told = f"{sentence_case(concept.name)}: not localised: {data.reason}."
     if data.localised:
         places = listed([item.place for item in data.boxes])
-        told = f"{sentence_case(concept.name)} ({row.status.value}) is localised: {places}."
+        told = f"{sentence_case(finding(row.code).name)} ({row.status.value}) is localised: {places}."
+        told += f" Whether it is {concept.name} was not assessed." if row.code != concept.code else ""
     if data.coarse:
         told = f"{told} A coarse place: {data.reason}."
     numbers = "; ".join(f"box {list(item.box)} ({item.place})" for item in data.boxes)
@@ -369,7 +378,7 @@ def ground(context: ToolContext, arguments: GroundArguments) -> Result:
     return Result(
         image_ids=[film.id],
         summary=summarise([told, f"Confidence {data.confidence:.2f}, {numbers}." if data.localised else ""]),
-        findings=[row],
+        findings=[row] if row.code == concept.code else [row, seen],
         data=data,
         overlays=answer.overlays,
         caveats=caveats,

@@ -26,6 +26,9 @@ from tools.contract import Finding, Status
 from tools.contract.wording import listed, sentence_case
 from tools.knowledge import findings
 
+UNLOOKED_NAMED = 12
+"""Findings named when saying what nobody looked for; all would be a page."""
+
 
 def compose(
     questions: list[Question], facts: Facts, films: list[dict[str, Any]], tools: Offers
@@ -120,7 +123,8 @@ def _by_signs(code: str, teller: Teller, film: str) -> list[str]:
     if teller.facts.assessed(code, film):
         return []
     runs = [run for run in teller.facts.of(BY_WORDS, film) if run.args.get("finding") == code and run.failure is None]
-    return [line for run in runs for line in teller.told(run)] or teller.signs(code, film)
+    told = [line for run in runs for line in teller.told(run)] or teller.signs(code, film)
+    return [*teller.broader(code, film), *told]
 
 
 def _by_phrase(question: Question, teller: Teller, searched: list[Evidence]) -> list[str]:
@@ -147,21 +151,39 @@ def _overview(question: Question, teller: Teller, film: str) -> list[str]:
     seen = teller.facts.judging(film)
     if not rows:
         return [teller.nothing(film)]
+    words = words_of(question.text)
     absent = [code for code in teller.codes(film) if teller.facts.status(code, film) is Status.ABSENT]
     missing = [code for code in teller.codes(film) if teller.facts.status(code, film) is Status.NOT_ASSESSED]
+    if has_any(words, vocabulary()["unlooked"]):
+        return [*_not_assessed(teller, film, missing), _unlooked(teller, film)]
     present, uncertain = teller.present(film), teller.uncertain(film)
     lines = _waits(question, teller, film) + _called(teller, film, present, "overview.present", "overview.flagged")
     lines += [say("overview.uncertain", names=teller.named(uncertain, film))] if uncertain else []
     if not present and not uncertain:
         lines.append(say("overview.none", cite=cite(seen)))
     lines += [teller.presence(code, film, None, plain=True) for code in teller.disputed(film)]
+    if has_any(words, vocabulary()["in_brief"]):
+        return lines
     if absent:
         ids = cite(e for code in absent for f in teller.facts.about(code, film) for e in f.evidence)
         lines.append(say("overview.absent", names=listed(map(name_of, absent)), cite=ids))
-    if missing:
-        ids = cite(e for code in missing for f in teller.facts.about(code, film) for e in f.evidence)
-        lines.append(say("overview.not_assessed", names=listed(map(name_of, missing)), cite=ids))
+    lines += _not_assessed(teller, film, missing)
     return [*lines, *teller.moved(film), *teller.failures(film), *teller.caveats(film, [row.code for row in present])]
+
+
+def _not_assessed(teller: Teller, film: str, codes: list[str]) -> list[str]:
+    """Findings that a tool says it does not assess."""
+    ids = cite(e for code in codes for f in teller.facts.about(code, film) for e in f.evidence)
+    return [say("overview.not_assessed", names=listed(map(name_of, codes)), cite=ids)] if codes else []
+
+
+def _unlooked(teller: Teller, film: str) -> str:
+    """How many findings of the ontology no tool looked for, with those among them that cannot wait."""
+    codes = [code for code in findings() if not teller.facts.about(code, film)]
+    names = listed(
+        name_of(code) for code in sorted(codes, key=lambda code: not findings()[code].urgent)[:UNLOOKED_NAMED]
+    )
+    return say("unlooked.told", count=len(codes), names=names)
 
 
 def _waits(question: Question, teller: Teller, film: str) -> list[str]:
@@ -291,7 +313,17 @@ def _confidence(question: Question, teller: Teller, film: str) -> list[str]:
     for code in question.findings:
         lines.append(teller.presence(code, film, None, plain=True))
         lines += [*teller.scores(code, film), *teller.figures(code, film)]
-    return [*lines, *teller.caveats(film, question.findings, most=4)]
+    return [*lines, *_by(teller, film), *teller.caveats(film, question.findings, most=4)]
+
+
+def _by(teller: Teller, film: str) -> list[str]:
+    """Which model the classifier's scores are of."""
+    runs = [run for run in teller.facts.of("classify", film) if run.failure is None and run.card.get("title")]
+    told = {(str(run.card["title"]), run.revision): run for run in runs}
+    return [
+        say("confidence.by", title=title, revision=revision, cite=cite([run.id]))
+        for (title, revision), run in told.items()
+    ]
 
 
 def _scores_of_all(teller: Teller, film: str) -> list[str]:
@@ -303,7 +335,12 @@ def _scores_of_all(teller: Teller, film: str) -> list[str]:
     if not codes:
         return [teller.nothing(film)]
     told = [line for code in codes for line in teller.scores(code, film, measured=False)[:1]]
-    return [say("confidence.all" if calibrated else "confidence.lead"), *told, *teller.caveats(film, codes, most=2)]
+    return [
+        say("confidence.all" if calibrated else "confidence.lead"),
+        *told,
+        *_by(teller, film),
+        *teller.caveats(film, codes, most=2),
+    ]
 
 
 def _why(question: Question, teller: Teller, film: str) -> list[str]:

@@ -21,17 +21,30 @@ def asks_knowledge(words: list[str], named: int, tools: Offers) -> bool:
         named: how many findings it names.
         tools: those that may be called.
     """
-    told = vocabulary()["knowledge"]
-    if KNOWLEDGE not in tools or not named or has_any(words, told["pointing"]) or film_numbers(words):
+    told, line = vocabulary()["knowledge"], " ".join(words)
+    if KNOWLEDGE not in tools or has_any(words, told["pointing"]) or film_numbers(words):
         return False
+    explained = _behind(line, told["explaining"])
+    defined = _behind(line, told["defining"])
+    if (explained or defined) and words[-1] in told["signs"]:
+        return True
+    if not named:
+        return False
+    if explained and explained[0] not in told["not_in_general"]:
+        return True
     if has_any(words, told["asking"]):
         return True
     if named > 1 and has_any(words, told["telling_apart"]):
         return True
-    line = " ".join(words)
     if len(words) > told["defining_most_words"] or line.startswith(tuple(told["of_a_film"])):
         return False
-    return any(line.startswith(f"{opening} ") for opening in told["defining"])
+    return bool(defined)
+
+
+def _behind(line: str, openings: list[str]) -> list[str]:
+    """Words behind the longest of the openings that a line begins with; none where it begins with none."""
+    opening = max((told for told in openings if line.startswith(f"{told} ")), key=len, default="")
+    return line.removeprefix(opening).split() if opening else []
 
 
 __all__ = ["KNOWLEDGE", "asks_knowledge"]

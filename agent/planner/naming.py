@@ -17,8 +17,11 @@ Films = list[dict[str, Any]]
 
 @cache
 def vocabulary() -> dict[str, Any]:
-    """vocabulary.toml."""
-    return tomllib.loads((resources.files("agent.planner") / "vocabulary.toml").read_text(encoding="utf-8"))
+    """vocabulary.toml, the phrases that an intent takes from other lists among its own."""
+    told = tomllib.loads((resources.files("agent.planner") / "vocabulary.toml").read_text(encoding="utf-8"))
+    for intent in told["intent"]:
+        intent["phrases"] += [phrase for name in intent.get("also", ()) for phrase in told[name]]
+    return told
 
 
 def words_of(text: str) -> list[str]:
@@ -28,8 +31,15 @@ def words_of(text: str) -> list[str]:
 
 
 def longest_intent(words: list[str]) -> int:
-    """Length in words of the longest phrase of any intent that stands in the words."""
+    """Length in words of the longest phrase of any intent among the words; all of them where they ask for a report."""
+    if asks_for_a_report(words):
+        return len(words)
     return max(longest(words, intent["phrases"]) for intent in vocabulary()["intent"])
+
+
+def asks_for_a_report(words: list[str]) -> bool:
+    """ "Generate a radiology report": one is to be written, whatever stands between."""
+    return words[-1:] == ["report"] and has_any(words, vocabulary()["report"]["writes"])
 
 
 def _roles() -> dict[str, list[str]]:

@@ -13,9 +13,11 @@ from agent.planner.measuring import HEART, asks_a_measurement
 from agent.planner.naming import (
     Films,
     acquired,
+    asks_for_a_report,
     comparable,
     compares_processed,
     film_numbers,
+    frontals,
     longest_intent,
     role_named,
     vocabulary,
@@ -48,6 +50,9 @@ from imaging.radiograph import DerivedKind
 from tools.knowledge import structures
 from tools.knowledge.measured import asked_of
 
+READ_AS_WORDED = {Kind.TOOL, Kind.OVERVIEW}
+"""Kinds whose answer goes by the words themselves."""
+
 
 def read(
     text: str, films: Films, added: list[str], previous: Question | None = None, tools: Offers | None = None
@@ -68,6 +73,10 @@ def read(
         return [_with(question, with_report) if question.kind is Kind.REPORT else question for question in told]
     if previous is not None and previous.kind is Kind.REPORT and (again := _written_again(text, previous)):
         return [again]
+    if "language" in manner(text) and has_any(words_of(text), vocabulary()["translating"]):
+        return [
+            replace(_read_one("Draft a report", films, added, previous, offered), given=tuple(manner(text).items()))
+        ]
     stem, options = options_in(text)
     if not options and previous is not None and tells_more(text, previous.tool, offered):
         return [replace(previous, text=f"{text}\n{previous.text}", given=())]
@@ -81,10 +90,18 @@ def read(
         previous = _read_one(part, films, added, previous, offered)
         questions.append(previous)
     if len(questions) > 1:
-        questions = [q for q in questions if q.kind is not Kind.UNCLEAR] or questions[:1]
+        questions = _once([q for q in questions if q.kind is not Kind.UNCLEAR]) or questions[:1]
     questions = [_with(each, manner(text)) if each.kind is Kind.REPORT else each for each in questions]
     point = tuple(point_in(text).items())
     return [replace(question, point=point) for question in questions] or [Question(Kind.UNCLEAR, text)]
+
+
+def _once(questions: list[Question]) -> list[Question]:
+    """Each question once: "How sure are you, and what makes you so?" asks the same twice. A tool may read the words."""
+    kept: dict[Question, Question] = {}
+    for question in questions:
+        kept.setdefault(question if question.kind in READ_AS_WORDED else replace(question, text=""), question)
+    return list(kept.values())
 
 
 def _with(question: Question, given: Mapping[str, str]) -> Question:
@@ -95,7 +112,8 @@ def _with(question: Question, given: Mapping[str, str]) -> Question:
 def _written_again(text: str, report: Question) -> Question | None:
     """ "Shorter, please", "in German": the report before, written so; None where something else is asked."""
     so = manner(text)
-    if not so or mentions(text) or _kind(words_of(text), (), {})[0] not in {Kind.UNCLEAR, Kind.REPORT}:
+    asks = _kind([word for word in words_of(text) if word not in vocabulary()["translating"]], (), {})[0]
+    if not so or mentions(text) or asks not in {Kind.UNCLEAR, Kind.REPORT}:
         return None
     return replace(report, given=tuple((dict(report.given) | so).items()))
 
@@ -142,7 +160,8 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     )
     if tool and not findings and "phrase" in tools[tool].arguments:
         question = replace(question, topic=_looked_for(words))
-    question = about_an_organ(_of_size(_against_prior(question, words, films), words, tools), words, tools)
+    question = _within_a_film(_against_prior(question, words, films), films, tools)
+    question = about_an_organ(_of_size(question, words, tools), words, tools)
     marked = marked_structure(question.structures, question.findings, question.side) if marks_in(text) else None
     if marked:
         question = replace(question, kind=Kind.SEGMENT, tool="", structures=(marked,), findings=())
@@ -197,6 +216,8 @@ def _kind(
     """
     if asks_knowledge(words, len(findings), tools):
         return Kind.TOOL, KNOWLEDGE
+    if asks_for_a_report(words):
+        return Kind.REPORT, ""
     if told := addressed(words, tools):
         return Kind.TOOL, told
     tool, length = asked_for(words, tools)
@@ -221,11 +242,21 @@ def _against_prior(question: Question, words: list[str], films: Films) -> Questi
     return question
 
 
+def _within_a_film(question: Question, films: Films, tools: Offers) -> Question:
+    """ "Compare the heart with the chest" and "compare the two lungs" measure where there is no prior film."""
+    if question.kind is not Kind.COMPARE or question.findings or not question.structures or len(frontals(films)) > 1:
+        return question
+    if "heart" in question.structures:
+        return replace(question, kind=Kind.HEART_SIZE)
+    measured = question.tasks and "tasks" in getattr(tools.get(MEASURE), "arguments", ())
+    return replace(question, kind=Kind.TOOL, tool=MEASURE) if measured else question
+
+
 def _of_size(question: Question, words: list[str], tools: Offers) -> Question:
     """A heart's size is measured whatever words ask for it, and so is free air; a side belongs to the lungs."""
     if question.degree and question.findings == (FREE_AIR,) and "tasks" in getattr(tools.get(MEASURE), "arguments", ()):
         return replace(question, kind=Kind.TOOL, tool=MEASURE, tasks=(FREE_AIR_SIZE,))
-    asks_size = question.degree and "heart" in question.structures
+    asks_size = "heart" in question.structures and (question.degree or has_any(words, vocabulary()["large"]))
     normal_heart = question.kind is Kind.NORMAL and question.structures == ("heart",)
     if (asks_size or normal_heart or has_any(words, ["heart size"])) and question.kind in {
         Kind.PRESENCE,
@@ -255,6 +286,8 @@ def _followed_up(
         question = replace(question, same_patient=question.same_patient or previous.same_patient)
         if question.kind is Kind.UNCLEAR and told:
             return replace(previous, text=question.text, same_patient=question.same_patient)
+    if question.kind is Kind.ABOUT and has_any(words, vocabulary()["of_an_answer"]):
+        question = replace(question, kind=Kind.CONFIDENCE)
     if question.kind is Kind.WHY and not question.findings and has_any(words, vocabulary()["measuring"]):
         heart = (HEART,) if previous.findings == ("cardiomegaly",) else ()
         return replace(question, tasks=question.tasks or previous.tasks or heart)
@@ -272,7 +305,7 @@ def _followed_up(
         )
     known = [structures().get(code) for code in question.structures]
     sided_structure = known and all(one is not None and one.side for one in known)
-    elliptic = bare or bool(sided_structure and question.side)
+    elliptic = bare or bool(sided_structure and question.side and previous.kind is not Kind.HEART_SIZE)
     names_something = (
         names_film
         or question.side

@@ -181,7 +181,7 @@ class Teller:
         if status is Status.ABSENT:
             return [say("where.absent", Name=sentence_case(name), cite=self.facts.cite(code, film, Status.ABSENT))]
         if status not in {Status.PRESENT, Status.UNCERTAIN}:
-            return [self._unassessed(code, film)]
+            return [self._unassessed(code, film), *self.broader(code, film)]
         located = self.facts.located(code, film)
         ids = cite(e for item in located for e in item.evidence)
         hedge = [self.presence(code, film, None, plain=True)] if status is Status.UNCERTAIN else []
@@ -198,6 +198,23 @@ class Teller:
         self.miss(say("where.not_located", name=name, reason=reason, cite="").strip())
         lead = self.presence(code, film, None, plain=True)
         return [lead, say("where.not_located", name=name, reason=reason, cite=id_of).strip()]
+
+    def broader(self, code: str, film: str) -> list[str]:
+        """The place of what a finding that nobody assessed would be a kind of."""
+        if self.facts.assessed(code, film):
+            return []
+        runs = [r for r in self.facts.of("ground", film) if r.args.get("finding") == code and r.data.get("outlined_as")]
+        shown = [(row, run.id) for run in runs for row in run.findings if row.code == run.data["outlined_as"]]
+        return [
+            say(
+                "where.broader",
+                Name=sentence_case(name_of(row.code)),
+                place=row.region,
+                name=name_of(code),
+                cite=cite([number]),
+            )
+            for row, number in shown
+        ]
 
     def _coarse(self, code: str, film: str) -> list[str]:
         """That a place is a coarse one, where it is."""
@@ -257,7 +274,8 @@ class Teller:
         if record.failure is not None:
             failed = say("scope.failed", title=record.title, reason=record.failure.message, cite=cite([record.id]))
             return [f"{failed} {record.failure.hint}".strip() if record.failure.kind == Unavailable.kind else failed]
-        first = [c for c in record.caveats if c not in record.summary][:caveats]
+        first = [c for c in record.caveats if c not in record.summary and not self._told(c, record)][:caveats]
+        self._told_caveats.update((film, caveat) for film in record.image_ids for caveat in first)
         document = str(record.data.get("document") or "")
         lead = record.model_copy(update={"summary": record.summary.partition("\n\n")[0]}) if document else record
         return [
@@ -265,6 +283,10 @@ class Teller:
             *([f"\n{document}\n"] if document else []),
             *(say("confidence.caveat", caveat=c.rstrip("."), cite=cite([record.id])) for c in first),
         ]
+
+    def _told(self, caveat: str, record: Evidence) -> bool:
+        """Whether a caveat was told of every film of a record."""
+        return bool(record.image_ids) and all((film, caveat) in self._told_caveats for film in record.image_ids)
 
     def quoted(self, record: Evidence) -> str:
         """A tool's own summary, cited sentence by sentence."""

@@ -199,7 +199,8 @@ def describe(identity: Mapping[str, Any], figures: list[dict[str, Any]]) -> dict
         "task": "enhance",
         "title": "Embedded bone suppressor",
         "licence": "Apache-2.0",
-        "source": "small U-Net, trained on synthetic films; trained by this project's recipe; shipped in the repository",
+        "source": "small U-Net, trained on synthetic films; "
+        "trained by this project's recipe; shipped in the repository",
         "training_data": TRAINING_DATA,
         "intended_use": "Research and teaching on frontal chest radiographs of adults; not a medical device.",
         "score_kind": "no_score",

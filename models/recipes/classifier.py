@@ -258,7 +258,8 @@ def describe(identity: dict[str, Any], findings: list[dict[str, Any]], films: La
         "task": "classify",
         "title": "Embedded classifier of fourteen findings",
         "licence": "Apache-2.0",
-        "source": "EfficientNet-Lite0 taught on phantoms, distilled head; trained by this project's recipe; shipped in the repository",
+        "source": "EfficientNet-Lite0 taught on phantoms, distilled head; "
+        "trained by this project's recipe; shipped in the repository",
         "training_data": TRAINING_DATA,
         "intended_use": "Research and teaching on frontal chest radiographs of adults; not a medical device.",
         "score_kind": "calibrated_probability",

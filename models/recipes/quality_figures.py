@@ -148,7 +148,8 @@ def card_of(identity: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any
         "task": "quality",
         "title": "Embedded judge of view, pose and quality",
         "licence": "Apache-2.0",
-        "source": "EfficientNet-Lite0 trunk, small convolutional neck; trained by this project's recipe; shipped in the repository",
+        "source": "EfficientNet-Lite0 trunk, small convolutional neck; "
+        "trained by this project's recipe; shipped in the repository",
         "training_data": TRAINING_DATA,
         "intended_use": "Research and teaching: to refuse what is no chest film and to warn; not a medical device.",
         "score_kind": "uncalibrated_sigmoid",

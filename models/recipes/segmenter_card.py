@@ -86,7 +86,8 @@ def describe(
         "task": "segment",
         "title": "Embedded segmenter of twelve structures",
         "licence": "Apache-2.0",
-        "source": "EfficientNet-Lite0, light U-shaped decoder; trained by this project's recipe; shipped in the repository",
+        "source": "EfficientNet-Lite0, light U-shaped decoder; "
+        "trained by this project's recipe; shipped in the repository",
         "training_data": TRAINING_DATA,
         "intended_use": "Research and teaching on frontal chest radiographs of adults; not a medical device.",
         "score_kind": "mask_probability",

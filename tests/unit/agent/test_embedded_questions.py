@@ -73,6 +73,12 @@ ROWS = [
     Row("How big is the heart?", (MEASURE, find("cardiomegaly")), "Cardiothoracic ratio 0.56"),
     Row("What is the CTR?", (MEASURE, find("cardiomegaly")), "Cardiothoracic ratio 0.56"),
     Row("Measure the cardiothoracic ratio", (MEASURE, find("cardiomegaly")), "Cardiothoracic ratio 0.56"),
+    Row("Is the cardiac silhouette enlarged, and by which measurement?", (MEASURE, find("cardiomegaly")), "Cardiothoracic ratio 0.56"),
+    Row("Compare the heart with the chest", (MEASURE, find("cardiomegaly")), "Cardiothoracic ratio 0.56"),
+    Row("How wide is the heart in relation to the thorax?", (MEASURE, find("cardiomegaly")), "Cardiothoracic ratio 0.56"),
+    Row("What did you not look at?", OVERVIEW, "findings that I know by name, among them pneumoperitoneum"),
+    Row("Would a lateral view help?", (), "I do not advise"),
+    Row("Translate the report into Spanish", (ALL, MEASURE, REPORT), "Draft for a qualified reader."),
     Row("Is the heart size normal?", (MEASURE, find("cardiomegaly")), "Cardiothoracic ratio 0.56"),
     Row("Is the heart normal?", (MEASURE, find("cardiomegaly")), "Cardiothoracic ratio 0.56"),
     Row("What do you see?", OVERVIEW, "Present: pleural effusion on the left"),
@@ -93,6 +99,8 @@ ROWS = [
     Row("Which side is the effusion on?", (find("effusion"), ground("effusion")), "Pleural effusion is present on the left"),
     Row("Is the effusion left or right?", (find("effusion"), ground("effusion")), "Pleural effusion is present on the left"),
     Row("Write a report", (ALL, MEASURE, REPORT), "Draft for a qualified reader."),
+    Row("I need a full radiology report", (ALL, MEASURE, REPORT), "Draft for a qualified reader."),
+    Row("Produce the chest x-ray report", (ALL, MEASURE, REPORT), "Draft for a qualified reader."),
     Row("Draft findings and impression please", (ALL, MEASURE, REPORT), "Findings:"),
     Row("Segment the lungs", (LUNGS,), "Outlined left_lung, right_lung"),
     Row("Outline the heart", (segment("heart"),), "Outlined heart"),
@@ -161,6 +169,28 @@ def test_no_claim_of_our_own_planner_goes_against_its_evidence(row: Row) -> None
     assert Verdict.CONFLICTING not in {claim.verdict for claim in answer.claims}, answer.claims
     for claim in answer.claims:
         assert claim.evidence, claim
+
+
+def test_the_same_asked_twice_in_a_message_is_told_once() -> None:
+    answer, _ = ask("How confident are you, and what would make you more confident?")
+    assert answer.text.count("Pleural effusion: probability") == 1
+
+
+def test_findings_in_a_sentence_or_two_are_those_called_alone() -> None:
+    answer, _ = ask("Summarise it in two sentences")
+    assert "Present: pleural effusion on the left" in answer.text and "Absent" not in answer.text
+
+
+def test_which_model_said_so_is_told_with_its_figures() -> None:
+    session = stub_agent(StubTools(TRUTH)).session()
+    session.ask("Is there a pleural effusion?", films=[FILM])
+    assert "pleural effusion" in session.ask("Which model said that?").text.lower()
+
+
+def test_a_side_after_the_heart_is_the_lung_of_that_side() -> None:
+    session = stub_agent(StubTools(TRUTH)).session()
+    session.ask("How big is the heart?", films=[FILM])
+    assert "In the left lung: pleural effusion" in session.ask("And the left lung?").text
 
 
 def test_table_is_long_enough() -> None:

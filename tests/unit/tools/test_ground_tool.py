@@ -121,6 +121,19 @@ def test_outline_of_the_locator_is_the_place_by_its_own_class_or_a_broader_one(c
     assert {overlay.kind for overlay in result.overlays} == {"mask", "box"}
 
 
+def test_an_outlined_pneumothorax_is_not_called_one_under_tension() -> None:
+    """Nobody assesses tension, whose outline is a pneumothorax's: the place is told under that name alone."""
+    film = phantom(3, "pneumothorax:left:30%")
+    sights = sights_of(film, {"pneumothorax": film.masks["pneumothorax_left"]})
+    context, image_id, _ = context_of(film, scores=SCORES, sights=sights)
+    result = ground.run(context, {"image_id": image_id, "finding": "tension_pneumothorax"})
+    told = {row.code: row.status for row in result.findings}
+    assert told == {"pneumothorax": Status.PRESENT, "tension_pneumothorax": Status.NOT_ASSESSED}
+    assert data_of(result).outlined_as == "pneumothorax"
+    assert {overlay.label for overlay in result.overlays} == {"pneumothorax"}
+    assert "Whether it is tension pneumothorax was not assessed" in result.summary
+
+
 def test_locator_that_sees_what_the_classifier_does_not_says_so_and_the_two_disagree() -> None:
     film = phantom(3, "effusion:left:800ml")
     sights = sights_of(film, {"effusion": film.masks["effusion_left"]})
