@@ -18,8 +18,9 @@ ASKED = ("Draft the report", "Write a report please", "findings and impression")
 SECTIONS = ("Findings", "Impression")
 
 HEART, RATIO = "cardiomegaly", "cardiothoracic_ratio"
-AT_THE_LIMIT = 0.02
-"""A true ratio this near the limit of its view is neither a normal nor an enlarged heart; see measured.RATIO_WITHIN."""
+AT_THE_LIMIT = 0.04
+"""From the limit of its view to this far above it a true ratio may be called enlarged or not: a measured one within
+0.02 of the truth is right (measured.RATIO_WITHIN), and one within 0.02 of the limit decides nothing."""
 
 FORM_WORTH = 0.3
 """Sections and citations; the rest is whether the positive findings are those of the film."""
@@ -53,10 +54,10 @@ def _report(shown: frozenset[str]) -> Judge:
 
 
 def _large_heart(film: PhantomFilm) -> bool | None:
-    """Whether the true cardiothoracic ratio is above the limit of the view; None at the limit."""
+    """Whether the true cardiothoracic ratio is above the limit of the view; None where either may be told."""
     limits = measurement(RATIO).limits
     above = round(film.measures[RATIO] - limits["pa" if film.radiograph.view is View.PA else "ap"], 3)
-    return None if abs(above) <= AT_THE_LIMIT else above > 0
+    return None if 0 < above <= AT_THE_LIMIT else above > 0
 
 
 def _f1(told: set[str], truth: frozenset[str]) -> float:

@@ -108,7 +108,7 @@ def test_case_runs_through_an_agent_and_a_fault_scores_nothing(monkeypatch: pyte
     [(0.6, True, 1.0), (0.6, False, 0.0), (0.52, True, 1.0), (0.52, False, 1.0), (0.4, True, 0.0), (0.4, False, 1.0)],
 )
 def test_a_reports_heart_is_judged_by_its_true_ratio(ratio: float, told: bool, worth: float) -> None:
-    """On a PA film 0.5 is the limit; at it either is right. The film shows nothing else."""
+    """On a PA film 0.5 is the limit; a little above it either is right. The film shows nothing else."""
     case = next(case for case in reported.cases(Draw(0, "reported")) if not case.films[0].findings)
     rows = [row("cardiomegaly", Status.PRESENT)] if told else []
     film: Any = SimpleNamespace(measures={"cardiothoracic_ratio": ratio}, radiograph=SimpleNamespace(view=View.PA))
