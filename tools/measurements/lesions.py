@@ -35,10 +35,9 @@ LEARNT = (
     "small). On real films it is not known: of 125 real nodules (JSRT) 3 were found and none was measured."
 )
 DRAWN = (
-    "Measured along the outline made from the user's box: look at it. From boxes around 125 real nodules (JSRT, 6 to "
-    "37 mm) whose edges were each moved at random (standard deviation 10 % of the diameter), the average of both "
-    "diameters was off by 1.0 mm at the median, by more than 2.6 mm in one of ten (longest: 1.3 and 3.0); at 20 % by "
-    "1.9 and 5.5 mm (2.5 and 6.8)."
+    "Measured along the outline made from the user's box: look at it. On 125 real nodules (JSRT, 6 to 37 mm), in boxes "
+    "drawn to 10 % of the diameter, the average of both diameters was off by 1.0 mm at the median, by more than 2.6 mm "
+    "in one of ten; in boxes drawn to 20 % by 1.9 and 5.5 mm."
 )
 DRAW_IT = (
     'Outline it yourself and it is measured: "outline the nodule: box 120 80 160 120" (first and last row and column, '
