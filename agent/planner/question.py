@@ -57,6 +57,8 @@ MEASURE = "measure"
 """The measuring tool."""
 FREE_AIR, FREE_AIR_SIZE = "pneumothorax", "pneumothorax_size"
 """A finding whose size that tool measures, and what it calls that."""
+LESIONS, LESION_DIAMETER = frozenset({"nodule", "mass", "lung_lesion"}), "lesion_diameter"
+"""Findings whose diameter it measures, and what it calls that."""
 ABOUT_A_FINDING = {Kind.PRESENCE, Kind.WHERE, Kind.SIDE, Kind.COMPARE, Kind.WHICH_FILM, Kind.CONFIDENCE, Kind.WHY}
 """Kinds that say nothing without a finding of their own, and take the last question's."""
 BESIDE_A_FINDING = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -37,6 +38,8 @@ from agent.planner.question import (
     BESIDE_A_FINDING,
     FREE_AIR,
     FREE_AIR_SIZE,
+    LESION_DIAMETER,
+    LESIONS,
     MEASURE,
     NOT_DOUBLED,
     OUT_OF_SCOPE,
@@ -50,6 +53,8 @@ from imaging.radiograph import DerivedKind
 from tools.knowledge import structures
 from tools.knowledge.measured import asked_of
 
+SIZE = re.compile(r"\bthan\b[^.?]*\d\s*(?:mm|cm|millimet|centimet)", re.IGNORECASE)
+"""A size that something is held against."""
 READ_AS_WORDED = {Kind.TOOL, Kind.OVERVIEW}
 """Kinds whose answer goes by the words themselves."""
 
@@ -243,13 +248,17 @@ def _against_prior(question: Question, words: list[str], films: Films) -> Questi
 
 
 def _within_a_film(question: Question, films: Films, tools: Offers) -> Question:
-    """ "Compare the heart with the chest" and "compare the two lungs" measure where there is no prior film."""
-    if question.kind is not Kind.COMPARE or question.findings or not question.structures or len(frontals(films)) > 1:
+    """Comparisons that need no prior film: with a size ("bigger than 3 cm"), of the heart or the lungs on one film."""
+    if question.kind is not Kind.COMPARE:
+        return question
+    measures = "tasks" in getattr(tools.get(MEASURE), "arguments", ())
+    if measures and LESIONS & set(question.findings) and SIZE.search(question.text):
+        return replace(question, kind=Kind.TOOL, tool=MEASURE, tasks=(LESION_DIAMETER,))
+    if question.findings or not question.structures or len(frontals(films)) > 1:
         return question
     if "heart" in question.structures:
         return replace(question, kind=Kind.HEART_SIZE)
-    measured = question.tasks and "tasks" in getattr(tools.get(MEASURE), "arguments", ())
-    return replace(question, kind=Kind.TOOL, tool=MEASURE) if measured else question
+    return replace(question, kind=Kind.TOOL, tool=MEASURE) if measures and question.tasks else question
 
 
 def _of_size(question: Question, words: list[str], tools: Offers) -> Question:

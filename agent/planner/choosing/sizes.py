@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.planner.question import LESION_DIAMETER
 from agent.planner.wording import say
-
-LESION = "lesion_diameter"
 
 FILM_OVER_PATIENT = 1.17
 """A lesion's mean diameter on the film over its own: magnification and lobes. Median over 30 phantoms, 1.09 to 1.20."""
@@ -33,7 +32,7 @@ def size_in_patient(item: Mapping[str, Any]) -> Size | None:
     """What a measurement of the tool says of the patient's own size; None for one that needs no turning."""
     if item["unit"] != "mm" or not item["measured"]:
         return None
-    if item["code"] == LESION:
+    if item["code"] == LESION_DIAMETER:
         mean = next(one["value"] for one in item["quantities"] if one["code"] == "lesion_mean_mm")
         value = mean / FILM_OVER_PATIENT
         return Size(value, "mm", LESION_ERROR_MM, say("choice.diameter", mm=f"{value:.0f}"))
