@@ -126,7 +126,8 @@ def _by_outline(
     """The pieces of the outlining model's map in the anatomy where the finding can lie; see `_told_present`."""
     by, needed = all_seen.prediction, sighting.worth.threshold
     told = {"classifier_status": seen.status, "locator_status": sighting.status,
-            "outlined_as": "" if sighting.code == concept.code else sighting.code}  # fmt: skip
+            "outlined_as": "" if sighting.code == concept.code else sighting.code,
+            "tried_on_real_films": sighting.measured_on_real_films}  # fmt: skip
 
     def refused(reason: str) -> _Answer:
         data = not_localised(seen.status, reason, concept, asked, round(sighting.score, 3), needed)

@@ -119,8 +119,17 @@ class Teller:
         return [say("presence.signs", name=name_of(code)), *lines] if lines else []
 
     def only_flagged(self, code: str, film: str) -> bool:
-        """Called present by nothing but probabilities under one half: more films flagged so lack it than have it."""
-        return all(item.only_flagged for item in self.facts.about(code, film) if item.status is Status.PRESENT)
+        """Called present by nothing but probabilities under one half: more films flagged so lack it than have it.
+
+        A model that was never tried on real films with the finding makes it no surer.
+        """
+        present = [item for item in self.facts.about(code, film) if item.status is Status.PRESENT]
+        flags = [item for item in present if item.only_flagged]
+        return bool(flags) and all(item in flags or self._untried(item) for item in present)
+
+    def _untried(self, item: Finding) -> bool:
+        runs = [record for record in self.facts.records if record.id in item.evidence]
+        return bool(runs) and all(run.data.get("tried_on_real_films") is False for run in runs)
 
     def scores(self, code: str, film: str, *, measured: bool = True) -> list[str]:
         """What each tool's number is, called by its right name."""

@@ -48,6 +48,8 @@ class GroundData(BaseModel):
     classifier_status: Status
     locator_status: Status | None = None
     outlined_as: str = ""
+    tried_on_real_films: bool = True
+    """False where the outlining model's card has no figures for it on real films that have it."""
     grounded_by: str = ""
     coarse: bool = False
 

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from test_asked_by_words import FILM, FILMS, offered
 
+from agent.answer import Evidence, EvidenceStatus
 from agent.planner.facts import Facts
 from agent.planner.knowing import KNOWLEDGE
 from agent.planner.plan import wanted
 from agent.planner.question import Kind
 from agent.planner.reading import read
+from agent.planner.sentences import Teller
+from models.outputs import ScoreKind
+from tools.contract import Finding, Status
 
 LOOKED_UP = [
     "What is a pneumothorax?",
@@ -71,3 +75,24 @@ def test_more_of_the_patient_is_weighed_with_what_was_told_before() -> None:
     assert call.args["question"] == "CRP 180, no cough\n65-year-old man, fever. Differential diagnosis?"
     [other] = read("Is there an effusion?", FILMS, [], second, tools)
     assert other.tool != "fuse"
+
+
+@pytest.mark.parametrize(("tried", "only"), [(True, False), (False, True)])
+def test_a_model_never_tried_on_real_films_makes_a_small_probability_no_surer(tried: bool, only: bool) -> None:
+    """A mass flagged at 0.15; the locator that sees it, too, confirms it only where its card has real films with it."""
+
+    def row(number: str, kind: ScoreKind, score: float) -> Finding:
+        return Finding(
+            code="mass", image_id="f1", status=Status.PRESENT, score=score, score_kind=kind, threshold=0.1,
+            evidence=[number],
+        )  # fmt: skip
+
+    def run(number: str, tool: str, kind: ScoreKind, score: float, **data: bool) -> Evidence:
+        return Evidence(
+            id=number, tool=tool, title=tool, image_ids=["f1"], args={}, status=EvidenceStatus.OK, summary="",
+            data=data, findings=[row(number, kind, score)],
+        )  # fmt: skip
+
+    seen = run("E1", "classify", ScoreKind.CALIBRATED_PROBABILITY, 0.15)
+    outlined = run("E2", "ground", ScoreKind.SIGMOID, 0.9, tried_on_real_films=tried)
+    assert Teller(Facts([seen, outlined]), [], {}).only_flagged("mass", "f1") is only
