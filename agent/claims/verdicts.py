@@ -87,14 +87,21 @@ def _of_mention(mention: Mention, sentence: str, cited: Sequence[Evidence]) -> J
     if not statuses:
         return Judged(Verdict.NOT_ASSESSED, "finding")
     gives_a_score = has_any(spoken, language()["neutral"]) and not has_any(spoken, words()["asserts"])
-    if gives_a_score and not mention.denied:
+    denied = mention.denied or _heads_a_denied_list(sentence)
+    if gives_a_score and not denied:
         return SUPPORTED
-    if mention.denied:
+    if denied:
         return _against(statuses, Status.ABSENT, Status.PRESENT, rows)
     if has_any(spoken, language()["hedges"]):
         return SUPPORTED
     verdict = _against(statuses, Status.PRESENT, Status.ABSENT, rows)
     return verdict if verdict is not SUPPORTED else _of_side(mention.side, rows, cited)
+
+
+def _heads_a_denied_list(sentence: str) -> bool:
+    """ "Not seen: pneumothorax (0.02, limit 0.04) and mass (0.01, limit 0.05)."."""
+    heading, colon, _ = sentence.partition(":")
+    return bool(colon) and " ".join(tokens(heading)) in words()["denies_a_list"]
 
 
 def _against(statuses: set[Status], claimed: Status, opposite: Status, rows: Sequence[Finding]) -> Judged:
