@@ -1,6 +1,7 @@
 """The embedded locator: outlines findings, devices and retained objects on a frontal film.
 
-A U-shaped network on EfficientNet-Lite0's trunk (models/lite0.py); weights come from a state dict.
+A U-shaped network on EfficientNet-Lite0's trunk (models/lite0.py), whose devices and objects a small branch reads again
+on the square itself (models/locator_fine.py); weights come from a state dict.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from models import lite0
+from models.locator_fine import Fine
 from models.networks import UpBlock, filled
 from models.outputs import Heatmaps
 from models.preprocess import Geometry
@@ -106,6 +108,7 @@ class Locator(nn.Module):
         self.merges = nn.ModuleList([UpBlock(widths[i], SKIPS[-1 - i], widths[i + 1]) for i in range(len(WIDTHS))])
         self.objects = nn.Conv2d(WIDTHS[-1], len(OBJECTS), 1)
         self.lesions = Pyramid(len(LESIONS))
+        self.fine = Fine(len(OBJECTS))
 
     def trunk(self, square: torch.Tensor) -> list[torch.Tensor]:
         """The trunk's maps at strides 2, 4, 8, 16 and 32 of squares float32 [N, 1, side, side]."""
@@ -129,7 +132,7 @@ class Locator(nn.Module):
     def forward(self, square: torch.Tensor) -> torch.Tensor:
         """Logits [N, 16, side / 2, side / 2] of squares float32 [N, 1, side, side] of `preprocess.prepare`."""
         maps = self.trunk(square)
-        thin = self.thin(maps)
+        thin = self.fine(square, self.thin(maps))
         lesions = functional.interpolate(self.lesions(maps), size=thin.shape[-2:], mode="bilinear", align_corners=False)
         return torch.cat((lesions, thin), dim=1)
 

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.locator import CLASSES, OBJECTS, SIDE, Locator
+from models.locator import CLASSES, LESIONS, OBJECTS, SIDE, Locator
 from models.preprocess import INPUT_MEAN, INPUT_SCALE, TONE_PERCENTILES
+from models.recipes import device_phantoms
 from models.recipes.data import TEST_FOLD, VALIDATION_FOLD
+from models.recipes.device_phantoms import DeviceFilms, make_device_films
 from models.recipes.lesion_films import BOXED, RealFilms, Says, real_films
 from models.recipes.lesion_phantoms import (
     CANVAS,
@@ -29,9 +31,11 @@ from models.recipes.locator_figures import (
     Seen,
     box_figures,
     box_rows,
+    device_figures,
     false_alarms,
     grown,
     label_areas,
+    look_at_devices,
     look_at_phantoms,
     look_at_real,
     nodule_figures,
@@ -50,11 +54,13 @@ from models.recipes.locator_words import (
     UNFIT,
 )
 
-FALSE_ALARMS = {"lesion": 0.05, "object": 0.02}
-"""Share of real films without a class on which it may be called present; as many again may be called uncertain."""
+FALSE_ALARMS = {"lesion": 0.05, "device": 0.02, "retained": 0.004}
+"""Share of real films without a class on which it may be called present; as many again may be called uncertain of
+a lesion. A false alert of a retained object costs more than a miss."""
 
-PHANTOM_ALARMS = 0.1
-"""The same of phantoms, on which other findings and devices look alike more often than on healthy real films."""
+PHANTOM_ALARMS = {"lesion": 0.1, "device": 0.2, "retained": 0.1}
+"""The same of phantoms, on which other findings and devices look alike more often than on healthy real films, and most
+on those that show many devices at once."""
 
 LEAST_FILMS = 20
 """With fewer real films without a class its threshold is chosen on phantoms without it."""
@@ -92,25 +98,55 @@ class Points:
     films: dict[str, int]
 
 
-def choose(seen_real: Seen, real: RealFilms, seen_phantoms: Seen, phantoms: Outlined) -> Points:
+def choose(
+    seen_real: Seen, real: RealFilms, seen_phantoms: Seen, phantoms: Outlined, seen_devices: Seen, devices: DeviceFilms
+) -> Points:
     """Thresholds from films without each class, outlines from phantoms with it; all of the validation sets.
 
-    A threshold keeps the share of false alarms both on real films and on phantoms.
+    A threshold keeps the share of false alarms both on real films and on phantoms: for devices and objects on those
+    that show many of them too, where it goes up to what tells both kinds apart best.
     """
     masks = np.unpackbits(phantoms.masks, axis=-1).astype(np.bool_)
+    drawn = np.unpackbits(devices.masks, axis=-1).astype(np.bool_)
     threshold, uncertain, outlined, films = {}, {}, {}, {}
     for index, code in enumerate(CLASSES):
         without = seen_real.scores[real.says[:, index] == Says.ABSENT, index]
-        there = masks[:, index].any(axis=(1, 2))
-        allowed = FALSE_ALARMS["object" if code in OBJECTS else "lesion"]
-        judged = [(seen_phantoms.scores[~there, index], PHANTOM_ALARMS)]
+        seen, truth = seen_phantoms, masks[:, index]
+        scores, there = seen.scores[:, index], truth.any(axis=(1, 2))
+        if code in OBJECTS:
+            seen, truth = seen_devices, drawn[:, OBJECTS.index(code)]
+            scores = np.concatenate((seen.scores[:, index], scores))
+            there = np.concatenate((truth.any(axis=(1, 2)), there))
+        kind = "lesion" if code in LESIONS else "retained" if code.startswith("retained") else "device"
+        judged = [(scores[~there], PHANTOM_ALARMS[kind])]
         if len(without) >= LEAST_FILMS:
-            judged.append((without, allowed))
-        threshold[code] = max(float(np.quantile(scores, 1 - share)) for scores, share in judged)
-        uncertain[code] = max(float(np.quantile(scores, 1 - 2 * share)) for scores, share in judged)
-        outlined[code] = best_outline(seen_phantoms, masks[:, index], index, np.flatnonzero(there))
+            judged.append((without, FALSE_ALARMS[kind]))
+        threshold[code] = max(float(np.quantile(values, 1 - share)) for values, share in judged)
+        uncertain[code] = max(float(np.quantile(values, 1 - 2 * share)) for values, share in judged)
+        if kind != "lesion":
+            threshold[code], uncertain[code] = best_threshold(scores[there], scores[~there], threshold[code])
+        outlined[code] = best_outline(seen, truth, index, np.flatnonzero(truth.any(axis=(1, 2))))
         films[code] = len(without)
     return Points(threshold, uncertain, outlined, films)
+
+
+def best_threshold(
+    found: npt.NDArray[np.float32], without: npt.NDArray[np.float32], least: float
+) -> tuple[float, float]:
+    """(threshold, uncertain from) of a device from the scores of phantoms with and without it.
+
+    From `least` on, the threshold is where sensitivity and specificity are best together, and there in the middle
+    between the lowest score that it finds and the highest without the device below it. Scores are uncertain from where
+    half as many phantoms without the device lie below the threshold as above it.
+    """
+    places = found[found >= least]
+    if not len(places):
+        return least, least
+    lowest = max(places, key=lambda place: float(np.mean(found >= place) + np.mean(without < place)))
+    below = float(without[without < lowest].max(initial=0.0))
+    best = max(least, (float(lowest) + below) / 2)
+    beyond = float(np.mean(without >= best))
+    return best, min(best, max(least, float(np.quantile(without, 1 - 1.5 * beyond))))
 
 
 def best_outline(seen: Seen, masks: npt.NDArray[np.bool_], index: int, rows: npt.NDArray[np.intp]) -> float:
@@ -159,11 +195,17 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
     films = real_films(data, cache)
     checked = films.chosen(films.folds == VALIDATION_FOLD)
     validation = make_outlined(VALIDATION_SEED, VALIDATION, cache)
-    points = choose(look_at_real(network, checked, data), checked, look_at_phantoms(network, validation), validation)
+    devices = make_device_films(device_phantoms.VALIDATION_SEED, cache)
+    points = choose(
+        look_at_real(network, checked, data), checked, look_at_phantoms(network, validation), validation,
+        look_at_devices(network, devices), devices,
+    )  # fmt: skip
     held = make_outlined(HELD_OUT_SEED, HELD_OUT, cache)
     seen_held = look_at_phantoms(network, held)
     phantom = phantom_figures(seen_held, held, points.threshold, points.outlined_from)
     tip = tip_figure(seen_held, held, points.outlined_from[TIPPED])
+    devices = make_device_films(device_phantoms.HELD_OUT_SEED, cache)
+    device = device_figures(look_at_devices(network, devices), devices, points.threshold, points.outlined_from)
     apart = films.chosen(films.folds == TEST_FOLD)
     seen = look_at_real(network, apart, data)
     labels = label_areas(seen, apart)
@@ -173,7 +215,8 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
     by_file = dict(zip(apart.files.tolist(), seen.maps, strict=True))
     effusions, bedside = read_figures(by_file, points.threshold, points.outlined_from)
     tables = {
-        f"Phantoms (synthetic), {HELD_OUT} held-out films": phantom,
+        f"Phantoms (synthetic), {HELD_OUT} held-out films": {code: phantom[code] for code in LESIONS},
+        f"Phantoms with devices (synthetic), {len(devices.pixels)} held-out films": device,
         "Real films of held-out patients (JSRT, Montgomery, NIH; fold 0) labelled as without the class": {
             code: {"called present": alarms[code]} for code in CLASSES
         },
@@ -190,7 +233,7 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
         f"Tips, {HELD_OUT} held-out phantoms": {TIPPED: {f"tip within {TIP_WITHIN_MM:.0f} mm": tip}},
         "JSRT nodules, held-out films (fold 0)": {"lung_lesion": nodule_figures(seen, apart, data)},
     }
-    return points, {"phantom": phantom, "labels": labels, "tables": tables, "tip": tip}
+    return points, {"phantom": phantom | device, "labels": labels, "tables": tables, "tip": tip}
 
 
 def shares(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
@@ -243,7 +286,9 @@ def describe(
         "score_meaning": SCORE_MEANING,
         "limits": list(LIMITS),
         "references": list(REFERENCES),
-        "reproduce": "python -m models.recipes.locator --cache FOLDER",
+        "reproduce": " && ".join(
+            f"python -m models.recipes.{part} --cache FOLDER" for part in ("locator", "locator_fine")
+        ),
         "measured_on": MEASURED_ON,
         "input": {
             "size_px": SIDE, "channels": 1, "mean": INPUT_MEAN, "scale": INPUT_SCALE,

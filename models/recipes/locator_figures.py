@@ -18,10 +18,11 @@ import pandas as pd
 import torch
 from scipy import ndimage
 
-from models.locator import CLASSES, SIDE, Locator, located
+from models.locator import CLASSES, OBJECTS, SIDE, Locator, located
 from models.outputs import Heatmaps
 from models.preprocess import FloatImage, prepare
 from models.recipes.data import read_grey
+from models.recipes.device_phantoms import PICTURES, DeviceFilms
 from models.recipes.lesion_films import CLASS_OF_LABEL, RealFilms, Says
 from models.recipes.lesion_phantoms import CANVAS, Outlined
 from models.recipes.statistics import auroc, patient_weights, resampled
@@ -74,6 +75,11 @@ def look(network: Locator, films: Iterable[FloatImage]) -> Seen:
 def look_at_phantoms(network: Locator, phantoms: Outlined) -> Seen:
     """Phantoms, as films."""
     return look(network, (row.astype(np.float32) / 255 for row in phantoms.pixels))
+
+
+def look_at_devices(network: Locator, films: DeviceFilms) -> Seen:
+    """Phantoms with devices, as films."""
+    return look(network, (row.astype(np.float32) / 65535 for row in films.pixels))
 
 
 def look_at_real(network: Locator, films: RealFilms, data: Path) -> Seen:
@@ -169,6 +175,34 @@ def phantom_figures(
             "dice": interval(dice),
             "pointing": interval(np.array(point, dtype=float)),
             "side": interval(np.array(side, dtype=float)),
+        }
+    return found
+
+
+def device_figures(
+    seen: Seen, films: DeviceFilms, thresholds: Mapping[str, float], outlined_from: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
+    """Per device and object: AUROC, sensitivity and specificity per film, Dice and pointing where it is there."""
+    masks = np.unpackbits(films.masks, axis=-1).astype(np.bool_)
+    patients = np.arange(len(masks)) // PICTURES
+    found: dict[str, dict[str, Any]] = {}
+    for number, code in enumerate(OBJECTS):
+        index, there = CLASSES.index(code), np.asarray(masks[:, number].any(axis=(1, 2)))
+        called = seen.scores[:, index] >= thresholds[code]
+        dice, point = [], []
+        for row in np.flatnonzero(there):
+            values, truth = grown(seen.maps[row], index, (CANVAS, CANVAS)), masks[row, number]
+            drawn = values >= outlined_from[code]
+            dice.append(2 * (drawn & truth).sum() / max(drawn.sum() + truth.sum(), 1))
+            near = ndimage.binary_dilation(truth, iterations=round(POINTING_MARGIN * CANVAS))
+            row_at, column_at = highest(values)
+            point.append(near[int(row_at * CANVAS), int(column_at * CANVAS)])
+        found[code] = {
+            "auroc": area(there, seen.scores[:, index], patients),
+            "sensitivity": interval(called[there].astype(float)),
+            "specificity": interval((~called[~there]).astype(float)),
+            "dice": interval(dice),
+            "pointing": interval(np.array(point, dtype=float)),
         }
     return found
 

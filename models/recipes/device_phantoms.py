@@ -1,0 +1,107 @@
+"""Phantoms to choose the thresholds of devices and retained objects on, and to measure them: many sets in each patient.
+
+A patient is marched through once; the pictures with other devices are developed from the same scene, so that they cost
+little and show the devices as the beam does. Films lie in cache files; a file once made is not made again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from imaging.phantom import FindingSpec, PhantomFilm, make_phantom
+from imaging.phantom.devices import place_devices, project
+from imaging.phantom.lesions import draws
+from imaging.phantom.picture import add_devices
+from models.locator import OBJECTS
+from models.recipes.lesion_phantoms import WORKERS, draw_finding, draw_spec
+
+VALIDATION_SEED, HELD_OUT_SEED = 9_500_000, 9_700_000
+"""First seeds of both sets; no other recipe draws from them."""
+
+PATIENTS = 20
+"""Of each set."""
+
+PICTURES = 5
+"""Of each patient: most of what is new in a picture is its devices."""
+
+NUMBERS = 20
+"""Seeds of pictures that belong to one patient's."""
+
+CHUNK = 5
+"""Patients of one cache file."""
+
+SHARES = {
+    "ett": 0.55, "ng_tube": 0.4, "central_line": 0.4, "pacemaker": 0.25, "chest_drain": 0.3, "retained_sponge": 0.25,
+    "retained_needle": 0.3,
+}  # fmt: skip
+"""Share of pictures with each."""
+
+WITHOUT_FINDINGS = 0.4
+"""Share of patients with nothing but devices."""
+
+
+@dataclass(frozen=True)
+class DeviceFilms:
+    """Films with devices.
+
+    Attributes:
+        pixels: uint16 [N, S, S], 65535 = dense.
+        masks: uint8 [N, 7, S, S / 8], packed bits in the order of OBJECTS.
+    """
+
+    pixels: npt.NDArray[np.uint16]
+    masks: npt.NDArray[np.uint8]
+
+
+def draw_set(rng: np.random.Generator) -> tuple[FindingSpec, ...]:
+    """Each device and object with its own chance."""
+    return tuple(draw_finding(code, rng) for code, share in SHARES.items() if rng.random() < share)
+
+
+def variant(film: PhantomFilm, chosen: Sequence[FindingSpec], seed: int) -> DeviceFilms:
+    """The patient of a film without devices, with these: one row of DeviceFilms, arrays without their first axis."""
+    placed = place_devices(film.anatomy.body, draws(tuple(chosen), np.random.default_rng([17, seed])))
+    masks, wall, metal, _ = project(film.anatomy.body, placed, film.anatomy.geometry)
+    spec = replace(film.scene.spec, seed=seed, processing=("film", "digital")[seed % 2])
+    picture = replace(film.scene, spec=spec, mass=add_devices(film.scene.mass, wall, metal)).picture()
+    drawn = np.zeros((len(OBJECTS), *picture.shape), dtype=np.bool_)
+    for device in placed:
+        drawn[OBJECTS.index(device.code)] |= masks[device.name]
+    return DeviceFilms(
+        pixels=np.round(picture * np.float32(65535)).astype(np.uint16), masks=np.packbits(drawn, axis=-1)
+    )
+
+
+def patient(seed: int) -> list[DeviceFilms]:
+    """PICTURES of one patient."""
+    rng = np.random.default_rng([59, seed])
+    spec = draw_spec(seed)
+    kept = tuple(one for one in spec.findings if one.code not in OBJECTS)
+    spec = replace(spec, findings=() if rng.random() < WITHOUT_FINDINGS else kept)
+    film = make_phantom(spec, threads=1)
+    return [variant(film, draw_set(rng), seed * NUMBERS + number) for number in range(PICTURES)]
+
+
+def make_device_films(first_seed: int, cache: Path) -> DeviceFilms:
+    """Pictures of PATIENTS from a seed on; files that lie in the cache folder are not made again."""
+    cache.mkdir(parents=True, exist_ok=True)
+    starts = range(first_seed, first_seed + PATIENTS, CHUNK)
+    paths = {start: cache / f"devices_{start}_{CHUNK}_{PICTURES}.npz" for start in starts}
+    missing = {start: path for start, path in paths.items() if not path.exists()}
+    names = [item.name for item in fields(DeviceFilms)]
+    if missing:
+        with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
+            for start, path in track(missing.items(), description="devices"):
+                made = pool.map(patient, range(start, start + CHUNK), chunksize=1)
+                rows = [one for pictures in made for one in pictures]
+                held = {name: np.stack([getattr(row, name) for row in rows]) for name in names}
+                np.savez_compressed(path, allow_pickle=False, **held)
+    parts = [np.load(path) for path in paths.values()]
+    return DeviceFilms(**{name: np.concatenate([part[name] for part in parts]) for name in names})
