@@ -17,7 +17,7 @@ from rich.progress import track
 from safetensors.torch import load_file
 from torch import nn
 
-from models.locator import Locator, load_locator
+from models.locator import OBJECTS, Locator, load_locator
 from models.locator_fine import Fine
 from models.recipes.cards import halved, write_card, write_weights
 from models.recipes.lesion_films import real_films
@@ -116,7 +116,7 @@ def main() -> None:
     school = School(phantoms, real_films(arguments.data, arguments.cache).training(), torch.Generator())
     lessons = kept_lessons(school, network, arguments.cache / "lessons")
     torch.manual_seed(SEED)
-    state = train(Fine(len(network.fine.told.bias)), lessons, arguments.cache / "locator_fine.pt")
+    state = train(Fine(len(OBJECTS)), lessons, arguments.cache / "locator_fine.pt")
     network.fine.load_state_dict(trusted(state))
     identity = write_weights(halved(network), arguments.out, NAME)
     points, figures = measured(
