@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -26,8 +27,13 @@ def vocabulary() -> dict[str, Any]:
 
 def words_of(text: str) -> list[str]:
     """Words and numbers of a text as phrases are matched in them: without punctuation, contractions in full."""
+    return in_full(word for word in tokens(text) if word[0].isalnum())
+
+
+def in_full(words: Iterable[str]) -> list[str]:
+    """Words with contractions written out: "whats" is "what is"."""
     spoken = vocabulary()["contractions"]
-    return [full for word in tokens(text) if word[0].isalnum() for full in spoken.get(word, word).split()]
+    return [full for word in words for full in spoken.get(word, word).split()]
 
 
 def longest_intent(words: list[str]) -> int:

@@ -19,6 +19,7 @@ from agent.planner.naming import (
     compares_processed,
     film_numbers,
     frontals,
+    in_full,
     longest_intent,
     role_named,
     vocabulary,
@@ -145,7 +146,7 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
     named = mentions(text)
     findings = codes_of(named, "finding")
     longest_name = max((len(m.places) for m in named if m.kind == "finding"), default=0)
-    kind, tool = _kind(words_of(without_point(text)), findings, tools, words_outside(text), longest_name)
+    kind, tool = _kind(words_of(without_point(text)), findings, tools, in_full(words_outside(text)), longest_name)
     if tool and "without" in tools[tool].arguments:
         named = mentions(edits(text)[0])
         findings = codes_of(named, "finding")
@@ -175,7 +176,7 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
         question = replace(question, kind=Kind.OVERVIEW)
     if question.kind is Kind.UNCLEAR:
         question = _named_unknown(question, words)
-    if role and (role in list(DerivedKind) or question.kind not in {Kind.COMPARE, Kind.WHICH_FILM}):
+    if role and (role in list(DerivedKind) or not _of_several(question, words)):
         named_films = with_role(role, films)
         if not named_films:
             return replace(question, kind=Kind.NO_SUCH_FILM, topic=role)
@@ -243,8 +244,9 @@ def _against_prior(question: Question, words: list[str], films: Films) -> Questi
         question.kind in {Kind.UNCLEAR, Kind.NORMAL} and "heart" in question.structures
     )
     if compares and has_any(words, vocabulary()["comparatives"]) and with_role("prior", films):
-        return replace(question, kind=Kind.COMPARE)
-    return question
+        question = replace(question, kind=Kind.COMPARE)
+    of_the_heart = question.kind is Kind.COMPARE and question.structures == ("heart",) and not question.findings
+    return replace(question, findings=("cardiomegaly",)) if of_the_heart and len(frontals(films)) > 1 else question
 
 
 def _within_a_film(question: Question, films: Films, tools: Offers) -> Question:
@@ -324,6 +326,7 @@ def _followed_up(
         or point_in(question.text)
     )
     if question.kind is Kind.UNCLEAR and elliptic and names_something:
+        previous = replace(previous, kind=Kind.OVERVIEW) if previous.kind is Kind.REPORT else previous
         return replace(previous, text=question.text, side=question.side or previous.side, degree=question.degree)
     return question
 
@@ -367,6 +370,8 @@ def _about_films(
         return replace(question, films=chosen, days=days)
     if question.kind is Kind.WHICH_FILM or has_any(words, vocabulary()["both_films"]):
         chosen = tuple(patients)
+    elif _of_several(question, words) and (current := with_role("current", facts)):
+        chosen = current[-1:]
     elif added:
         chosen, by_default = tuple(dict.fromkeys(added)), True
     elif previous is not None and (before := tuple(film for film in previous.films if film in patients)):
@@ -375,6 +380,12 @@ def _about_films(
         chosen = tuple(patients[-1:])
     topic = question.topic or _topic(question, words)
     return replace(question, films=chosen, by_default=by_default, topic=topic)
+
+
+def _of_several(question: Question, words: list[str]) -> bool:
+    """Whether an earlier film that it names is one beside another: of a comparison, and of a report with one."""
+    with_one = question.kind is Kind.REPORT and has_any(words, vocabulary()["report"]["compares"])
+    return with_one or question.kind in {Kind.COMPARE, Kind.WHICH_FILM}
 
 
 def _topic(question: Question, words: list[str]) -> str:

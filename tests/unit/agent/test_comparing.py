@@ -97,6 +97,8 @@ def ask(question: str, tools: Comparing, *films: Radiograph) -> Answer:
         ("How did the effusion develop over time?", (OLDEST, PRIOR, CURRENT)),
         ("What is the course of the effusion?", (OLDEST, PRIOR, CURRENT)),
         ("Compare films 1, 2 and 3", (OLDEST, PRIOR, CURRENT)),
+        ("What's new?", (PRIOR, CURRENT)),
+        ("How many days between the films?", (OLDEST, PRIOR, CURRENT)),
     ],
 )
 def test_which_films_are_compared(question: str, films: tuple[Radiograph, ...]) -> None:
@@ -134,6 +136,22 @@ def test_a_question_on_no_finding_compares_all_and_a_pronoun_means_the_last_one(
     session.ask("Is it worse?")
     session.ask("What changed?")
     assert [call.get("findings") for call in tools.asked] == [["effusion"], None]
+
+
+def test_the_heart_compared_is_the_heart_alone() -> None:
+    tools = Comparing("worsened")
+    ask("Is the heart bigger than before?", tools)
+    assert [call["findings"] for call in tools.asked] == [["cardiomegaly"]]
+
+
+def test_a_report_with_a_comparison_is_of_the_current_film() -> None:
+    for text in ("Write a report with comparison", "Draft a report compared with the prior film"):
+        tools = Comparing("worsened")
+        session = stub_agent(tools).session()
+        session.ask("Describe film 2", films=[PRIOR, CURRENT])
+        session.ask(text)
+        reported = [args["image_id"] for name, args in tools.runs if name == "report"]
+        assert reported == [CURRENT.id], text
 
 
 def test_three_films_tell_the_course() -> None:
