@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 from models import lite0
-from models.locator_fine import Fine
+from models.locator_fine import Ends, Fine, tip_of
 from models.networks import UpBlock, filled
 from models.outputs import Heatmaps
 from models.preprocess import Geometry
@@ -29,6 +30,9 @@ OBJECTS = (
     "ett", "ng_tube", "central_line", "pacemaker", "chest_drain", "retained_sponge", "retained_needle",
 )  # fmt: skip
 """Classes of devices and retained objects."""
+
+TIPPED = "ett"
+"""The one whose tip's place the network tells."""
 
 CLASSES = (*LESIONS, *OBJECTS)
 """Channels of the network, in order."""
@@ -109,6 +113,7 @@ class Locator(nn.Module):
         self.objects = nn.Conv2d(WIDTHS[-1], len(OBJECTS), 1)
         self.lesions = Pyramid(len(LESIONS))
         self.fine = Fine(len(OBJECTS))
+        self.ends = Ends()
 
     def trunk(self, square: torch.Tensor) -> list[torch.Tensor]:
         """The trunk's maps at strides 2, 4, 8, 16 and 32 of squares float32 [N, 1, side, side]."""
@@ -129,12 +134,17 @@ class Locator(nn.Module):
         told: torch.Tensor = self.objects(deep)
         return told
 
-    def forward(self, square: torch.Tensor) -> torch.Tensor:
-        """Logits [N, 16, side / 2, side / 2] of squares float32 [N, 1, side, side] of `preprocess.prepare`."""
+    def forward(self, square: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits [N, 16, side / 2, side / 2] of the classes and [N, 1, side / 2, side / 2] of the tip of TIPPED.
+
+        Takes squares float32 [N, 1, side, side] of `preprocess.prepare`.
+        """
         maps = self.trunk(square)
         thin = self.fine(square, self.thin(maps))
+        index = OBJECTS.index(TIPPED)
+        ends = self.ends.on_square(square, thin[:, index : index + 1])
         lesions = functional.interpolate(self.lesions(maps), size=thin.shape[-2:], mode="bilinear", align_corners=False)
-        return torch.cat((lesions, thin), dim=1)
+        return torch.cat((lesions, thin), dim=1), ends
 
 
 def peak(logits: torch.Tensor, cells: int = PEAK_CELLS) -> torch.Tensor:
@@ -142,10 +152,11 @@ def peak(logits: torch.Tensor, cells: int = PEAK_CELLS) -> torch.Tensor:
     return logits.flatten(2).topk(cells, dim=2).values.mean(dim=2)
 
 
-def located(logits: torch.Tensor, geometry: Geometry) -> Heatmaps:
-    """What the network says of one film: its score per class and a map of each, both through a sigmoid.
+def located(logits: torch.Tensor, ends: torch.Tensor, geometry: Geometry) -> Heatmaps:
+    """What the network says of one film: its score per class and a map of each, both through a sigmoid; and the tip.
 
-    Takes logits float32 [16, side / 2, side / 2]; the maps cover the region of the film that the network saw.
+    Takes logits float32 [16, side / 2, side / 2] and those of the tip [1, side / 2, side / 2]; the maps cover the
+    region of the film that the network saw.
     """
     half = logits.shape[-1] / geometry.side
     placed, region = geometry.placed, geometry.region
@@ -161,7 +172,11 @@ def located(logits: torch.Tensor, geometry: Geometry) -> Heatmaps:
         region.top + (bottom - placed.top * half) * scale[0],
         region.left + (right - placed.left * half) * scale[1],
     )
-    return Heatmaps(CLASSES, values.numpy(), torch.sigmoid(inner).numpy(), extent)
+    tips = np.full((len(CLASSES), 3), np.nan, dtype=np.float32)
+    row, column, certainty = tip_of(ends[0])
+    at = extent[0] + (row - top) * scale[0], extent[1] + (column - left) * scale[1]
+    tips[CLASSES.index(TIPPED)] = (*at, certainty)
+    return Heatmaps(CLASSES, values.numpy(), torch.sigmoid(inner).numpy(), extent, tips)
 
 
 def load_locator(state: Mapping[str, torch.Tensor]) -> Locator:

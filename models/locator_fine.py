@@ -1,7 +1,8 @@
-"""The locator's fine branch: devices and retained objects read again on the square itself.
+"""The locator's fine parts: devices and retained objects read again on the square itself, and where a tube ends.
 
-A small U-shaped network at stride 2 sees the square, its detail against the surroundings, and what the locator's own
-maps say, and adds to them.
+`Fine` is a small U-shaped network at stride 2. It sees the square, its detail against the surroundings, and what the
+locator's own maps say, and adds to them. `Ends` looks at a strip along the tube: one cell of it is the tip, or none, so
+that its certainty is a probability by construction (softmax), learnt on tubes whose tips are known exactly.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from models.networks import UpBlock
 STRIDE = 2
 
 WIDTHS = (24, 32, 48, 64)
-"""Channels at strides 2 to 16."""
+"""Channels of Fine at strides 2 to 16."""
+
+STRIP_WIDTHS = (16, 24, 32, 48)
+"""The same of Ends."""
+
+STRIP = (224, 64)
+"""Rows and columns of the strip that Ends sees, pixels of the square: from the top of the film to well below the
+carina, about the tube."""
 
 NEAR_PX = 9
 """Half the window that detail is told from."""
@@ -26,6 +34,21 @@ FAINT = 0.02
 STEEP = 4.0
 """Detail is cut off beyond so many of the surroundings' spreads; logits of the locator are divided by as much."""
 
+DARK = -1.0
+"""Grey beyond the square's border."""
+
+NO_TIP = 0.0
+"""Logit of a tube ending nowhere on the strip."""
+
+TIP_BIAS = -8.0
+"""First logit of every cell: about as likely in all 3,584 together as none."""
+
+OUTSIDE = -30.0
+"""Logit of a tip off the strip."""
+
+ABOUT_CELLS = 4
+"""A tip's certainty is the probability of the cells so near to it (about 9 mm to either side)."""
+
 
 def _mean(square: torch.Tensor, reach: int) -> torch.Tensor:
     """Mean over a window of 2 reach + 1 pixels; beyond the border nothing is counted."""
@@ -35,7 +58,7 @@ def _mean(square: torch.Tensor, reach: int) -> torch.Tensor:
 
 
 def detail(square: torch.Tensor) -> torch.Tensor:
-    """Squares [N, 1, s, s] against their surroundings, in the surroundings' own spread.
+    """Squares or strips [N, 1, h, w] against their surroundings, in the surroundings' own spread.
 
     So a thin stripe over the mediastinum, where a film hardly tells greys apart, is as strong as one over lung.
     """
@@ -86,3 +109,60 @@ class Fine(nn.Module):
         seen = torch.cat((_seen(square), coarse / STEEP), dim=1)
         told: torch.Tensor = self.told(_read(seen, self.downs, self.ups))
         return coarse + told
+
+
+class Ends(nn.Module):
+    """The tip of a tube on a strip; see the module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = STRIP_WIDTHS
+        deeper = (nn.Sequential(_block(*widths[at : at + 2]), _block(*widths[at + 1 : at + 2] * 2)) for at in range(3))
+        self.downs = nn.ModuleList([_block(2 * STRIDE**2, widths[0]), *deeper])
+        self.ups = _ups(widths)
+        self.told = nn.Conv2d(widths[0], 1, 1)
+        nn.init.zeros_(self.told.weight)
+        nn.init.constant_(self.told.bias, TIP_BIAS)  # type: ignore[arg-type]
+
+    def forward(self, strip: torch.Tensor) -> torch.Tensor:
+        """Logits [N, 1, h / 2, w / 2] of strips float32 [N, 1, h, w]."""
+        told: torch.Tensor = self.told(_read(_seen(strip), self.downs, self.ups))
+        return told
+
+    def on_square(self, square: torch.Tensor, tube: torch.Tensor) -> torch.Tensor:
+        """The same on whole squares [N, 1, s, s], about the columns where the tube is: [N, 1, s / 2, s / 2].
+
+        `tube` are the logits of its outline [N, 1, s / 2, s / 2].
+        """
+        high, wide = (min(length, size) for length, size in zip(STRIP, square.shape[2:], strict=True))
+        weight = torch.sigmoid(tube[:, 0, : high // STRIDE]).sum(dim=1)
+        at = torch.arange(weight.shape[1], device=weight.device) + 0.5
+        middles = STRIDE * (weight * at).sum(dim=1) / weight.sum(dim=1).clamp(min=1e-6)
+        lows = [STRIDE * round((middle - wide / 2) / STRIDE) for middle in middles.tolist()]
+        edge = functional.pad(square[:, :, :high], (wide, wide), value=DARK)
+        told = self(
+            torch.cat([one[None, :, :, low + wide : low + 2 * wide] for one, low in zip(edge, lows, strict=True)])
+        )
+        ends = functional.pad(torch.full_like(tube, OUTSIDE), (wide // STRIDE, wide // STRIDE), value=OUTSIDE)
+        for number, low in enumerate(lows):
+            start = (low + wide) // STRIDE
+            ends[number, :, : high // STRIDE, start : start + wide // STRIDE] = told[number]
+        return ends[..., wide // STRIDE : -(wide // STRIDE)]
+
+
+def tip_of(ends: torch.Tensor) -> tuple[float, float, float]:
+    """(row, column, certainty) of a tube's tip from its logits [h, w]: in cells from their edges.
+
+    The place is the mean over the cells within ABOUT_CELLS of the surest surroundings, the certainty their sum; what is
+    left to 1 lies elsewhere, or nowhere.
+    """
+    flat = torch.cat((ends.flatten(), torch.full((1,), NO_TIP)))
+    chance = torch.softmax(flat, dim=0)[:-1].view(ends.shape)
+    rows, columns = torch.meshgrid(*(torch.arange(length) + 0.5 for length in ends.shape), indexing="ij")
+    size = 2 * ABOUT_CELLS + 1
+    window = torch.ones(1, 1, size, size)
+    parts = torch.stack((chance, chance * rows, chance * columns))[:, None]
+    about, down, across = functional.conv2d(parts, window, padding=ABOUT_CELLS).flatten(1)
+    best = int(about.argmax())
+    certainty = max(float(about[best]), 1e-9)
+    return float(down[best]) / certainty, float(across[best]) / certainty, min(certainty, 1.0)

@@ -114,12 +114,15 @@ class Heatmaps:
         values: float32 [n]: the score of each finding, as the classifying model gives it.
         maps: float32 [n, h, w] in [0, 1], a coarse grid.
         extent: (row_min, col_min, row_max, col_max) in the film's pixels that the grid covers.
+        tips: float32 [n, 3]: row and column, in the film's pixels, of where a tube or line ends, and the probability
+            that it ends about there; NaN for codes without an end. None of a model that tells no tips.
     """
 
     codes: tuple[str, ...]
     values: npt.NDArray[np.float32]
     maps: npt.NDArray[np.float32]
     extent: tuple[float, float, float, float]
+    tips: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,11 @@ class EmbeddedLocator:
     device: str
 
     def predict(self, task: Task, films: Sequence[Radiograph]) -> list[Output]:
-        """Heatmaps of all classes for each film, in order, from one batch."""
+        """Heatmaps of all classes for each film, with tubes' tips, in order, from one batch."""
         squares, geometries = on_squares(films, self.side, self.device)
         with inference(self.device):
-            logits = self.network(squares).float().cpu()
-        return [located(one, geometry) for one, geometry in zip(logits, geometries, strict=True)]
+            logits, ends = (each.float().cpu() for each in self.network(squares))
+        return [located(*one) for one in zip(logits, ends, geometries, strict=True)]
 
 
 def load(entry: CatalogEntry, card: ModelCard, path: Path, device: str) -> EmbeddedLocator:

@@ -53,7 +53,7 @@ def sample(images: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
 
 
 def change_tone(grey: torch.Tensor, strength: Strength, generator: torch.Generator) -> torch.Tensor:
-    """Random gamma, contrast, brightness, blur and noise on grey levels [N, 1, S, S] in [0, 1]."""
+    """Random gamma, contrast, brightness, blur and noise on grey levels [N, 1, H, W] in [0, 1]."""
     count = len(grey)
     gamma = torch.exp(_uniform(count, -strength.gamma, strength.gamma, generator)).view(-1, 1, 1, 1)
     contrast = torch.exp(_uniform(count, -strength.contrast, strength.contrast, generator)).view(-1, 1, 1, 1)
@@ -69,16 +69,17 @@ def change_tone(grey: torch.Tensor, strength: Strength, generator: torch.Generat
 def change_processing(grey: torch.Tensor, strength: Strength, generator: torch.Generator) -> torch.Tensor:
     """Random unsharp masking and slow drifts of grey, as film scanners, grids and viewing software leave them.
 
-    Takes and returns grey levels [N, C, S, S] in [0, 1]; the C pictures of a film are changed alike.
+    Takes and returns grey levels [N, C, H, W] in [0, 1]; the C pictures of a film are changed alike.
     """
     count, _, side, _ = grey.shape
+    size = grey.shape[2:]
     width = max(2, int(side * float(torch.rand((), generator=generator) * 0.06 + 0.02)))
     coarse = functional.avg_pool2d(grey, width, ceil_mode=True, count_include_pad=False)
-    soft = functional.interpolate(coarse, size=(side, side), mode="bilinear", align_corners=False)
+    soft = functional.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
     weight = _uniform(count, -0.3 * strength.sharpening, strength.sharpening, generator).view(-1, 1, 1, 1)
     reach = _uniform(count, 0.0, strength.haze, generator).view(-1, 1, 1, 1)
     drift = reach * torch.randn(count, 1, 3, 3, generator=generator)
-    slow = functional.interpolate(drift, size=(side, side), mode="bicubic", align_corners=False)
+    slow = functional.interpolate(drift, size=size, mode="bicubic", align_corners=False)
     return (grey + weight * (grey - soft) + slow * (grey > 0)).clamp(0.0, 1.0)
 
 

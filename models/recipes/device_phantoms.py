@@ -1,4 +1,4 @@
-"""Phantoms to choose the thresholds of devices and retained objects on, and to measure them: many sets in each patient.
+"""Phantoms with many sets of devices and retained objects: to learn tips from, to choose thresholds on, to measure.
 
 A patient is marched through once; the pictures with other devices are developed from the same scene, so that they cost
 little and show the devices as the beam does. Films lie in cache files; a file once made is not made again.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +17,20 @@ import numpy.typing as npt
 from rich.progress import track
 
 from imaging.phantom import FindingSpec, PhantomFilm, make_phantom
-from imaging.phantom.devices import place_devices, project
+from imaging.phantom.devices import Device, place_devices, project
 from imaging.phantom.lesions import draws
 from imaging.phantom.picture import add_devices
-from models.locator import OBJECTS
+from models.locator import OBJECTS, TIPPED
 from models.recipes.lesion_phantoms import WORKERS, draw_finding, draw_spec
 
-VALIDATION_SEED, HELD_OUT_SEED = 9_500_000, 9_700_000
-"""First seeds of both sets; no other recipe draws from them."""
+TRAINING_SEED, VALIDATION_SEED, HELD_OUT_SEED = 9_000_000, 9_500_000, 9_700_000
+"""First seeds of the sets; no other recipe draws from them."""
 
-PATIENTS = 20
-"""Of each set."""
+PATIENTS, PICTURES = 20, 5
+"""Of each set to measure on, and pictures of each patient: most of what is new in a picture is its devices."""
 
-PICTURES = 5
-"""Of each patient: most of what is new in a picture is its devices."""
+TAUGHT_PATIENTS, TAUGHT_PICTURES = 25, 20
+"""The same of the set that is learnt from."""
 
 NUMBERS = 20
 """Seeds of pictures that belong to one patient's."""
@@ -54,15 +55,25 @@ class DeviceFilms:
     Attributes:
         pixels: uint16 [N, S, S], 65535 = dense.
         masks: uint8 [N, 7, S, S / 8], packed bits in the order of OBJECTS.
+        tips: float32 [N, 2], (row, column) of the endotracheal tube's tip in the film's pixels, NaN without one.
+        spacing_mm: float32 [N], a pixel in the detector plane.
     """
 
     pixels: npt.NDArray[np.uint16]
     masks: npt.NDArray[np.uint8]
+    tips: npt.NDArray[np.float32]
+    spacing_mm: npt.NDArray[np.float32]
 
 
 def draw_set(rng: np.random.Generator) -> tuple[FindingSpec, ...]:
     """Each device and object with its own chance."""
     return tuple(draw_finding(code, rng) for code, share in SHARES.items() if rng.random() < share)
+
+
+def _tip(film: PhantomFilm, device: Device) -> npt.NDArray[np.float32]:
+    scale = np.array(film.anatomy.body.scale, dtype=np.float32)
+    row, column, _ = film.anatomy.geometry.project(np.array([device.tip], dtype=np.float32) * scale)
+    return np.array([row[0], column[0]], dtype=np.float32)
 
 
 def variant(film: PhantomFilm, chosen: Sequence[FindingSpec], seed: int) -> DeviceFilms:
@@ -72,35 +83,42 @@ def variant(film: PhantomFilm, chosen: Sequence[FindingSpec], seed: int) -> Devi
     spec = replace(film.scene.spec, seed=seed, processing=("film", "digital")[seed % 2])
     picture = replace(film.scene, spec=spec, mass=add_devices(film.scene.mass, wall, metal)).picture()
     drawn = np.zeros((len(OBJECTS), *picture.shape), dtype=np.bool_)
+    tip = np.full(2, np.nan, dtype=np.float32)
     for device in placed:
         drawn[OBJECTS.index(device.code)] |= masks[device.name]
+        tip = _tip(film, device) if device.code == TIPPED else tip
     return DeviceFilms(
-        pixels=np.round(picture * np.float32(65535)).astype(np.uint16), masks=np.packbits(drawn, axis=-1)
+        pixels=np.round(picture * np.float32(65535)).astype(np.uint16),
+        masks=np.packbits(drawn, axis=-1),
+        tips=tip,
+        spacing_mm=np.float32(film.anatomy.geometry.pixel_mm),  # type: ignore[arg-type]
     )
 
 
-def patient(seed: int) -> list[DeviceFilms]:
-    """PICTURES of one patient."""
+def patient(seed: int, pictures: int) -> list[DeviceFilms]:
+    """So many pictures of one patient, NUMBERS at most."""
     rng = np.random.default_rng([59, seed])
     spec = draw_spec(seed)
     kept = tuple(one for one in spec.findings if one.code not in OBJECTS)
     spec = replace(spec, findings=() if rng.random() < WITHOUT_FINDINGS else kept)
     film = make_phantom(spec, threads=1)
-    return [variant(film, draw_set(rng), seed * NUMBERS + number) for number in range(PICTURES)]
+    return [variant(film, draw_set(rng), seed * NUMBERS + number) for number in range(pictures)]
 
 
 def make_device_films(first_seed: int, cache: Path) -> DeviceFilms:
-    """Pictures of PATIENTS from a seed on; files that lie in the cache folder are not made again."""
+    """The set that begins with a seed; files that lie in the cache folder are not made again."""
     cache.mkdir(parents=True, exist_ok=True)
-    starts = range(first_seed, first_seed + PATIENTS, CHUNK)
-    paths = {start: cache / f"devices_{start}_{CHUNK}_{PICTURES}.npz" for start in starts}
+    taught = first_seed == TRAINING_SEED
+    patients, pictures = (TAUGHT_PATIENTS, TAUGHT_PICTURES) if taught else (PATIENTS, PICTURES)
+    starts = range(first_seed, first_seed + patients, CHUNK)
+    paths = {start: cache / f"devices_{start}_{CHUNK}_{pictures}.npz" for start in starts}
     missing = {start: path for start, path in paths.items() if not path.exists()}
     names = [item.name for item in fields(DeviceFilms)]
     if missing:
         with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
             for start, path in track(missing.items(), description="devices"):
-                made = pool.map(patient, range(start, start + CHUNK), chunksize=1)
-                rows = [one for pictures in made for one in pictures]
+                made = pool.map(partial(patient, pictures=pictures), range(start, start + CHUNK), chunksize=1)
+                rows = [one for films in made for one in films]
                 held = {name: np.stack([getattr(row, name) for row in rows]) for name in names}
                 np.savez_compressed(path, allow_pickle=False, **held)
     parts = [np.load(path) for path in paths.values()]

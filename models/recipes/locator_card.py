@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.locator import CLASSES, LESIONS, OBJECTS, SIDE, Locator
+from models.locator import CLASSES, LESIONS, OBJECTS, SIDE, TIPPED, Locator
 from models.preprocess import INPUT_MEAN, INPUT_SCALE, TONE_PERCENTILES
 from models.recipes import device_phantoms
 from models.recipes.data import TEST_FOLD, VALIDATION_FOLD
@@ -27,7 +27,6 @@ from models.recipes.lesion_phantoms import (
 )
 from models.recipes.locator_figures import (
     TIP_WITHIN_MM,
-    TIPPED,
     Seen,
     box_figures,
     box_rows,
@@ -41,7 +40,8 @@ from models.recipes.locator_figures import (
     nodule_figures,
     phantom_figures,
     read_figures,
-    tip_figure,
+    tip_figures,
+    tip_misses_mm,
 )
 from models.recipes.locator_words import (
     LABELS,
@@ -74,8 +74,12 @@ LEAST_POINTING, LEAST_SPECIFICITY = 0.5, 0.5
 """A class whose map's highest place lies within it on fewer of the held-out phantoms, or that is called present on more
 than half of those without it, is not usable."""
 
-LEAST_TIPS = 0.8
-"""Tips of a class are told where so many of the held-out phantoms' lie within TIP_WITHIN_MM of their place."""
+LEAST_TIPS, CHOSEN_TIPS = 0.9, 0.99
+"""Share of the told tips that must lie within TIP_WITHIN_MM of their place on the held-out phantoms, and on those on
+which the certainty from which they are told is chosen."""
+
+CERTAINTIES = tuple(round(0.3 + 0.05 * step, 2) for step in range(14))
+"""Among which the lowest that keeps CHOSEN_TIPS is taken."""
 
 LEAST_SENSITIVITY = 0.3
 """A class that is called present on fewer of the held-out phantoms with it is not usable."""
@@ -90,12 +94,14 @@ class Points:
         uncertain_from: uncertain between it and the threshold.
         outlined_from: of the map's values: a pixel belongs to the outline.
         films: how many films without the class the threshold was chosen on.
+        tip_from: certainty from which a tip is told; above 1 where none keeps CHOSEN_TIPS.
     """
 
     threshold: dict[str, float]
     uncertain_from: dict[str, float]
     outlined_from: dict[str, float]
     films: dict[str, int]
+    tip_from: float
 
 
 def choose(
@@ -127,7 +133,7 @@ def choose(
             threshold[code], uncertain[code] = best_threshold(scores[there], scores[~there], threshold[code])
         outlined[code] = best_outline(seen, truth, index, np.flatnonzero(truth.any(axis=(1, 2))))
         films[code] = len(without)
-    return Points(threshold, uncertain, outlined, films)
+    return Points(threshold, uncertain, outlined, films, surest(*tip_misses_mm(seen_devices, devices)))
 
 
 def best_threshold(
@@ -147,6 +153,15 @@ def best_threshold(
     best = max(least, (float(lowest) + below) / 2)
     beyond = float(np.mean(without >= best))
     return best, min(best, max(least, float(np.quantile(without, 1 - 1.5 * beyond))))
+
+
+def surest(missed: npt.NDArray[np.float64], certain: npt.NDArray[np.float64]) -> float:
+    """The lowest of CERTAINTIES from which CHOSEN_TIPS of the told tips are right; 2 where there is none."""
+    for least in CERTAINTIES:
+        told = missed[certain >= least]
+        if len(told) and np.mean(told <= TIP_WITHIN_MM) >= CHOSEN_TIPS:
+            return least
+    return 2.0
 
 
 def best_outline(seen: Seen, masks: npt.NDArray[np.bool_], index: int, rows: npt.NDArray[np.intp]) -> float:
@@ -177,16 +192,18 @@ def unfit(phantom: Mapping[str, Any], label: Mapping[str, float]) -> str:
     return ""
 
 
-def tip_worth(code: str, figure: Mapping[str, float]) -> dict[str, Any]:
-    """Whether a class's tips may be told, and why not; only the endotracheal tube's are measured."""
+def tip_worth(code: str, points: Points, figures: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Whether a class's tips may be told, from which certainty on, and else why not; only TIPPED's are measured."""
     if code != TIPPED:
         return {"tip_usable": False}
-    if figure["value"] >= LEAST_TIPS:
-        return {"tip_usable": True}
-    right = f"{figure['value']:.0%} of {figure['number']:.0f}"
+    right = figures[f"told tip within {TIP_WITHIN_MM:.0f} mm"]
+    if points.tip_from <= 1 and right["number"] >= LEAST_FILMS and right["value"] >= LEAST_TIPS:
+        return {"tip_usable": True, "tip_from": points.tip_from}
+    every = figures[f"any tip within {TIP_WITHIN_MM:.0f} mm"]
+    share = f"{every['value']:.0%} of {every['number']:.0f}"
     return {
         "tip_usable": False,
-        "tip_reason": f"it lay within {TIP_WITHIN_MM:.0f} mm of its true place on only {right} synthetic films",
+        "tip_reason": f"it lay within {TIP_WITHIN_MM:.0f} mm of its true place on only {share} synthetic films",
     }
 
 
@@ -201,11 +218,11 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
         look_at_devices(network, devices), devices,
     )  # fmt: skip
     held = make_outlined(HELD_OUT_SEED, HELD_OUT, cache)
-    seen_held = look_at_phantoms(network, held)
-    phantom = phantom_figures(seen_held, held, points.threshold, points.outlined_from)
-    tip = tip_figure(seen_held, held, points.outlined_from[TIPPED])
+    phantom = phantom_figures(look_at_phantoms(network, held), held, points.threshold, points.outlined_from)
     devices = make_device_films(device_phantoms.HELD_OUT_SEED, cache)
-    device = device_figures(look_at_devices(network, devices), devices, points.threshold, points.outlined_from)
+    seen_devices = look_at_devices(network, devices)
+    device = device_figures(seen_devices, devices, points.threshold, points.outlined_from)
+    tip = tip_figures(*tip_misses_mm(seen_devices, devices), points.tip_from)
     apart = films.chosen(films.folds == TEST_FOLD)
     seen = look_at_real(network, apart, data)
     labels = label_areas(seen, apart)
@@ -230,7 +247,7 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
         "NIH bedside films (fold 0) read by eye, by no radiologist, as without the class": {
             code: {"called present": row} for code, row in bedside.items()
         },
-        f"Tips, {HELD_OUT} held-out phantoms": {TIPPED: {f"tip within {TIP_WITHIN_MM:.0f} mm": tip}},
+        f"Tips, {len(devices.pixels)} held-out phantoms": {TIPPED: tip},
         "JSRT nodules, held-out films (fold 0)": {"lung_lesion": nodule_figures(seen, apart, data)},
     }
     return points, {"phantom": phantom | device, "labels": labels, "tables": tables, "tip": tip}
@@ -270,7 +287,7 @@ def describe(
                 "outlined_from": points.outlined_from[code],
                 "threshold_films": points.films[code],
                 "measured_on_real_films": label["number"] >= LEAST_FILMS,
-                **tip_worth(code, figures["tip"]),
+                **tip_worth(code, points, figures["tip"]),
                 **SIDES.get(code, {}),
             }
         )
@@ -287,7 +304,7 @@ def describe(
         "limits": list(LIMITS),
         "references": list(REFERENCES),
         "reproduce": " && ".join(
-            f"python -m models.recipes.{part} --cache FOLDER" for part in ("locator", "locator_fine")
+            f"python -m models.recipes.{part} --cache FOLDER" for part in ("locator", "locator_fine", "locator_ends")
         ),
         "measured_on": MEASURED_ON,
         "input": {

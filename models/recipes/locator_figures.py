@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from scipy import ndimage
 
-from models.locator import CLASSES, OBJECTS, SIDE, Locator, located
+from models.locator import CLASSES, OBJECTS, SIDE, TIPPED, Locator, located
 from models.outputs import Heatmaps
 from models.preprocess import FloatImage, prepare
 from models.recipes.data import read_grey
@@ -36,9 +36,6 @@ POINTING_MARGIN = 0.02
 
 FALSE_MARKS = (0.5, 1.0, 2.0)
 """False marks per film at which the free-response curve of JSRT's nodules is read."""
-
-TIPPED = "ett"
-"""The device whose tip's place is measured."""
 
 TIP_WITHIN_MM = 10.0
 """Half of the 2 cm to either side that the usual place of the tip allows (Goodman et al., AJR 1976;127:433)."""
@@ -68,7 +65,8 @@ def look(network: Locator, films: Iterable[FloatImage]) -> Seen:
     for pixels in films:
         square, geometry = prepare(pixels, SIDE)
         with torch.inference_mode():
-            maps.append(located(network(square)[0], geometry))
+            logits, ends = network(square)
+        maps.append(located(logits[0], ends[0], geometry))
     return Seen(np.array([one.values for one in maps]), maps)
 
 
@@ -207,16 +205,24 @@ def device_figures(
     return found
 
 
-def tip_figure(seen: Seen, phantoms: Outlined, outlined_from: float) -> dict[str, float]:
-    """Share of endotracheal tubes whose outline ends within TIP_WITHIN_MM of their true tips, along rows."""
+def tip_misses_mm(seen: Seen, films: DeviceFilms) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(how far along the rows each tip is told from its place, in mm of the film, and how certain the network is of
+    it) over the films with such a tube whose tip is on the film."""
     index = CLASSES.index(TIPPED)
-    masks = np.unpackbits(phantoms.masks[:, index], axis=-1).astype(np.bool_)
-    right = []
-    for row in np.flatnonzero(masks.any(axis=(1, 2))):
-        drawn = grown(seen.maps[row], index, (CANVAS, CANVAS)) >= outlined_from
-        true, found = (np.flatnonzero(one.any(axis=1)) for one in (masks[row], drawn))
-        right.append(float(len(found) and abs(found[-1] - true[-1]) * CANVAS_MM / CANVAS <= TIP_WITHIN_MM))
-    return interval(right)
+    rows = np.flatnonzero(films.tips[:, 0] >= 0)
+    told = np.array([seen.maps[row].tips[index] for row in rows], dtype=np.float64)  # type: ignore[index]
+    missed = np.abs(told[:, 0] - 0.5 - films.tips[rows, 0]) * films.spacing_mm[rows]
+    return missed, told[:, 2]
+
+
+def tip_figures(missed: npt.NDArray[np.float64], certain: npt.NDArray[np.float64], told_from: float) -> dict[str, Any]:
+    """Of tubes' tips: how many are told, how many of these lie within TIP_WITHIN_MM of their place, and of all."""
+    told = certain >= told_from
+    return {
+        "tip told": interval(told.astype(float)),
+        f"told tip within {TIP_WITHIN_MM:.0f} mm": interval((missed[told] <= TIP_WITHIN_MM).astype(float)),
+        f"any tip within {TIP_WITHIN_MM:.0f} mm": interval((missed <= TIP_WITHIN_MM).astype(float)),
+    }
 
 
 def false_alarms(seen: Seen, films: RealFilms, thresholds: Mapping[str, float]) -> dict[str, dict[str, float]]:

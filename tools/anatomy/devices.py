@@ -111,10 +111,13 @@ def _seen(
 
 
 def _tip(concept: ObjectConcept, sighting: Sighting, traced: list[Traced], middle: float, step: int) -> Point | None:
-    """Where the device ends: its lowest place, or the end of its middle line that is nearer to the midline."""
+    """Where the device ends: where the model says so, or else its lowest place, or the end of its middle line that is
+    nearer to the midline."""
     lines = [piece for piece in traced if len(piece.line)]
     if concept.tip is None or not lines or sighting.tip_reason:
         return None
+    if sighting.tip is not None:
+        return sighting.tip[:2]
     if concept.tip == "lower":
         row, column = tip_of(np.any([piece.mask for piece in lines], axis=0))
         return (row + 0.5) * step, (column + 0.5) * step

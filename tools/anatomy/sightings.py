@@ -34,6 +34,9 @@ OUTLINED_FROM = 0.5
 
 TIP_UNMEASURED = "how far off this model places it was not measured"
 
+Tip = tuple[float, float, float]
+"""(row, column) in the film's pixels, and the probability that it lies about there."""
+
 
 @dataclass(frozen=True)
 class Sighting:
@@ -45,6 +48,7 @@ class Sighting:
         status: present, uncertain or absent by the card's threshold and band.
         worth: what the card says of the class.
         map: float32 on the model's own grid, in [0, 1].
+        tip: where the model says that a tube or line ends; None where it does not say so.
     """
 
     code: str
@@ -52,6 +56,7 @@ class Sighting:
     status: Status
     worth: FindingCard
     map: HeatGrid
+    tip: Tip | None = None
 
     @property
     def outlined_from(self) -> float:
@@ -60,9 +65,15 @@ class Sighting:
 
     @property
     def tip_reason(self) -> str:
-        """Why the class's tips may not be told, by its card (`tip_usable`, `tip_reason`); empty where they may."""
+        """Why the class's tip may not be told: by its card (`tip_usable`, `tip_reason`), or because the model is less
+        certain of it than the card asks (`tip_from`); empty where it may."""
         said = self.worth.model_extra or {}
-        return "" if said.get("tip_usable", False) else str(said.get("tip_reason") or TIP_UNMEASURED)
+        if not said.get("tip_usable", False):
+            return str(said.get("tip_reason") or TIP_UNMEASURED)
+        least = float(said.get("tip_from", 0.0))
+        if self.tip is None or self.tip[2] >= least:
+            return ""
+        return f"the model is not certain enough of the place on this film ({self.tip[2]:.2f}, {least:.2f} is needed)"
 
     @property
     def measured_on_real_films(self) -> bool:
@@ -87,7 +98,7 @@ class Sightings:
             return None
         index = self.maps.codes.index(known)
         score = float(self.maps.values[index])
-        return Sighting(known, score, status_of(score, worth), worth, self.maps.maps[index])
+        return Sighting(known, score, status_of(score, worth), worth, self.maps.maps[index], _tip(self.maps, index))
 
     def on(self, sighting: Sighting, shape: tuple[int, int], step: int) -> HeatGrid:
         """The class's map on a working grid of every step-th pixel of the film."""
@@ -105,6 +116,13 @@ def sightings(models: ModelPool, film: Radiograph) -> Sightings | None:
     if not isinstance(prediction.output, Heatmaps):
         raise TypeError(f"{prediction.model_id} serves detect but returned {type(prediction.output).__name__}")
     return Sightings(prediction, prediction.output)
+
+
+def _tip(maps: Heatmaps, index: int) -> Tip | None:
+    if maps.tips is None or np.isnan(maps.tips[index]).any():
+        return None
+    row, column, certainty = (float(number) for number in maps.tips[index])
+    return row, column, certainty
 
 
 def status_of(score: float, worth: FindingCard) -> Status:

@@ -16,7 +16,7 @@ from imaging.radiograph import View
 from models import weights
 from models.adapters import embedded_locator
 from models.catalog import Catalog
-from models.locator import CLASSES, SIDE, Locator, located, peak
+from models.locator import CLASSES, SIDE, TIPPED, Locator, located, peak
 from models.outputs import Heatmaps, Task
 from models.pool import ModelPool
 from models.preprocess import prepare
@@ -46,13 +46,15 @@ def test_a_hot_cell_lies_on_the_film_where_the_network_saw_it(shape: tuple[int, 
     row, column = round(shape[0] * 0.7), round(shape[1] * 0.3)
     pixels[row - 6 : row + 6, column - 6 : column + 6] = 1
     square, geometry = prepare(pixels, SIDE)
-    logits = torch.nn.functional.avg_pool2d(square, 2)[0].expand(len(CLASSES), -1, -1)
-    found = located(logits, geometry)
+    seen_at = torch.nn.functional.avg_pool2d(square, 2)[0]
+    found = located(seen_at.expand(len(CLASSES), -1, -1), 40 * seen_at, geometry)
     top, left, bottom, right = found.extent
     at = np.unravel_index(int(np.argmax(found.maps[0])), found.maps[0].shape)
     height, width = found.maps[0].shape
     assert top + (at[0] + 0.5) * (bottom - top) / height == pytest.approx(row, abs=8)
     assert left + (at[1] + 0.5) * (right - left) / width == pytest.approx(column, abs=8)
+    assert found.tips is not None and found.tips[CLASSES.index(TIPPED), :2] == pytest.approx((row, column), abs=8)
+    assert np.isnan(found.tips[CLASSES.index("pacemaker")]).all()
 
 
 def test_a_films_score_is_the_mean_of_its_highest_cells() -> None:
@@ -93,4 +95,5 @@ def test_a_card_without_a_class_is_refused() -> None:
 
 
 def test_every_map_has_the_size_of_half_the_square() -> None:
-    assert Locator()(torch.zeros(1, 1, 64, 64)).shape == (1, len(CLASSES), 32, 32)
+    logits, ends = Locator().eval()(torch.zeros(1, 1, 64, 64))
+    assert logits.shape == (1, len(CLASSES), 32, 32) and ends.shape == (1, 1, 32, 32)

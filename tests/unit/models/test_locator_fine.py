@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.locator_fine import Fine, detail
+from models.locator_fine import ABOUT_CELLS, DARK, OUTSIDE, STRIP, Ends, Fine, detail, tip_of
 from models.recipes.locator_card import best_threshold
+from models.recipes.locator_ends import loss_of_tips
 from models.recipes.locator_fine import TRUST, trusted
 
 
@@ -44,3 +45,45 @@ def test_threshold_stays_above_what_films_without_the_device_allow() -> None:
     threshold, uncertain = best_threshold(found, without, 0.65)
     assert 0.65 <= uncertain <= threshold <= 0.7
     assert best_threshold(found, without, 0.9) == (0.9, 0.9)
+
+
+def test_tip_is_the_surest_place_and_its_certainty_the_probability_about_it() -> None:
+    """Expected: one cell of logit 5 among cells of -30 against none at 0: e^5 / (1 + e^5)."""
+    ends = torch.full((20, 30), OUTSIDE)
+    ends[7, 21] = 5.0
+    row, column, certainty = tip_of(ends)
+    assert (row, column) == (pytest.approx(7.5, abs=1e-3), pytest.approx(21.5, abs=1e-3))
+    assert certainty == pytest.approx(0.9933, abs=1e-4)
+
+
+def test_two_places_far_apart_share_the_certainty() -> None:
+    ends = torch.full((40, 30), OUTSIDE)
+    ends[5, 5], ends[5 + 3 * ABOUT_CELLS, 5] = 9.0, 9.1
+    row, _, certainty = tip_of(ends)
+    assert row == pytest.approx(5.5 + 3 * ABOUT_CELLS, abs=1e-3) and 0.5 < certainty < 0.55
+
+
+@pytest.mark.parametrize("column", [3, 80, 157])
+def test_strip_lies_about_the_tube_and_its_answer_where_it_was_seen(column: int) -> None:
+    """Expected: a network that answers with the grey itself puts a bright spot where it is, borders included."""
+    network = Ends().eval()
+    network.forward = lambda strip: torch.nn.functional.avg_pool2d(strip, 2)  # type: ignore[method-assign]
+    square, tube = torch.full((1, 1, 320, 320), DARK), torch.full((1, 1, 160, 160), -20.0)
+    square[0, 0, 60:62, 2 * column : 2 * column + 2], tube[0, 0, :50, column] = 1.0, 5.0
+    ends = network.on_square(square, tube)
+    assert ends.shape == tube.shape and int(ends.argmax()) == 30 * 160 + column
+    assert (ends[0, 0, STRIP[0] // 2 :] == OUTSIDE).all()
+
+
+def test_learning_prefers_the_right_cell_and_none_where_there_is_no_tube() -> None:
+    logits = torch.full((2, 1, 20, 16), -8.0)
+    tips = torch.tensor([[21.0, 11.0], [torch.nan, torch.nan]])
+    before = loss_of_tips(logits, tips)
+    logits[0, 0, 8:13, 3:8] = 3.0
+    assert loss_of_tips(logits, tips) < before
+    logits[1, 0, 3, 3] = 6.0
+    assert loss_of_tips(logits, tips) > before
+
+
+def test_strip_that_cuts_the_tip_off_does_not_count() -> None:
+    assert loss_of_tips(torch.randn(1, 1, 20, 16), torch.tensor([[-30.0, 11.0]])) == 0

@@ -59,6 +59,29 @@ def test_a_tip_that_the_card_does_not_vouch_for_is_neither_told_nor_judged() -> 
     assert "usual" not in result.summary and " mm above" not in result.summary
 
 
+@pytest.mark.parametrize(("certainty", "told"), [(0.8, True), (0.4, False)])
+def test_tip_that_the_model_tells_counts_only_where_it_is_certain(certainty: float, told: bool) -> None:
+    """Expected: 40 rows above the phantom's carina, as the model says, whatever the outline's end; else withheld."""
+    film = phantom(3, "ett:12mm", view=View.AP)
+    seen = sights_of(film, {"ett": film.masks["ett"]})
+    tips = np.full((len(seen.codes), 3), np.nan, dtype=np.float32)
+    carina = film.boxes["ett"][2] + film.measures["ett_tip_to_carina_mm"] / film.radiograph.spacing_mm[0]
+    tips[seen.codes.index("ett")] = (carina - 40, film.radiograph.shape[1] / 2, certainty)
+    rows = [row.model_copy(update={"tip_from": 0.6}) for row in locator_card().findings]
+    context, image_id, _ = context_of(
+        film,
+        masks=outlines(film),
+        sights=replace(seen, tips=tips),
+        cards={Task.DETECT: card(Task.DETECT, findings=rows)},
+    )
+    result = detect_objects.run(context, {"image_id": image_id})
+    tip = data_of(result).tip
+    if told:
+        assert tip is not None and tip.index == pytest.approx(40 * film.radiograph.spacing_mm[0], abs=6)
+    else:
+        assert tip is None and "not certain enough of the place on this film (0.40, 0.60 is needed)" in result.summary
+
+
 def test_tip_without_a_spacing_is_in_pixels_and_not_judged() -> None:
     film = phantom(3, "ett:12mm", view=View.AP)
     result = detected(film, "ett", radiograph=replace(film.radiograph, spacing_mm=None, spacing_origin=None))
