@@ -25,7 +25,8 @@ TRAINING_DATA = (
     "A small branch that reads devices and objects again on the square itself learnt from 100 batches of the same "
     "kind, drawn from 100 phantoms; half of what it learnt is added (models/recipes/locator_fine.py). Another, "
     "which tells where an endotracheal tube ends, learnt from 500 synthetic films with devices of 25 patients, and "
-    "from 160 real films with such tubes pasted (models/recipes/locator_ends.py)."
+    "from 160 real films with such tubes pasted (models/recipes/locator_ends.py). For the shipped "
+    "weights both were trained by a driver on cached batches, not by a run of the recipes from end to end."
 )
 
 MEASURED_ON = (
