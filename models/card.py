@@ -90,6 +90,11 @@ class ModelCard(_Card):
     findings: list[FindingCard] = Field(default_factory=list)
     structures: list[StructureCard] = Field(default_factory=list)
 
+    @property
+    def edition(self) -> str:
+        """Revision of the weights, and where masks are cut: other thresholds make other masks of the same weights."""
+        return " ".join([self.revision, *(f"{item.code}:{item.threshold:g}" for item in self.structures)])
+
     def finding(self, code: str) -> FindingCard | None:
         """The figures for one finding code, or None where this model does not know it."""
         return next((item for item in self.findings if item.code == code), None)

@@ -217,7 +217,7 @@ class ModelPool:
         card = self.card(entry.id)
         if entry.members:
             return self._mean(entry, card, requests, timeout_s, cancelled)
-        same, how = (entry.id, card.revision, task), self.numerics.key()
+        same, how = (entry.id, card.edition, task), self.numerics.key()
         keys = [PredictionKey(item.film_id, *same, item.question_key, how) for item in requests]
         known = {key: found for key in dict.fromkeys(keys) if (found := self._recall(key)) is not None}
         missing = {key: item for key, item in zip(keys, requests, strict=True) if key not in known}

@@ -45,13 +45,14 @@ class PredictionKey:
     """What makes two predictions the same.
 
     Attributes:
+        edition: of the model, as its card tells it.
         question: a Question's key, empty where nothing was asked.
         numerics: Numerics.key() of the number formats, empty for the usual ones.
     """
 
     film_id: str
     model_id: str
-    revision: str
+    edition: str
     task: Task
     question: str = ""
     numerics: str = ""

@@ -263,3 +263,11 @@ def test_the_cache_drops_the_least_recently_used_and_stays_in_its_bytes() -> Non
     assert cache.size_bytes == 12 and len(cache) == 2
     cache.put(key("e"), scores(4))
     assert cache.get(key("e")) is None and len(cache) == 2
+
+
+def test_a_card_with_another_threshold_is_another_edition_of_the_same_weights() -> None:
+    """Predictions kept on a disk must not come back as masks cut where an earlier card cut them."""
+    card = ModelPool(Catalog.read(), device="cpu").card("embedded-segmenter")
+    [first, *rest] = card.structures
+    moved = card.model_copy(update={"structures": [first.model_copy(update={"threshold": 0.9}), *rest]})
+    assert moved.revision == card.revision and moved.edition != card.edition
