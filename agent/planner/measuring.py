@@ -16,9 +16,14 @@ HEART = "cardiothoracic_ratio"
 """What is measured where the heart's size is asked for, or a first look at the film."""
 
 
+def takes_tasks(tools: Offers) -> bool:
+    """Whether the measuring tool is offered and can be asked for one measurement."""
+    return MEASURE in tools and "tasks" in tools[MEASURE].arguments
+
+
 def heart_arguments(tools: Offers) -> dict[str, Any]:
     """Arguments that ask for the heart's size alone; none for a tool that measures nothing else."""
-    return {"tasks": [HEART]} if MEASURE in tools and "tasks" in tools[MEASURE].arguments else {}
+    return {"tasks": [HEART]} if takes_tasks(tools) else {}
 
 
 def heart_record(facts: Facts, film: str) -> Evidence | None:

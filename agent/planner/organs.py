@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.mentions import has_any
-from agent.planner.measuring import asks_a_measurement
+from agent.planner.measuring import asks_a_measurement, takes_tasks
 from agent.planner.naming import vocabulary
 from agent.planner.offers import Offers
 from agent.planner.question import MEASURE, Kind, Question
@@ -21,7 +21,7 @@ def about_an_organ(question: Question, words: list[str], tools: Offers) -> Quest
     organ = next((told for told in vocabulary()["organ"].values() if has_any(words, told["words"])), None)
     if organ is None:
         return question
-    if organ.get("tasks") and "tasks" in getattr(tools.get(MEASURE), "arguments", ()):
+    if organ.get("tasks") and takes_tasks(tools):
         return replace(question, kind=Kind.TOOL, tool=MEASURE, tasks=tuple(organ["tasks"]))
     return replace(question, kind=Kind.PRESENCE, findings=tuple(organ["findings"]))
 

@@ -10,7 +10,7 @@ from agent.mentions import codes_of, has_any, mentions, side_of, structures_of, 
 from agent.planner.choosing import as_choice
 from agent.planner.knowing import KNOWLEDGE, asks_knowledge
 from agent.planner.marks import marked_structure, marks_in
-from agent.planner.measuring import HEART, asks_a_measurement
+from agent.planner.measuring import HEART, asks_a_measurement, takes_tasks
 from agent.planner.naming import (
     Films,
     acquired,
@@ -253,7 +253,7 @@ def _within_a_film(question: Question, films: Films, tools: Offers) -> Question:
     """Comparisons that need no prior film: with a size ("bigger than 3 cm"), of the heart or the lungs on one film."""
     if question.kind is not Kind.COMPARE:
         return question
-    measures = "tasks" in getattr(tools.get(MEASURE), "arguments", ())
+    measures = takes_tasks(tools)
     if measures and LESIONS & set(question.findings) and SIZE.search(question.text):
         return replace(question, kind=Kind.TOOL, tool=MEASURE, tasks=(LESION_DIAMETER,))
     if question.findings or not question.structures or len(frontals(films)) > 1:
@@ -265,7 +265,7 @@ def _within_a_film(question: Question, films: Films, tools: Offers) -> Question:
 
 def _of_size(question: Question, words: list[str], tools: Offers) -> Question:
     """A heart's size is measured whatever words ask for it, and so is free air; a side belongs to the lungs."""
-    if question.degree and question.findings == (FREE_AIR,) and "tasks" in getattr(tools.get(MEASURE), "arguments", ()):
+    if question.degree and question.findings == (FREE_AIR,) and takes_tasks(tools):
         return replace(question, kind=Kind.TOOL, tool=MEASURE, tasks=(FREE_AIR_SIZE,))
     asks_size = "heart" in question.structures and (question.degree or has_any(words, vocabulary()["large"]))
     normal_heart = question.kind is Kind.NORMAL and question.structures == ("heart",)

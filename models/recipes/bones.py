@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from rich.progress import Progress
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from models.preprocess import INPUT_MEAN, INPUT_SCALE, TONE_PERCENTILES
 from models.recipes import augment
 from models.recipes.anatomy import HELD_OUT, HELD_OUT_SEED, TRAINING, TRAINING_SEED, Anatomy, make_anatomy
 from models.recipes.bone_figures import FIGURES, REAL_FIGURES, phantom_rows, real_rows, summary
 from models.recipes.cards import halved, write_card, write_weights
-from models.recipes.rates import share_of_rate
+from models.recipes.rates import descend, share_of_rate
 from models.suppression import SUPPRESSOR_SIDE, BoneSuppressor, load_suppressor
 
 NAME = "embedded-bone-suppressor"
@@ -163,11 +162,7 @@ def train(
             squares, shadow, weight = tiles(films[chosen], generator)
             found = network(squares.contiguous(memory_format=torch.channels_last))
             loss = shadow_loss(found, shadow, weight)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            scheduler.step()
+            descend(loss, network.parameters(), optimizer, scheduler)
             average.update_parameters(network)
             total += float(loss.detach())
             progress.advance(bar)

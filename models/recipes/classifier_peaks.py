@@ -27,7 +27,7 @@ from models.recipes.pretraining import (
     montgomery_lessons,
     phantom_lessons,
 )
-from models.recipes.rates import share_of_rate
+from models.recipes.rates import descend, share_of_rate
 
 KERMANY_FILMS = 200
 EPOCHS = 8
@@ -90,11 +90,7 @@ def taught(maps: Maps, lessons: Lessons, weights: torch.Tensor) -> Peaks:
             seen = [level * (1 + JITTER * torch.randn(*level.shape[:2], 1, 1)) for level in seen]
             mirrored = torch.rand(()) < HALF
             cells = branch([level.flip(-1) for level in seen]).flip(-1) if mirrored else branch(seen)
-            optimiser.zero_grad()
-            loss_of(cells, some, weights[rows, None]).backward()
-            nn.utils.clip_grad_norm_(branch.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            descend(loss_of(cells, some, weights[rows, None]), branch.parameters(), optimiser, schedule)
     return branch.eval().requires_grad_(False)
 
 

@@ -22,17 +22,16 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from safetensors.torch import load_file
-from torch import nn
 from torch.nn import functional
 
 from models.locator import CLASSES, LESIONS, PEAK_CELLS, Locator, load_locator, peak
 from models.recipes.cards import halved as stored_state
-from models.recipes.cards import write_card, write_weights
+from models.recipes.cards import write_weights
 from models.recipes.lesion_films import Says, real_films
 from models.recipes.lesion_phantoms import TRAINING, TRAINING_SEED, make_outlined
-from models.recipes.locator_card import describe, measured
+from models.recipes.locator_card import write_measured
 from models.recipes.locator_lessons import THIN, Lesson, School, augmented
-from models.recipes.rates import share_of_rate
+from models.recipes.rates import descend, share_of_rate
 
 NAME = "embedded-locator"
 SEED = 20261128
@@ -186,11 +185,7 @@ def train(network: Locator, lessons: list[Path], part: Part, kept: Path) -> Loca
                 maps = [one.flip(-1) for one in maps]
                 lesson = replace(lesson, masks=lesson.masks.flip(-1), unsure=lesson.unsure.flip(-1))
             loss = loss_of(told([one.float() for one in maps]), lesson, part)
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(learnt, 1.0)
-            optimiser.step()
-            schedule.step()
+            descend(loss, learnt, optimiser, schedule)
             average.update_parameters(network)
             total += float(loss.detach())
         console.print(f"{part}: epoch {epoch + 1}/{EPOCHS[part]} loss {total / len(lessons):.4f}")
@@ -222,9 +217,7 @@ def main() -> None:
         for part in arguments.parts:
             network = train(network, lessons, part, arguments.cache / f"locator_{part}.pt")
         identity = write_weights(stored_state(network), arguments.out, NAME)
-    stored = load_locator(load_file(arguments.out / f"{NAME}.safetensors"))
-    points, figures = measured(stored, arguments.data, arguments.cache)
-    write_card(describe(identity, points, figures), arguments.out)
+    write_measured(identity, arguments.out, arguments.data, arguments.cache)
 
 
 if __name__ == "__main__":

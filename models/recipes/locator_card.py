@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from safetensors.torch import load_file
 
-from models.locator import CLASSES, LESIONS, OBJECTS, SIDE, TIPPED, Locator
+from models.locator import CLASSES, LESIONS, OBJECTS, SIDE, TIPPED, Locator, load_locator
 from models.preprocess import INPUT_MEAN, INPUT_SCALE, TONE_PERCENTILES
 from models.recipes import device_phantoms
+from models.recipes.cards import write_card
 from models.recipes.data import TEST_FOLD, VALIDATION_FOLD
 from models.recipes.device_phantoms import DeviceFilms, make_device_films
 from models.recipes.lesion_films import BOXED, RealFilms, Says, real_films
@@ -263,6 +265,12 @@ def shares(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, d
         }
         for code, figures in rows.items()
     }
+
+
+def write_measured(identity: Mapping[str, Any], out: Path, data: Path, cache: Path) -> None:
+    """Measure the weights as they are stored, and write the card beside them."""
+    stored = load_locator(load_file(out / f"{identity['id']}.safetensors"))
+    write_card(describe(identity, *measured(stored, data, cache)), out)
 
 
 def describe(

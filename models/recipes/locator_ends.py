@@ -16,22 +16,22 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 from safetensors.torch import load_file
-from torch import nn
 from torch.nn import functional
 
 from models.locator import CLASSES, OBJECTS, SIDE, TIPPED, load_locator
 from models.locator_fine import NO_TIP, STRIDE, STRIP, Ends
 from models.recipes import augment, device_phantoms
-from models.recipes.cards import halved, write_card, write_weights
+from models.recipes.cards import halved, write_weights
 from models.recipes.data import from_bytes, normalised
 from models.recipes.device_phantoms import DeviceFilms, make_device_films
 from models.recipes.lesion_films import RealFilms, Says, real_films
 from models.recipes.lesion_phantoms import CANVAS, TRAINING_SEED, Outlined, make_outlined
 from models.recipes.locator import AVERAGE_DECAY, HALF, NAME, WEIGHT_DECAY
-from models.recipes.locator_card import describe, measured
+from models.recipes.locator_card import write_measured
 from models.recipes.locator_fine import PHANTOMS
 from models.recipes.locator_lessons import MASK_FROM, STRENGTH, unpacked
 from models.recipes.pasting import DEVICE_GAIN, Layer, moved, paste
+from models.recipes.rates import descend
 
 SEED = 20261129
 BATCHES, STEPS, STRIPS = 500, 900, {"phantom": 11, "pasted": 4, "real": 1}
@@ -230,11 +230,7 @@ def train(bench: Bench) -> dict[str, torch.Tensor]:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = network(strips.float().contiguous(memory_format=torch.channels_last))
         loss = loss_of_tips(logits.float(), tips)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
+        descend(loss, network.parameters(), optimiser, schedule)
         average.update_parameters(network)
     Console().print(f"ends: {STEPS} steps, last loss {float(loss.detach()):.4f}")
     return average.module.state_dict()
@@ -254,9 +250,7 @@ def main() -> None:
     devices = make_device_films(device_phantoms.TRAINING_SEED, arguments.cache)
     network.ends.load_state_dict(train(Bench(devices, outlined, films, torch.Generator().manual_seed(SEED))))
     identity = write_weights(halved(network), arguments.out, NAME)
-    stored = load_locator(load_file(arguments.out / f"{NAME}.safetensors"))
-    points, figures = measured(stored, arguments.data, arguments.cache)
-    write_card(describe(identity, points, figures), arguments.out)
+    write_measured(identity, arguments.out, arguments.data, arguments.cache)
 
 
 if __name__ == "__main__":

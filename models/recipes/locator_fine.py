@@ -15,17 +15,16 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from safetensors.torch import load_file
-from torch import nn
 
 from models.locator import OBJECTS, Locator, load_locator
 from models.locator_fine import Fine
-from models.recipes.cards import halved, write_card, write_weights
+from models.recipes.cards import halved, write_weights
 from models.recipes.lesion_films import real_films
 from models.recipes.lesion_phantoms import TRAINING_SEED, make_outlined
 from models.recipes.locator import AVERAGE_DECAY, HALF, NAME, SEED, WARM_UP, WEIGHT_DECAY, loss_of, pooled
-from models.recipes.locator_card import describe, measured
+from models.recipes.locator_card import write_measured
 from models.recipes.locator_lessons import Lesson, School, augmented
-from models.recipes.rates import share_of_rate
+from models.recipes.rates import descend, share_of_rate
 
 PHANTOMS = 100
 LESSONS, EPOCHS, RATE = 100, 6, 3e-3
@@ -86,11 +85,7 @@ def train(fine: Fine, lessons: list[Path], kept: Path) -> dict[str, torch.Tensor
         total, generator = 0.0, torch.Generator().manual_seed(SEED + epoch)
         for number in torch.randperm(len(lessons), generator=generator).tolist():
             loss = loss_on(fine, lessons[number], generator)
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(fine.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            descend(loss, fine.parameters(), optimiser, schedule)
             average.update_parameters(fine)
             total += float(loss.detach())
         Console().print(f"fine: epoch {epoch + 1}/{EPOCHS} loss {total / len(lessons):.4f}")
@@ -119,10 +114,7 @@ def main() -> None:
     state = train(Fine(len(OBJECTS)), lessons, arguments.cache / "locator_fine.pt")
     network.fine.load_state_dict(trusted(state))
     identity = write_weights(halved(network), arguments.out, NAME)
-    points, figures = measured(
-        load_locator(load_file(arguments.out / f"{NAME}.safetensors")), arguments.data, arguments.cache
-    )
-    write_card(describe(identity, points, figures), arguments.out)
+    write_measured(identity, arguments.out, arguments.data, arguments.cache)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from rich.progress import Progress
 from safetensors.torch import load_file, save_file
-from torch import nn
 from torch.nn import functional
 
 from models.networks import DRAWN_BY_HAND, SEGMENTER_SIDE, STRUCTURES, Segmenter, load_segmenter
@@ -40,7 +39,7 @@ from models.recipes.data import (
 from models.recipes.dice import choose_thresholds, figures, interval, measure
 from models.recipes.initialise import initialised_segmenter
 from models.recipes.outlines import CHECKS, checked
-from models.recipes.rates import share_of_rate
+from models.recipes.rates import descend, share_of_rate
 from models.recipes.segmenter_card import describe
 from models.recipes.surroundings import concluded
 
@@ -195,11 +194,7 @@ def fit(
             pictures, targets = augmented(squares, masks, generator)
             logits = network.halved(pictures.contiguous(memory_format=torch.channels_last))
             loss = overlap_loss(logits, functional.avg_pool2d(targets, 2), known)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(learnt, 1.0)
-            optimizer.step()
-            scheduler.step()
+            descend(loss, learnt, optimizer, scheduler)
             average.update_parameters(network)
             total += float(loss.detach())
             progress.advance(bar)
