@@ -1,4 +1,4 @@
-"""What comes into the index: films from a folder, with what a table beside them says of each. Other sources likewise.
+"""What comes into the index: films of folders and of a PACS, with what a table beside them says of each.
 
 A source is an iterable of `Entry`; the index takes each entry's film when its turn comes, and asks nothing else of it.
 """
@@ -17,6 +17,8 @@ from pathlib import Path, PurePath
 from imaging.failures import BadArguments, FilmRefused
 from imaging.files import open_film
 from imaging.identity import pseudonym
+from imaging.pacs import Pacs, Query
+from imaging.part10 import file_bytes
 from imaging.radiograph import Radiograph, View
 from imaging.sources import Content, contents
 from tools.knowledge import findings
@@ -121,6 +123,32 @@ def folder_entries(given: Sequence[Path], table: Table | None = None) -> Iterato
         known = table.of(content.name) if table else None
         digest = hashlib.sha256(content.data or b"").hexdigest()
         yield Entry(content.name, digest, partial(_film, content), known or Given())
+
+
+def pacs_entries(pacs: Pacs, asked: Query, table: Table | None = None) -> Iterator[Entry]:
+    """Every film (CR, DX, RG) of the studies that match, each fetched when its turn comes and written to no disk.
+
+    An entry's name is the film's SOP Instance UID, and so is it known again without being fetched.
+
+    Args:
+        pacs: that is asked.
+        asked: which studies.
+        table: what is known of the films beside their headers; its column `file` holds SOP Instance UIDs.
+
+    Raises:
+        PacsFailed: the PACS cannot be reached or refuses, here or where an entry's film is opened.
+    """
+    for found in pacs.find(asked):
+        for series, instance in pacs.instances(found.study):
+            known = table.rows.get(instance) if table else None  # exactly: a UID has no suffix to leave out
+            fetch = partial(_fetched, pacs, found.study, series, instance)
+            yield Entry(instance, hashlib.sha256(instance.encode()).hexdigest(), fetch, known or Given())
+
+
+def _fetched(pacs: Pacs, study: str, series: str, instance: str) -> Radiograph:
+    for dataset in pacs.get(study, series, instance):
+        return open_film(file_bytes(dataset))
+    raise FilmRefused("The PACS names this film and does not give it.")
 
 
 def _film(content: Content) -> Radiograph:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,18 +14,21 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 from stub_pool import card, phantom, quality_of_picture
 
 from imaging.derived import processed, to_png
 from imaging.failures import BadArguments, FilmRefused, Unavailable
 from imaging.identity import pseudonym
+from imaging.pacs import Found, Pacs, Query
 from imaging.phantom import PhantomSpec, make_phantom
+from imaging.phantom.files import dataset
 from imaging.radiograph import Radiograph, Source, View, canonical, film_id
 from imaging.store import ImageStore
 from models.outputs import Embedding, Masks, Quality, Scores, Task
 from models.pool import ModelPool
 from models.predictions import Prediction
-from tools.cases import CaseLibrary, Entry, folder_entries, vectors
+from tools.cases import CaseLibrary, Entry, folder_entries, pacs_entries, vectors
 from tools.cases.building import Progress, build_index
 from tools.cases.entries import Given, read_table
 from tools.cases.looks import Scale, set_apart
@@ -34,6 +37,7 @@ from tools.cases.ranking import agreement
 from tools.cases.sameness import same_picture, signature
 from tools.contract import ToolContext
 from tools.retrieve_cases import RetrieveCasesData, retrieve_cases
+from ui.terminal.indexing import Films
 
 CODES = ("effusion", "pneumothorax", "nodule")
 SIDE = 64
@@ -387,6 +391,63 @@ def test_folder_is_a_source_with_the_tables_rows(tmp_path: Path) -> None:
     assert by_name["one.png"].film().shape == (SIDE, SIDE) and by_name["one.png"].given.sex == "F"
     with pytest.raises(FilmRefused):
         by_name["note.txt"].film()
+
+
+class Archive:
+    """A PACS of one study whose second film it names and does not give; counts what is fetched."""
+
+    address = "dicom://TEST@127.0.0.1:104"
+
+    def __init__(self) -> None:
+        self.fetched: list[str] = []
+        self.queries: list[Query] = []
+
+    def find(self, query: Query) -> list[Found]:
+        self.queries.append(query)
+        return [Found("1.2", "p", "", "20260101", "", ("DX",))]
+
+    def instances(self, study: str) -> list[tuple[str, str]]:
+        return [("1.2.3", "1.2.3.4"), ("1.2.3", "1.2.3.5")]
+
+    def get(self, study: str, series: str = "", instance: str = "") -> Iterator[Dataset]:
+        self.fetched.append(instance)
+        if instance == "1.2.3.4":
+            yield dataset(phantom())
+
+
+def test_query_of_a_pacs_is_a_source_whose_known_films_are_not_fetched_again(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("file,report\n1.2.3.4,Small effusion.\n")
+    archive, asked_for = Archive(), Query(dates="20260101-20260131")
+    table = read_table(tmp_path / "t.csv")
+
+    def entries() -> list[Entry]:
+        return list(pacs_entries(cast(Pacs, archive), asked_for, table))
+
+    first, second = entries()
+    assert archive.fetched == [], "a film is fetched when its turn comes"
+    assert (first.name, first.given.report, second.given.report) == ("1.2.3.4", "Small effusion.", "")
+    pool = Looks()
+    pool.knows(first.film(), [1.0, 0.0, 0.0])
+    once = made(entries(), pool, tmp_path)
+    assert (once.added, [name for name, _ in once.refused]) == (1, ["1.2.3.5"])
+    archive.fetched.clear()
+    again = made(entries(), pool, tmp_path)
+    assert (again.known, again.added, archive.fetched) == (1, 0, ["1.2.3.5"])
+    assert set(archive.queries) == {asked_for}
+
+
+@pytest.mark.parametrize(
+    ("folders", "pacs", "dates"),
+    [
+        ((), "", ""),
+        ((Path(),), Archive.address, "20260101"),
+        ((), Archive.address, ""),
+        ((Path(),), "", "20260101"),
+    ],
+)
+def test_films_come_from_folders_or_from_a_restricted_query(folders: tuple[Path, ...], pacs: str, dates: str) -> None:
+    with pytest.raises(BadArguments, match="PACS"):
+        Films(folders, pacs, ("", "HILUM", ""), "", dates)
 
 
 def test_short_name_that_two_rows_share_names_neither(tmp_path: Path) -> None:
