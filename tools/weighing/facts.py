@@ -17,7 +17,11 @@ from tools.weighing.weights import Band, Kind, Measure, Moves, weights
 
 Told = Literal["present", "absent", "uncertain"]
 
-AGE = re.compile(r"\b(\d{1,3})[\s-]*(?:years?|yrs?|yo|y/o|y\.o\.|y)\b(?:[\s-]*old)?|\baged?\s*:?\s*(\d{1,3})\b", re.I)
+AGE = re.compile(
+    r"\b(\d{1,3})[\s-]*(?:years?|yrs?|yo|y/o|y\.o\.|y)\b(?:[\s-]*old)?|\baged?\s*:?\s*(\d{1,3})\b"
+    r"|\b(?:patient|pt|he|she)(?:\s+is|'s|’s)\s+(\d{1,3})(?=\s*(?:[,;!?]|\.(?!\d)|and\b|with\b|$))",
+    re.I,
+)
 SEXES = {
     "F": re.compile(r"\b(?:woman|female|lady|mujer|femme|frau|kvinde|\d{2}\s?f)\b", re.I),
     "M": re.compile(r"\b(?:man|male|gentleman|hombre|homme|mann|mand|\d{2}\s?m)\b", re.I),
@@ -88,10 +92,14 @@ def film_fact(code: str, name: str, present: bool, only_flagged: bool = False) -
     return Fact(f"film.{code}", "film", said, "present" if present else "absent", "", moves) if moves else None
 
 
+def _years(match: re.Match[str]) -> int:
+    return next(int(number) for number in match.groups() if number is not None)
+
+
 def _patient(text: str) -> Iterator[Fact]:
-    age = next((match for match in AGE.finditer(text) if 0 < int(match[1] or match[2]) <= OLDEST_YEARS), None)
+    age = next((match for match in AGE.finditer(text) if 0 < _years(match) <= OLDEST_YEARS), None)
     if age is not None:
-        yield age_fact(float(age[1] or age[2]), age[0].strip())
+        yield age_fact(float(_years(age)), age[0].strip())
     for sex, pattern in SEXES.items():
         match = pattern.search(text)
         if match is not None:

@@ -54,6 +54,7 @@ def test_no_phrase_means_two_facts() -> None:
         ("65-year-old man", "age", "present", "age 65"),
         ("72 yo woman", "sex", "present", "female"),
         ("aged 40, febrile", "age", "present", "age 40"),
+        ("The patient is 70, has fever", "age", "present", "age 70"),
         ("fever and cough", "fever", "present", "fever"),
         ("no fever, productive cough", "fever", "absent", "no fever"),
         ("denies haemoptysis", "haemoptysis", "absent", "no haemoptysis"),
