@@ -130,6 +130,18 @@ def _worth_telling(label: str, value: Value) -> bool:
         "sections of this report",
         "report says",
         "radiology report",
+        "lea este informe",
+        "lee este informe",
+        "leer este informe",
+        "interprete este informe",
+        "estructure este informe",
+        "etiquete este informe",
+        "lis ce rapport",
+        "lisez ce rapport",
+        "lis ce compte rendu",
+        "lisez ce compte rendu",
+        "lies diesen befund",
+        "denne rapport",
     ),
 )
 def read_report(context: ToolContext, arguments: ReadReportArguments) -> Result:

@@ -302,8 +302,11 @@ def _seen(question: Question, teller: Teller, film: str) -> list[str]:
 
 
 def _missing(question: Question, teller: Teller) -> str:
+    """What a tool still needs: its required arguments, else what it looks for."""
     given = {"image_id", "image_ids", "question"} if question.films else {"question"}
-    return listed(name.replace("_", " ") for name in sorted(teller.tools[question.tool].required - given))
+    offer = teller.tools[question.tool]
+    names = sorted(offer.required - given) or sorted({"finding", "phrase"} & offer.arguments)[:1]
+    return listed(name.replace("_", " ") for name in names)
 
 
 def _confidence(question: Question, teller: Teller, film: str) -> list[str]:

@@ -1,4 +1,6 @@
-"""Marks that a question gives in numbers, to correct an outline: "correct the heart: box 120 80 300 260"."""
+"""Marks that a question gives in numbers, to correct an outline: "correct the heart: box 120 80 300 260".
+
+The viewer of the chat writes them so from what is drawn on a film."""
 
 from __future__ import annotations
 
@@ -16,6 +18,10 @@ POINT = re.compile(
     rf"\b(?P<out>not|outside|negative|exclude|minus)?\s*\bpoints?\b[^\d\n]{{0,12}}?{NUMBER}{BETWEEN}{NUMBER}",
     re.IGNORECASE,
 )
+SCRIBBLE = re.compile(
+    r"\b(?P<out>not|outside|negative|exclude|minus)?\s*\bscribbles?\b[^\d\n]{0,12}?(?P<places>\d[\d.,;x()\[\]\s]*)",
+    re.IGNORECASE,
+)
 UNDO = re.compile(r"\b(?:undo|take back|revert|forget)\b.*\b(?:correction|outline)\b", re.IGNORECASE)
 
 
@@ -31,9 +37,10 @@ def marked_structure(structures: Sequence[str], findings: Sequence[str], side: s
 
 
 def marks_in(text: str) -> dict[str, Any]:
-    """Arguments of the tool `segment` that a text spells out: box, points or undo; empty where it gives none.
+    """Arguments of the tool `segment` that a text spells out: box, points, scribble or undo; empty for none.
 
-    "point 120, 80" lies inside, "outside point 120, 80" does not.
+    "point 120, 80" lies inside, "outside point 120, 80" does not; so "scribble 120 80, 140 85, 150 90". A scribble of an
+    odd count of numbers is none.
     """
     if UNDO.search(text):
         return {"undo": True}
@@ -41,4 +48,13 @@ def marks_in(text: str) -> dict[str, Any]:
     if box := BOX.search(text):
         given["box"] = [float(number) for number in box.groups()]
     points = [[float(found[2]), float(found[3]), float(found["out"] is None)] for found in POINT.finditer(text)]
-    return given | ({"points": points} if points else {})
+    stroke = [place for found in SCRIBBLE.finditer(text) for place in _places(found["places"], found["out"] is None)]
+    return given | ({"points": points} if points else {}) | ({"scribble": stroke} if stroke else {})
+
+
+def _places(numbers: str, inside: bool) -> list[list[float]]:
+    """[row, column, 1 or 0] of "120 80, 140 85"."""
+    values = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", numbers)]
+    if len(values) % 2:
+        return []
+    return [[row, column, float(inside)] for row, column in zip(values[::2], values[1::2], strict=True)]

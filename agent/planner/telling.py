@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.planner.naming import words_of
+from agent.mentions import has_any
+from agent.planner.naming import vocabulary, words_of
 from agent.planner.offers import Offers, asked_for
 from tools.weighing import facts_in
 
@@ -11,16 +12,17 @@ FUSE = "fuse"
 
 
 def tells_more(text: str, before: str, tools: Offers) -> bool:
-    """Whether a message adds facts of the patient to a differential, and asks for no other tool.
+    """Whether a message adds facts of the patient to a differential, or asks what is missing; no other tool is asked.
 
     Args:
         text: the user's words.
         before: the tool that the last question used.
         tools: those that may be called.
     """
-    if before != FUSE or FUSE not in tools or not facts_in(text):
+    words = words_of(text)
+    if before != FUSE or FUSE not in tools or not (facts_in(text) or has_any(words, vocabulary()["asks_missing"])):
         return False
-    other, _ = asked_for(words_of(text), tools)
+    other, _ = asked_for(words, tools)
     return other in ("", FUSE)
 
 

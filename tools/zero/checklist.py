@@ -100,7 +100,8 @@ def _nearest(words: str, items: Sequence[Item]) -> int:
     near = [fuzz.token_set_ratio(words.lower(), item.words.lower()) for item in items]
     best = max(range(len(items)), key=lambda number: near[number])
     if near[best] < SAME_WORDS:
-        raise BadArguments(f"No concept here is {words!r}.", f"There are: {', '.join(item.words for item in items)}.")
+        there = ", ".join(item.words for item in items)
+        raise BadArguments(f"No concept here is {words!r}. There are: {there}.", "Name one of these.")
     return best
 
 

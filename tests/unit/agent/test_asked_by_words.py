@@ -87,3 +87,28 @@ def test_words_call_the_tool_with_what_they_say(text: str, tool: str, arguments:
     [call] = wanted(question, Facts([]), tools)
     takes_film = {"image_id": FILM} if "image_id" in tools[tool].arguments else {}
     assert (call.tool, call.args) == (tool, {**takes_film, **arguments})
+
+
+def test_checklist_asked_for_next_is_of_the_phrase_before() -> None:
+    tools = offered()
+    [before] = read("Is there a scimitar vein?", FILMS, [FILM], tools=tools)
+    [question] = read("What is the checklist behind that?", FILMS, [], before, tools)
+    [call] = wanted(question, Facts([]), tools)
+    assert (call.tool, call.args) == ("zero_shot", {"image_id": FILM, "phrase": "scimitar vein"})
+
+
+def test_what_is_missing_is_asked_of_the_differential_before() -> None:
+    tools = offered()
+    told = "The patient is 70, has fever. What is the differential?"
+    [before] = read(told, FILMS, [FILM], tools=tools)
+    [question] = read("What is missing?", FILMS, [], before, tools)
+    [call] = wanted(question, Facts([]), tools)
+    assert call.tool == "fuse" and told in call.args["question"]
+
+
+def test_spanish_report_is_read_when_spanish_asks_for_it() -> None:
+    tools = offered()
+    report = "Hallazgos: Derrame pleural izquierdo. No se observa neumotórax."
+    [question] = read(f"Lea este informe: {report}", FILMS, [FILM], tools=tools)
+    [call] = wanted(question, Facts([]), tools)
+    assert (call.tool, call.args) == ("read_report", {"text": report})

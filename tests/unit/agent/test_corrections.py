@@ -40,6 +40,12 @@ class Nothing(BaseModel):
         ("fix the heart with the box (12 8 30 26)", {"box": [12, 8, 30, 26]}),
         ("correct the heart, point 40, 50", {"points": [[40, 50, 1]]}),
         ("heart: points 40,50 and outside point 10,20", {"points": [[40, 50, 1], [10, 20, 0]]}),
+        ("correct the left lung: scribble 30 70, 35 72, 40 74", {"scribble": [[30, 70, 1], [35, 72, 1], [40, 74, 1]]}),
+        (
+            "heart: scribble (30, 70), (35, 72); outside scribble 9.5 8, 7 6.",
+            {"scribble": [[30, 70, 1], [35, 72, 1], [9.5, 8, 0], [7, 6, 0]]},
+        ),
+        ("heart: scribble 30 70 35", {}),
         ("undo the correction of the heart", {"undo": True}),
         ("Is the heart enlarged on film 2?", {}),
         ("show the bounding box of the heart", {}),
