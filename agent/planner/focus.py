@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from agent.films import derived_words
-from agent.planner.naming import Films, acquired
+from agent.planner.naming import Films, acquired, with_role
 from agent.planner.question import Kind, Question
 from agent.planner.wording import say
 from imaging.radiograph import DerivedKind, View
@@ -42,6 +42,16 @@ def focus(questions: list[Question], films: Films) -> list[str]:
         *([say("focus.earlier", films=film_list(earlier))] if earlier else []),
         *([say("focus.others", films=film_list(others))] if others else []),
     ]
+
+
+def subject(question: Question, added: tuple[str, ...], films: Films) -> tuple[str, ...]:
+    """The films that came with a message; a report that a prior or lateral film is given for is of the current film."""
+    patients = {film["patient"] for film in films if film["id"] in added}
+    current = [
+        film["id"] for film in films if film["id"] in with_role("current", films) and film["patient"] in patients
+    ]
+    given_for_it = question.kind is Kind.REPORT and current and not set(added) & set(current)
+    return tuple(current[-1:]) if given_for_it else added
 
 
 def beside_originals(read: Collection[str], films: Films) -> list[str]:

@@ -117,9 +117,10 @@ def comparable(films: Films, words: list[str], named: tuple[str, ...] = ()) -> t
     Args:
         films: all of the session.
         words: of the question.
-        named: ids of the films that it names.
+        named: ids of the films that it names; a lateral film may be named by its view.
     """
     there = frontals(films)
+    named = named or (with_role("lateral", films)[-1:] if "lateral" in words else ())
     if len(named) == 1:
         newest = with_role("current", films)[-1:] or (there[-1]["id"],) if there else ()
         beside = with_role("prior", films)[-1:] if newest == named else newest

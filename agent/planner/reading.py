@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from agent.mentions import codes_of, has_any, mentions, side_of, structures_of, words_outside
 from agent.planner.choosing import as_choice
+from agent.planner.focus import subject
 from agent.planner.knowing import KNOWLEDGE, asks_knowledge
 from agent.planner.marks import marked_structure, marks_in
 from agent.planner.measuring import HEART, asks_a_measurement, takes_tasks
@@ -47,7 +48,7 @@ from agent.planner.question import (
     Kind,
     Question,
 )  # fmt: skip
-from agent.planner.reporting import manner, told_with
+from agent.planner.reporting import another_way, manner, told_with
 from agent.planner.telling import tells_more
 from agent.planner.timing import days_told, same_patient, told_of
 from imaging.radiograph import DerivedKind
@@ -121,7 +122,7 @@ def _written_again(text: str, report: Question) -> Question | None:
     asks = _kind([word for word in words_of(text) if word not in vocabulary()["translating"]], (), {})[0]
     if not so or mentions(text) or asks not in {Kind.UNCLEAR, Kind.REPORT}:
         return None
-    return replace(report, given=tuple((dict(report.given) | so).items()))
+    return replace(report, given=tuple(another_way(dict(report.given), so).items()))
 
 
 def _parts(text: str) -> list[str]:
@@ -181,7 +182,7 @@ def _read_one(text: str, films: Films, added: list[str], previous: Question | No
         if not named_films:
             return replace(question, kind=Kind.NO_SUCH_FILM, topic=role)
         return _beside_originals(replace(question, films=named_films), films)
-    about = _about_films(question, words, films, added, previous)
+    about = _about_films(question, [*words, role] if role else words, films, added, previous)
     reads_none = question.kind is Kind.TOOL and not tools[question.tool].takes_films
     return replace(about, by_default=False) if reads_none else about
 
@@ -288,7 +289,11 @@ def _followed_up(
     question: Question, words: list[str], previous: Question | None, names_film: bool, tools: Offers
 ) -> Question:
     """Fill what an elliptic question leaves out with the last question's."""
-    if previous is None or previous.kind in OUT_OF_SCOPE:
+    if previous is None:
+        return question
+    if previous.kind is Kind.UNKNOWN_FINDING and question.kind is Kind.TOOL and not question.findings:
+        question = replace(question, topic=question.topic or previous.topic)
+    if previous.kind in OUT_OF_SCOPE:
         return question
     if question.kind is Kind.TOOL and not question.findings and not tools[question.tool].takes_films:
         return replace(question, findings=previous.findings)
@@ -373,7 +378,7 @@ def _about_films(
     elif _of_several(question, words) and (current := with_role("current", facts)):
         chosen = current[-1:]
     elif added:
-        chosen, by_default = tuple(dict.fromkeys(added)), True
+        chosen, by_default = subject(question, tuple(dict.fromkeys(added)), facts), True
     elif previous is not None and (before := tuple(film for film in previous.films if film in patients)):
         chosen = before
     else:

@@ -21,6 +21,13 @@ MARK = re.compile(
     + r")\s*[:=]\s*",
     re.IGNORECASE,
 )
+LENGTH = re.compile(
+    r"\b(?:under|below|at most|(?:no|not) (?:more|longer) than|less than|max(?:imum)?(?: of)?|within|up to|in)"
+    r"\s+(\d+)\s+(words|characters)\b",
+    re.IGNORECASE,
+)
+CHARACTERS_A_WORD = 7
+"""Of English radiology prose, with the space behind it; rounded up, as drafts name findings."""
 OWN_HEADINGS = re.compile(r"\b(?:findings|impression)\s*:", re.IGNORECASE)
 """Headings that make a text a report of its own, unless it is given as the earlier one."""
 
@@ -55,8 +62,8 @@ def told_with(text: str) -> tuple[dict[str, str], str]:
 def manner(text: str) -> dict[str, Any]:
     """Style, language and length that a request names; what it does not name is not in it."""
     words, named = words_of(text), vocabulary()["report"]
-    length = {"longest": named["short_characters"]} if has_any(words, named["short"]) else {}
-    return length | {
+    most = _length(text) or (named["short_characters"] if has_any(words, named["short"]) else None)
+    return ({"longest": most} if most else {}) | {
         argument: value
         for argument in ("style", "language")
         for value, cues in named[argument].items()
@@ -64,4 +71,23 @@ def manner(text: str) -> dict[str, Any]:
     }
 
 
-__all__ = ["manner", "told_with"]
+def another_way(before: dict[str, Any], so: dict[str, Any]) -> dict[str, Any]:
+    """What a report was given, and how it is to be written now; a language named alone leaves prose, which is English.
+
+    Args:
+        before: what it was given, by argument.
+        so: what `manner` reads in the new request.
+    """
+    kept = {name: value for name, value in before.items() if name != "style" or "language" not in so}
+    return kept | so
+
+
+def _length(text: str) -> int | None:
+    """Characters of "under 120 words", within what the tool takes; None where no length is named."""
+    if (match := LENGTH.search(text)) is None:
+        return None
+    most = int(match[1]) * (CHARACTERS_A_WORD if match[2].lower() == "words" else 1)
+    return min(max(most, vocabulary()["report"]["short_characters"]), vocabulary()["report"]["most_characters"])
+
+
+__all__ = ["another_way", "manner", "told_with"]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from agent.answer import Answer, Verdict
 from agent.planner.timing import days_told, same_patient
 from imaging.failures import BadArguments
-from imaging.radiograph import Radiograph
+from imaging.radiograph import Radiograph, View
 from tools.contract import Finding, Registry, Result, Status, Tool, ToolArguments, ToolContext
 
 DAYS = {1: "2020-01-01", 2: "2021-01-01", 3: "2022-01-01"}
@@ -201,3 +201,13 @@ def test_no_forecast_is_made(question: str) -> None:
     tools = Comparing("worsened")
     answer = ask(question, tools)
     assert answer.text.startswith("I make no forecast") and not tools.asked and not tools.runs
+
+
+def test_lateral_film_that_is_named_is_put_to_the_tool_and_not_passed_over() -> None:
+    """compare refuses across views with its reason; the planner does not compare other films in their place."""
+    lateral = replace(film(4, View.LATERAL), acquired=CURRENT.acquired, patient_key="p", study_key="p3")
+    tools = Comparing("unchanged")
+    session = stub_agent(tools).session()
+    session.ask("What do you see?", films=[PRIOR, CURRENT, lateral])
+    session.ask("Compare with the lateral film")
+    assert [set(asked["image_ids"]) for asked in tools.asked] == [{CURRENT.id, lateral.id}]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,3 +113,38 @@ def test_report_is_written_again_another_way_with_what_it_was_given() -> None:
         {"indication": "cough", "language": "de", "longest": 600},
         {"indication": "cough", "language": "fr", "longest": 600, "style": "prose"},
     ]
+
+
+def test_another_language_takes_the_template_unless_prose_is_named_with_it() -> None:
+    tools = Reporting()
+    session = stub_agent(tools).session()
+    for question in ("Draft the report in prose", "The report in German"):
+        session.ask(question, films=[film(1)])
+    assert tools.asked == [{"style": "prose"}, {"language": "de"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "longest"),
+    [
+        ("a report under 200 words", 1400),
+        ("keep the report to at most 900 characters", 900),
+        ("in 20 words", 600),
+        ("no more than 5000 words", 4000),
+    ],
+)
+def test_named_length_bounds_the_draft_within_what_the_tool_takes(text: str, longest: int) -> None:
+    assert manner(text) == {"longest": longest}
+
+
+def test_prior_that_comes_later_is_compared_with_and_not_reported() -> None:
+    """Two films of one patient, a year apart, the earlier one given after the first draft."""
+    current, prior = (
+        replace(film(seed), patient_key="p", study_key=f"s{seed}", acquired=dt.date(2020 + seed, 1, 1))
+        for seed in (2, 1)
+    )
+    tools = Reporting()
+    session = stub_agent(tools).session()
+    session.ask("Draft the report", films=[current])
+    again = session.ask("Draft the report with this prior", films=[prior])
+    drafts = [record for record in again.evidence if record.tool == "report"]
+    assert [record.image_ids for record in drafts] == [[current.id]]
