@@ -39,8 +39,8 @@ def marked_structure(structures: Sequence[str], findings: Sequence[str], side: s
 def marks_in(text: str) -> dict[str, Any]:
     """Arguments of the tool `segment` that a text spells out: box, points, scribble or undo; empty for none.
 
-    "point 120, 80" lies inside, "outside point 120, 80" does not; so "scribble 120 80, 140 85, 150 90". A scribble of an
-    odd count of numbers is none.
+    "point 120, 80" lies inside, "outside point 120, 80" does not; so "scribble 120 80, 140 85, 150 90". A scribble of
+    an odd count of numbers is none.
     """
     if UNDO.search(text):
         return {"undo": True}

@@ -65,6 +65,7 @@ def _pattern() -> re.Pattern[str]:
 def role_named(text: str) -> tuple[str, str]:
     """("prior", the text without that) for "Is there a mass on the prior film?"; ("", the text) where none is named.
 
+    "Read the prior film" is left as "Read this film": the verb alone asks nothing.
     Roles are "current", "prior", "lateral", "processed" and "synthetic".
     """
     match = _pattern().search(text)
@@ -72,7 +73,8 @@ def role_named(text: str) -> tuple[str, str]:
         return "", text
     word = (match[1] or match[2]).lower()
     role = next(name for name, listed in _roles().items() if word in listed)
-    return role, f"{text[: match.start()]}{text[match.end() :]}"
+    rest = f"{text[: match.start()]}{text[match.end() :]}"
+    return role, f"{rest} this film" if words_of(rest) == ["read"] else rest
 
 
 def film_numbers(words: list[str]) -> list[int]:

@@ -10,6 +10,7 @@ from agent_stubs import film
 from agent.planner.facts import Facts
 from agent.planner.offers import Offer, Offers
 from agent.planner.plan import wanted
+from agent.planner.question import Kind
 from agent.planner.reading import read
 from tools.contract.tool import installed
 
@@ -112,3 +113,12 @@ def test_spanish_report_is_read_when_spanish_asks_for_it() -> None:
     [question] = read(f"Lea este informe: {report}", FILMS, [FILM], tools=tools)
     [call] = wanted(question, Facts([]), tools)
     assert (call.tool, call.args) == ("read_report", {"text": report})
+
+
+def test_verb_read_alone_reads_the_film_that_it_names() -> None:
+    """Where the synthetic film is named it is read, and no patient's in its place."""
+    synthetic = {**FILMS[0], "number": 2, "id": "s" * 16, "derived": {"kind": "synthetic", "parent": None}}
+    [question] = read("Read the synthetic film", [*FILMS, synthetic], [], None, offered())
+    assert (question.kind, question.films) == (Kind.OVERVIEW, (synthetic["id"],))
+    [question] = read("What would it look like in six months?", FILMS, [], None, offered())
+    assert question.kind is Kind.FORECAST
