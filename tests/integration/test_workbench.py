@@ -10,6 +10,7 @@ import pytest
 from windows import Window
 from workbench import WorkbenchAgent
 
+from agent.planner.marks import marks_in
 from ui.chat import launch, viewer
 from ui.chat.serve import MAX_UPLOAD_MB
 
@@ -128,6 +129,23 @@ def test_zoomed_in_a_film_is_shown_in_all_its_pixels(
     window.page.click("#viewer [data-act=invert]")
     window.page.wait_for_selector("#viewer [data-act=invert][aria-pressed=true]")
     assert window.page.evaluate(shown) == 256, "also after it is drawn anew"
+
+
+def test_what_is_marked_on_the_film_is_put_into_words(window: Window, film: Path) -> None:
+    """The stage shows 256 rows over its height, the film in its middle: a stroke down a fifth of it is 51 rows long."""
+    window.open(film)
+    window.page.click("#viewer button[data-mode=mark]")
+    window.page.select_option("#viewer .structure", "heart")
+    dragged(window, "mark", 0.0, 0.2)
+    told = window.page.input_value("#question textarea")
+    assert told.startswith("Correct the heart on film 1: scribble ")
+    rows = [row for row, _, inside in marks_in(told)["scribble"] if inside]
+    assert abs(rows[0] - 128) <= 2 and abs(rows[-1] - rows[0] - 51) <= 2
+    window.saved("marked")
+    dragged(window, "box", 0.1, 0.1)
+    assert {"scribble", "box"} == set(marks_in(window.page.input_value("#question textarea")))
+    window.page.click("#viewer [data-act=reset]")
+    assert window.page.locator("#viewer .marks > *").count() == 0
 
 
 def test_drawn_line_tells_its_length_as_it_is_known(window: Window, film: Path) -> None:

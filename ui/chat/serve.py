@@ -39,7 +39,7 @@ WAITING_TURNS = 64
 """Requests that may wait in line; one more is told that the server is busy."""
 
 STYLES = ("style.css", "viewer.css", "panels.css")
-SCRIPTS = ("page.js", "upload.js", "planes.js", "viewer.js", "report.js", "access.js")
+SCRIPTS = ("page.js", "upload.js", "planes.js", "marks.js", "viewer.js", "report.js", "access.js")
 
 LOGOUT_PATH = "/logout"
 """Gradio's."""

@@ -3,9 +3,10 @@
   const hilum = (window.hilum = window.hilum || {});
   const FULL = { low: 0, high: 1, invert: false };
   const NARROWEST = 0.02;
+  const MARKING = new Set(["mark", "box"]);
   const state = {
     scene: null, film: null, left: null, side: false, lit: new Set(), chosen: null, mode: "pan", heat: 0.55, moved: -1,
-    view: { zoom: 1, x: 0.5, y: 0.5 }, looks: new Map(), lines: new Map(), session: null,
+    view: { zoom: 1, x: 0.5, y: 0.5 }, looks: new Map(), lines: new Map(), marks: new Map(), session: null,
   };
   let panes = [];
 
@@ -73,7 +74,9 @@
   const arrange = () => {
     for (const pane of panes) {
       pane.place(state.view);
-      if (pane.film) pane.measure(state.lines.get(pane.film.id) || []);
+      if (!pane.film) continue;
+      pane.measure(state.lines.get(pane.film.id) || []);
+      hilum.drawMarks(pane.lines, state.marks.get(pane.film.id) || []);
     }
     const { low, high } = look(state.film);
     const words = `W ${(high - low).toFixed(2)} L ${((high + low) / 2).toFixed(2)} · ${Math.round(state.view.zoom * 100)} %`;
@@ -90,6 +93,9 @@
     document.querySelectorAll("#viewer button[data-mode]").forEach((each) =>
       each.setAttribute("aria-pressed", each.dataset.mode === state.mode));
     $(".stage").dataset.mode = state.mode;
+    const outline = $(".structure");
+    outline.hidden = !MARKING.has(state.mode);
+    if (!outline.length) outline.append(...state.scene.structures.map((name) => new Option(name)));
     const select = $(".left-film");
     select.hidden = !(left && !left.evidence && state.scene.films.length > 2);
     select.replaceChildren(...state.scene.films.filter((each) => each.id !== state.film).map((each) =>
@@ -192,7 +198,7 @@
     },
     reset: () => {
       fit();
-      panes.forEach((pane) => { state.looks.delete(pane.film.id); state.lines.delete(pane.film.id); });
+      panes.forEach((pane) => { state.looks.delete(pane.film.id); state.lines.delete(pane.film.id); state.marks.delete(pane.film.id); });
       draw();
     },
   };
@@ -205,7 +211,7 @@
     "[": () => rewindow(-0.1, 0), "]": () => rewindow(0.1, 0), "{": () => rewindow(0, -0.03), "}": () => rewindow(0, 0.03),
   };
 
-  // Pointers: one drags (pan, window or measure; the right button always windows), two pinch.
+  // Pointers: one drags (pan, window, measure or mark; the right button always windows), two pinch.
   const pointers = new Map();
   let drag = null;
   const paneOf = (event) => panes.find((pane) => pane.root.contains(event.target));
@@ -216,7 +222,12 @@
     $(".stage").focus({ preventScroll: true });
     pointers.set(event.pointerId, event);
     const mode = event.button === 2 || event.shiftKey ? "window" : state.mode;
-    drag = { pane, mode, x: event.clientX, y: event.clientY, line: null };
+    drag = { pane, mode, x: event.clientX, y: event.clientY, line: null, mark: null };
+    if (MARKING.has(mode)) {
+      drag.mark = { kind: mode, stroke: [pane.at(event)], outside: mode === "mark" && (event.ctrlKey || event.metaKey) };
+      state.marks.set(pane.film.id, [...(state.marks.get(pane.film.id) || []), drag.mark]);
+      arrange();
+    }
     pane.root.setPointerCapture(event.pointerId);
   };
   const dragged = (event) => {
@@ -232,7 +243,16 @@
       state.lines.set(drag.pane.film.id, lines);
       arrange();
     }
+    if (drag.mark) {
+      drag.mark.stroke.splice(drag.mode === "box" ? 1 : drag.mark.stroke.length, 1, drag.pane.at(event));
+      arrange();
+    }
     Object.assign(drag, { x: event.clientX, y: event.clientY });
+  };
+  const marked = ({ pane, mark }) => {
+    if (mark.kind === "box" && mark.stroke.length < 2) state.marks.get(pane.film.id).pop();
+    else hilum.marked(pane.film, $(".structure").value, mark);
+    arrange();
   };
   const pinch = (event) => {
     const other = [...pointers.entries()].find(([id]) => id !== event.pointerId)[1];
@@ -242,7 +262,12 @@
     pointers.set(event.pointerId, event);
     zoom(factor, drag.pane.at({ clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 }));
   };
-  const up = (event) => { pointers.delete(event.pointerId); if (!pointers.size) drag = null; };
+  const up = (event) => {
+    pointers.delete(event.pointerId);
+    if (pointers.size) return;
+    if (drag?.mark) marked(drag);
+    drag = null;
+  };
   const hover = (event) => {
     const pane = paneOf(event);
     for (const each of panes) {
@@ -313,6 +338,7 @@
     if (state.moved !== detail.moved || !film(state.film)) {
       const [focus, evidence] = detail.focus;
       Object.assign(state, { moved: detail.moved, film: focus, lit: new Set(evidence ? [evidence] : []), chosen: evidence });
+      state.marks.clear();
       fit();
     }
     listen();

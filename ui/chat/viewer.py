@@ -23,6 +23,7 @@ from imaging.inks import inks_of
 from imaging.radiograph import Radiograph, SpacingOrigin
 from imaging.render import deep, heat_layer, marks_layer
 from tools.contract.wording import sentence_case
+from tools.knowledge import structures
 from ui.chat.facts import film_facts, film_names
 from ui.chat.markup import basis, notice, plain
 
@@ -35,6 +36,10 @@ viewer asks for the film's own pixels."""
 
 THUMBNAIL_PX = 144
 """Longest side of a thumbnail, twice its size on the page."""
+
+
+DRAWN_BY_HAND = ("nodule", "left pneumothorax", "right pneumothorax")
+"""What no model outlines and a user may, as a question names it (tools.anatomy.outlines.BY_THE_USER)."""
 
 
 def scene(conversation: Conversation, token: str) -> str:
@@ -54,6 +59,7 @@ def scene(conversation: Conversation, token: str) -> str:
             "focus": list(conversation.focus),
             "films": [_film(film, names, told.get(film.id, "")) for film in conversation.films.values()],
             "evidence": [_evidence(record, conversation.films, names) for record in _ordered(conversation.evidence)],
+            "structures": [*(each.name for each in structures().values()), *DRAWN_BY_HAND],
         }
     )
 
