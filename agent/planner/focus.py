@@ -44,14 +44,21 @@ def focus(questions: list[Question], films: Films) -> list[str]:
     ]
 
 
-def subject(question: Question, added: tuple[str, ...], films: Films) -> tuple[str, ...]:
-    """The films that came with a message; a report that a prior or lateral film is given for is of the current film."""
-    patients = {film["patient"] for film in films if film["id"] in added}
+def subject(question: Question, at_hand: tuple[str, ...], films: Films) -> tuple[str, ...]:
+    """The films that a question is about when it names none: those at hand; a report is of current films only.
+
+    Args:
+        question: that is asked.
+        at_hand: ids of the films that came with the message, or that the question before was about.
+        films: all of the session.
+    """
+    if question.kind is not Kind.REPORT:
+        return at_hand
+    patients = {film["patient"] for film in films if film["id"] in at_hand}
     current = [
         film["id"] for film in films if film["id"] in with_role("current", films) and film["patient"] in patients
     ]
-    given_for_it = question.kind is Kind.REPORT and current and not set(added) & set(current)
-    return tuple(current[-1:]) if given_for_it else added
+    return tuple(film for film in at_hand if film in current) or tuple(current[-1:]) or at_hand
 
 
 def beside_originals(read: Collection[str], films: Films) -> list[str]:

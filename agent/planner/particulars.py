@@ -24,11 +24,12 @@ SINCE, UNTIL, IN_YEAR = rf"\b(?:since|from|after) {DAY}\b", rf"\b(?:until|before
 MOST_CASES = 20
 
 EDITS = re.compile(
-    r"\b(?:(?P<without>without|leav(?:e|ing) out|ignor(?:e|ing)|disabl(?:e|ing)|dropp?(?:ing)?|but not|except)"
-    r"|(?P<also>add(?:ing)?|and also|also with|plus))\b(?: the| a)?(?: concepts?| signs?)?(?P<what>[^.;?!]*)",
+    r"\b(?:(?P<concepts>(?:with|by|using) (?:only )?(?:the|these|my)(?: own)? concepts)"
+    r"|(?P<without>without|leav(?:e|ing) out|ignor(?:e|ing)|disabl(?:e|ing)|dropp?(?:ing)?|but not|except)"
+    r"|(?P<also>add(?:ing)?|and also|also with|plus))\b:?(?: the| a)?(?: concepts?| signs?)?(?P<what>[^.;?!]*)",
     re.IGNORECASE,
 )
-"""Words that take concepts from a checklist or put them to it, and those concepts."""
+"""Words that take concepts from a checklist, put them to it or in its place, and those concepts."""
 
 
 def particulars(text: str) -> dict[str, Any]:
@@ -48,10 +49,10 @@ def particulars(text: str) -> dict[str, Any]:
 
 
 def edits(text: str) -> tuple[str, dict[str, list[str]]]:
-    """What is left of a question without its edits of a checklist, and these: "without" and "also", phrases each."""
+    """What is left of a question without its edits of a checklist; and these, phrases by argument of `zero_shot`."""
     found: dict[str, list[str]] = {}
     for match in EDITS.finditer(text):
-        name = "without" if match["without"] else "also"
+        name = next(name for name in ("concepts", "without", "also") if match[name])
         parts = re.split(r",| and (?:the |a )?", match["what"])
         found.setdefault(name, []).extend(part.strip(" '\"") for part in parts if part.strip(" '\""))
     return EDITS.sub(" ", text).strip(), found

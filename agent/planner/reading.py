@@ -380,7 +380,7 @@ def _about_films(
     elif added:
         chosen, by_default = subject(question, tuple(dict.fromkeys(added)), facts), True
     elif previous is not None and (before := tuple(film for film in previous.films if film in patients)):
-        chosen = before
+        chosen = subject(question, before, facts)
     else:
         chosen = tuple(patients[-1:])
     topic = question.topic or _topic(question, words)

@@ -49,6 +49,8 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     ("Which concepts speak for tuberculosis?", "zero_shot", {"finding": "tuberculosis"}),
     ("Run the checklist for tuberculosis again without the cavity and the effusion", "zero_shot",
      {"finding": "tuberculosis", "without": ["cavity", "effusion"]}),
+    ("Run the checklist for tuberculosis with my own concepts: cavity, upper lobe opacity", "zero_shot",
+     {"finding": "tuberculosis", "concepts": ["cavity", "upper lobe opacity"]}),
     ("Checklist for heart failure, add Kerley lines", "zero_shot",
      {"finding": "heart_failure", "also": ["Kerley lines"]}),
     ("Is there a unicorn?", "zero_shot", {"phrase": "unicorn"}),

@@ -146,5 +146,8 @@ def test_prior_that_comes_later_is_compared_with_and_not_reported() -> None:
     session = stub_agent(tools).session()
     session.ask("Draft the report", films=[current])
     again = session.ask("Draft the report with this prior", films=[prior])
-    drafts = [record for record in again.evidence if record.tool == "report"]
-    assert [record.image_ids for record in drafts] == [[current.id]]
+    session.ask("Is there an effusion on the prior film?")
+    shorter = session.ask("Draft the report again")
+    for answer in (again, shorter):
+        drafts = [record for record in answer.evidence if record.tool == "report"]
+        assert [record.image_ids for record in drafts] == [[current.id]]
