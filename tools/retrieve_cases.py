@@ -59,6 +59,7 @@ class RetrieveCasesArguments(ToolArguments):
     image_id: str = Field(description="Id of one film of this session.")
     k: int = Field(default=5, ge=1, le=MOST_CASES, description="How many cases.")
     finding: str | None = Field(default=None, description="Only cases with this finding, a code such as effusion.")
+    without_finding: str | None = Field(default=None, description="Only cases on which this finding is absent, a code.")
     anatomy: Zone | None = Field(
         default=None, description="Compare this zone of the lung (the patient's side) and not the whole film."
     )
@@ -157,8 +158,8 @@ class RetrieveCasesData(BaseModel):
 )
 def retrieve_cases(context: ToolContext, arguments: RetrieveCasesArguments) -> Result:
     """The most alike past films; see the module."""
-    if arguments.finding is not None:
-        known_finding(arguments.finding)
+    for code in filter(None, (arguments.finding, arguments.without_finding)):
+        known_finding(code)
     if _crossed(arguments.age_from, arguments.age_to) or _crossed(arguments.acquired_from, arguments.acquired_to):
         raise BadArguments("A range ends before it begins.", "Give its lower end first.")
     film = context.films.get(arguments.image_id)
@@ -170,6 +171,7 @@ def retrieve_cases(context: ToolContext, arguments: RetrieveCasesArguments) -> R
         raise NotApplicable(f"The {part.replace('_', ' ')} could not be outlined.", "Compare the whole film.")
     wanted = Wanted(
         finding=arguments.finding,
+        without_finding=arguments.without_finding,
         view=arguments.view,
         sex=arguments.sex,
         age_from=arguments.age_from,

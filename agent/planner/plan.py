@@ -133,9 +133,11 @@ def _by_words(question: Question, offer: Offer) -> list[Call]:
     }
     if question.topic and "phrase" in offer.arguments and not question.findings:
         known["phrase"] = question.topic
+    lacking = question.findings if question.denied and "without_finding" in offer.arguments else ()
+    known |= {"without_finding": lacking[0]} if lacking else {}
     given = {name: value for name, value in known.items() if name in offer.arguments and value}
     each = [given]
-    for name, values in (("image_id", question.films), ("finding", question.findings)):
+    for name, values in (("image_id", question.films), ("finding", () if lacking else question.findings)):
         if name in offer.arguments and (values or name in offer.required):
             each = [{name: value, **args} for value in values for args in each]
     return [Call(offer.name, args) for args in each if offer.required <= set(args)]

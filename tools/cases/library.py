@@ -43,6 +43,7 @@ class Wanted:
 
     Attributes:
         finding: a code it has.
+        without_finding: a code that is absent from it, by its label or the classifier.
         view: "PA", "AP" or "LATERAL"; without it frontal films are compared with frontal ones, lateral with lateral.
         sex: "M" or "F".
         age_from, age_to: years, both ends included.
@@ -50,6 +51,7 @@ class Wanted:
     """
 
     finding: str | None = None
+    without_finding: str | None = None
     view: str | None = None
     sex: str | None = None
     age_from: float | None = None
@@ -191,9 +193,10 @@ def conditions_of(film: Radiograph, patient: str | None, wanted: Wanted) -> tupl
     if wanted.view is None:
         conditions.append("frontal = ?")
         values.append(int(film.is_frontal))
-    if wanted.finding is not None:
-        conditions.append("number IN (SELECT number FROM findings WHERE code=? AND status='present')")
-        values.append(wanted.finding)
+    for code, status in ((wanted.finding, "present"), (wanted.without_finding, "absent")):
+        if code is not None:
+            conditions.append("number IN (SELECT number FROM findings WHERE code=? AND status=?)")
+            values += [code, status]
     ranges = (
         ("view = ?", wanted.view),
         ("sex = ?", wanted.sex),

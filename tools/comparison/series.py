@@ -14,7 +14,7 @@ from imaging.failures import BadArguments, NotApplicable
 from imaging.radiograph import Radiograph, View
 from imaging.studies import StudyFilm, StudyInput, arrange
 from tools.contract import ToolContext
-from tools.contract.wording import listed
+from tools.contract.wording import listed, sentence_case
 
 FILMS_MAX = 6
 """Films in one comparison; the text of more would not be read."""
@@ -88,12 +88,12 @@ def _newest_and_prior(context: ToolContext) -> list[str]:
 def _check(film: Radiograph, name: str) -> None:
     if film.derived is not None:
         raise NotApplicable(
-            f"Film {film.id} ({name}) is {film.derived.kind}, not acquired: it is not compared over time.",
+            f"{sentence_case(name)} is {film.derived.kind}, not acquired: it is not compared over time.",
             "Name the film it was computed from.",
         )
     if film.view is View.LATERAL:
         raise NotApplicable(
-            f"Film {film.id} ({name}) is a lateral view; only frontal films (PA or AP) are compared with one another.",
+            f"{sentence_case(name)} is a lateral view; only frontal films (PA or AP) are compared with one another.",
             "Name frontal films.",
         )
 

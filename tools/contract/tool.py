@@ -70,10 +70,11 @@ class Tool:
         prompt: what the planner reads, for a tool of another package; ours is prompts/tools/NAME.md.
         asked_by: lower-case phrases without punctuation by which people ask for it, e.g. "similar cases". The embedded
             planner calls the tool when one stands in the question, and fills the arguments it knows by name:
-            image_id, image_ids, finding, findings, structures, side, question and prompt (both that part of the
-            message), text (what was pasted into the message, else the whole of it), candidate and reference (two pasted
-            reports), view, sex, age_from, age_to, acquired_from, acquired_to, anatomy (a zone of the lung), method
-            (of an explanation), k (how many). A tool it plans in a way of its own, such as classify, needs none.
+            image_id, image_ids, finding, without_finding (one that is denied), findings, structures, side, question and
+            prompt (both that part of the message), text (what was pasted into the message, else the whole of it),
+            candidate and reference (two pasted reports), view, sex, age_from, age_to, acquired_from, acquired_to,
+            anatomy (a zone of the lung), method (of an explanation), k (how many). A tool it plans in a way of its own,
+            such as classify, needs none.
     """
 
     name: str

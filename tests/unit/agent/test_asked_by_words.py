@@ -34,6 +34,7 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
         "retrieve_cases",
         {"k": 3, "anatomy": "left_lower_zone"},
     ),
+    ("Similar films without a pneumothorax", "retrieve_cases", {"without_finding": "pneumothorax"}),
     ("Similar films with pneumothorax in women over 60", "retrieve_cases",
      {"finding": "pneumothorax", "sex": "F", "age_from": 60}),
     (
@@ -46,6 +47,7 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     ("What is the model looking at for the effusion?", "explain", {"finding": "effusion"}),
     ("Show me the Grad-CAM", "explain", {"method": "grad_cam"}),
     ("saliency map for the mass by occlusion", "explain", {"finding": "mass", "method": "occlusion"}),
+    ("Show the concept list for tuberculosis", "zero_shot", {"finding": "tuberculosis"}),
     ("Which concepts speak for tuberculosis?", "zero_shot", {"finding": "tuberculosis"}),
     ("Run the checklist for tuberculosis again without the cavity and the effusion", "zero_shot",
      {"finding": "tuberculosis", "without": ["cavity", "effusion"]}),

@@ -157,6 +157,7 @@ def test_nearest_cases_come_first_without_the_film_itself_and_its_patient(
     ("wanted", "numbers"),
     [
         ({"finding": "effusion"}, {3, 6}),
+        ({"without_finding": "effusion"}, {1, 4, 5}),
         ({"view": "AP"}, {5}),
         ({"sex": "M"}, {4, 6}),
         ({"age_from": 60, "age_to": 80}, {3, 4, 5}),
