@@ -18,7 +18,7 @@ from agent.planner.offers import Offers
 from agent.planner.placing import compose_place, place_in
 from agent.planner.plan import BY_WORDS, explained
 from agent.planner.question import OUT_OF_SCOPE, Kind, Question
-from agent.planner.scope import compose_out_of_scope
+from agent.planner.scope import compose_out_of_scope, not_by_a_vision_model
 from agent.planner.sentences import Teller
 from agent.planner.wording import say
 from models.outputs import ScoreKind
@@ -48,6 +48,7 @@ def compose(
             lines = [say("scope.none_acquired" if films else "scope.no_film")]
         else:
             lines = _about_films(question, teller)
+        lines = [*not_by_a_vision_model(question, teller), *lines]
         paragraphs.append("\n".join(line for line in lines if line))
     paragraphs.append("\n".join(focus(questions, films)))
     return "\n\n".join(dict.fromkeys(p for p in paragraphs if p)), {

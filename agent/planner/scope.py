@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from agent.mentions import name_of
+from agent.mentions import has_any, name_of
 from agent.planner.measuring import asks_a_measurement
+from agent.planner.naming import vocabulary, words_of
 from agent.planner.question import MEASURE, Kind, Question
 from agent.planner.sentences import Teller
 from agent.planner.wording import say
 from tools.contract.wording import listed
 from tools.knowledge import findings, measurements
+
+BY_VISION_MODEL = "vqa"
+"""The tool that asks a vision-language model."""
 
 ASSESSED_NAMED = 14
 """Findings named when saying what can be asked."""
@@ -42,6 +46,14 @@ def compose_out_of_scope(question: Question, teller: Teller) -> list[str]:
     if question.kind not in {Kind.HELP, Kind.CHIT_CHAT}:
         teller.miss(lead)
     return [lead, what_can_be_asked(teller.tools)]
+
+
+def not_by_a_vision_model(question: Question, teller: Teller) -> list[str]:
+    """That no vision-language model is here, where a question is put to one: no other tool answers in its name."""
+    if BY_VISION_MODEL in teller.tools or not has_any(words_of(question.text), vocabulary()["vision_model"]):
+        return []
+    teller.miss(say("scope.no_vision_model"))
+    return [say("scope.no_vision_model")]
 
 
 def what_can_be_asked(tools: Collection[str]) -> str:

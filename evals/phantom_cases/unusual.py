@@ -1,4 +1,5 @@
-"""C18, anomaly and screening: gross disease is unusual, a normal film is not, and no screen is made up."""
+"""C18, anomaly and screening: gross disease is unusual, a normal film is not; no screen is made up, and no answer of a
+vision-language model, where there is none."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ ASKED = ("Is anything unusual on this film?", "How unusual is this chest?", "Ano
 SCREENS = {
     "tb_screen": ("Screen for TB", "Could this be tuberculosis?"),
     "covid_severity": ("How severe is the COVID?",),
+    "vqa": ("What does the vision model say?", "Ask the VLM whether there is a consolidation."),
 }
 """Questions of tools whose weights are not here."""
 CASES, SCREENED = 20, 4

@@ -240,3 +240,11 @@ def test_refused_measurement_is_not_assessed_with_its_reason() -> None:
 
 def test_no_film_asks_for_one() -> None:
     assert "no film in this session" in stub_agent().session().ask("Is there an effusion?").text
+
+
+def test_question_put_to_a_vision_model_is_not_answered_in_its_name() -> None:
+    """No tool that asks one is offered here; the classifier answers under its own name behind that."""
+    answer, _ = ask("What does the vision model say?")
+    assert answer.text.startswith("Not assessed: what a vision-language model says, as none is here")
+    assert "pleural effusion" in answer.text and any("vision-language" in line for line in answer.not_assessed)
+    assert not any("vision-language" in line for line in ask("Is there an effusion?")[0].not_assessed)
