@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from imaging.overlays import Overlay
 from models.outputs import ScoreKind
 from tools.contract import Finding, Result, Status, ToolFailure
 
+logger = logging.getLogger(__name__)
 POSTGRESQL = "postgresql://"
 ACROSS_THREADS = {"check_same_thread": False, "cached_statements": 0}
 """For connections that pass from thread to thread under a lock. A cached statement is shared by cursors: one that the
@@ -125,10 +127,15 @@ def keep_latest(saver: BaseCheckpointSaver[Any], session_id: str) -> None:
 
 
 def erase_traces(engine: Engine) -> None:
-    """After a deletion: empty SQLite's write-ahead log too, where deleted rows would still be read."""
+    """After a deletion: empty SQLite's write-ahead log too, where deleted rows would still be read.
+
+    While another process reads, SQLite keeps the log; a warning says so, and the next deletion empties it.
+    """
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+        if busy:
+            logger.warning("Another process reads the session memory: its log still holds what was deleted.")
 
 
 def close(saver: BaseCheckpointSaver[Any]) -> None:

@@ -48,6 +48,25 @@ def test_a_locked_database_is_waited_for_then_told_and_the_session_goes_on(
     assert "effusion" in session.ask("Is there an effusion?").text, "the session was not left busy"
 
 
+def test_a_reader_that_keeps_deleted_rows_in_the_log_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(engines, "BUSY_MS", 50)
+    where = tmp_path / "sessions.db"
+    memory = Memory(where)
+    memory.begin("one", "")
+    memory.begin("two", "")
+    other = sqlite3.connect(where, isolation_level=None)
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM sessions").fetchall()
+    memory.delete("one", "")
+    assert "still holds what was deleted" in caplog.text
+    other.execute("ROLLBACK")
+    caplog.clear()
+    memory.delete("two", "")
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("how", ["a page in its middle", "its beginning", "another file"])
 def test_a_damaged_database_is_told_and_left_as_it_is(how: str, tmp_path: Path) -> None:
     where = tmp_path / "sessions.db"
