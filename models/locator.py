@@ -1,7 +1,7 @@
 """The embedded locator: outlines findings, devices and retained objects on a frontal film.
 
-A U-shaped network on EfficientNet-Lite0's trunk (models/lite0.py), whose devices and objects a small branch reads again
-on the square itself (models/locator_fine.py); weights come from a state dict.
+Findings are read by a feature pyramid on EfficientNet-Lite0's trunk (models/lite0.py), devices and objects, which are
+thin, by a network of their own on a finer square (models/locator_fine.py); weights come from a state dict.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from models import lite0
 from models.locator_fine import Ends, Fine, tip_of
-from models.networks import UpBlock, filled
+from models.networks import filled
 from models.outputs import Heatmaps
 from models.preprocess import Geometry
 
@@ -37,8 +37,11 @@ TIPPED = "ett"
 CLASSES = (*LESIONS, *OBJECTS)
 """Channels of the network, in order."""
 
-SIDE = 320
+SIDE = 640
 """Side of the square that the network sees, pixels."""
+
+TRUNK_SIDE = SIDE // 2
+"""And of the one that its trunk sees: the same, at half the size."""
 
 DEEP_BLOCKS = 2
 """Blocks of the trunk's sixth stage that are kept: its field of view, at a third of its weights."""
@@ -48,9 +51,6 @@ SKIPS = (16, 24, 40, 112)
 
 DEEP = 192
 """Channels at stride 32."""
-
-WIDTHS = (96, 64, 40, 24)
-"""Channels of the decoder at strides 16, 8, 4 and 2."""
 
 ENDS = (1, 2, 3, 5)
 """Stages after which the trunk reaches strides 2, 4, 8 and 16."""
@@ -95,10 +95,7 @@ class Pyramid(nn.Module):
 
 
 class Locator(nn.Module):
-    """The trunk to stride 32 and two light decoders.
-
-    Lesions, which are large and faint, are read at stride 8; devices and objects, which are thin, at stride 2.
-    """
+    """The trunk to stride 32 with the lesions' pyramid, and the parts for devices; see the module."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,44 +104,32 @@ class Locator(nn.Module):
         self.stages = nn.ModuleList(
             [*trunk[: ENDS[-1]], nn.Sequential(*list(trunk[ENDS[-1]].children())[:DEEP_BLOCKS])]
         )
-        self.whole = nn.Linear(DEEP, DEEP)
-        widths = (DEEP, *WIDTHS)
-        self.merges = nn.ModuleList([UpBlock(widths[i], SKIPS[-1 - i], widths[i + 1]) for i in range(len(WIDTHS))])
-        self.objects = nn.Conv2d(WIDTHS[-1], len(OBJECTS), 1)
         self.lesions = Pyramid(len(LESIONS))
         self.fine = Fine(len(OBJECTS))
         self.ends = Ends()
 
-    def trunk(self, square: torch.Tensor) -> list[torch.Tensor]:
-        """The trunk's maps at strides 2, 4, 8, 16 and 32 of squares float32 [N, 1, side, side]."""
+    def trunk(self, half: torch.Tensor) -> list[torch.Tensor]:
+        """The trunk's maps at strides 2, 4, 8, 16 and 32 of squares float32 [N, 1, side / 2, side / 2]."""
         maps = []
-        deep = self.stem(square)
+        deep = self.stem(half)
         for number, stage in enumerate(self.stages, start=1):
             deep = stage(deep)
             if number in ENDS:
                 maps.append(deep)
         return [*maps, deep]
 
-    def thin(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Logits [N, 7, side / 2, side / 2] of devices and objects from the maps of `trunk`."""
-        *skips, deep = maps
-        deep = deep + self.whole(deep.mean(dim=(2, 3)))[:, :, None, None]
-        for merge, skip in zip(self.merges, skips[::-1], strict=True):
-            deep = merge(deep, skip)
-        told: torch.Tensor = self.objects(deep)
-        return told
-
     def forward(self, square: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits [N, 16, side / 2, side / 2] of the classes and [N, 1, side / 2, side / 2] of the tip of TIPPED.
+        """Logits [N, 16, side / 4, side / 4] of the classes and [N, 1, side / 4, side / 4] of the tip of TIPPED.
 
         Takes squares float32 [N, 1, side, side] of `preprocess.prepare`.
         """
-        maps = self.trunk(square)
-        thin = self.fine(square, self.thin(maps))
+        half = functional.avg_pool2d(square, 2)
+        thin = self.fine(square)
         index = OBJECTS.index(TIPPED)
-        ends = self.ends.on_square(square, thin[:, index : index + 1])
-        lesions = functional.interpolate(self.lesions(maps), size=thin.shape[-2:], mode="bilinear", align_corners=False)
-        return torch.cat((lesions, thin), dim=1), ends
+        ends = self.ends.on_square(half, thin[:, index : index + 1])
+        lesions = self.lesions(self.trunk(half))
+        grown = functional.interpolate(lesions, size=thin.shape[-2:], mode="bilinear", align_corners=False)
+        return torch.cat((grown, thin), dim=1), ends
 
 
 def peak(logits: torch.Tensor, cells: int = PEAK_CELLS) -> torch.Tensor:
@@ -155,28 +140,32 @@ def peak(logits: torch.Tensor, cells: int = PEAK_CELLS) -> torch.Tensor:
 def located(logits: torch.Tensor, ends: torch.Tensor, geometry: Geometry) -> Heatmaps:
     """What the network says of one film: its score per class and a map of each, both through a sigmoid; and the tip.
 
-    Takes logits float32 [16, side / 2, side / 2] and those of the tip [1, side / 2, side / 2]; the maps cover the
+    The score of TIPPED is multiplied by the tip's certainty: above the carina other tubes look like it, but go on.
+
+    Takes logits float32 [16, side / 4, side / 4] and those of the tip [1, side / 4, side / 4]; the maps cover the
     region of the film that the network saw.
     """
-    half = logits.shape[-1] / geometry.side
+    cells = logits.shape[-1] / geometry.side
     placed, region = geometry.placed, geometry.region
-    edges = [round(edge * half) for edge in (placed.top, placed.left, placed.bottom, placed.right)]
+    edges = [round(edge * cells) for edge in (placed.top, placed.left, placed.bottom, placed.right)]
     top, left, bottom, right = edges[0], edges[1], max(edges[2], edges[0] + 1), max(edges[3], edges[1] + 1)
     inner = logits[:, top:bottom, left:right]
-    values = torch.sigmoid(peak(logits[None])[0])
+    values = torch.sigmoid(peak(logits[None])[0]).numpy()
     # Rounding to whole cells moves the map's edges; where they lie on the film follows from the cells kept.
-    scale = region.height / (placed.height * half), region.width / (placed.width * half)
+    scale = region.height / (placed.height * cells), region.width / (placed.width * cells)
     extent = (
-        region.top + (top - placed.top * half) * scale[0],
-        region.left + (left - placed.left * half) * scale[1],
-        region.top + (bottom - placed.top * half) * scale[0],
-        region.left + (right - placed.left * half) * scale[1],
+        region.top + (top - placed.top * cells) * scale[0],
+        region.left + (left - placed.left * cells) * scale[1],
+        region.top + (bottom - placed.top * cells) * scale[0],
+        region.left + (right - placed.left * cells) * scale[1],
     )
     tips = np.full((len(CLASSES), 3), np.nan, dtype=np.float32)
     row, column, certainty = tip_of(ends[0])
     at = extent[0] + (row - top) * scale[0], extent[1] + (column - left) * scale[1]
-    tips[CLASSES.index(TIPPED)] = (*at, certainty)
-    return Heatmaps(CLASSES, values.numpy(), torch.sigmoid(inner).numpy(), extent, tips)
+    tipped = CLASSES.index(TIPPED)
+    tips[tipped] = (*at, certainty)
+    values[tipped] *= certainty
+    return Heatmaps(CLASSES, values, torch.sigmoid(inner).numpy(), extent, tips)
 
 
 def load_locator(state: Mapping[str, torch.Tensor]) -> Locator:

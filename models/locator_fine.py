@@ -1,8 +1,8 @@
-"""The locator's fine parts: devices and retained objects read again on the square itself, and where a tube ends.
+"""The locator's fine parts: devices and retained objects, which are thin, and where a tube ends.
 
-`Fine` is a small U-shaped network at stride 2. It sees the square, its detail against the surroundings, and what the
-locator's own maps say, and adds to them. `Ends` looks at a strip along the tube: one cell of it is the tip, or none, so
-that its certainty is a probability by construction (softmax), learnt on tubes whose tips are known exactly.
+`Fine` is a small U-shaped network on a square twice as fine as the trunk's. It sees the square and its detail against
+the surroundings. `Ends` looks at a strip along the tube: one cell of it is the tip, or none, so that its certainty is a
+probability by construction (softmax), learnt on tubes whose tips are known exactly.
 """
 
 from __future__ import annotations
@@ -13,26 +13,33 @@ from torch.nn import functional
 
 from models.networks import UpBlock
 
-STRIDE = 2
+FOLD = 4
+"""Pixels of the square to a cell of Fine's map, each way; they are its channels."""
 
-WIDTHS = (24, 32, 48, 64)
-"""Channels of Fine at strides 2 to 16."""
+WIDTHS = (24, 32, 48, 64, 96)
+"""Channels of Fine, each half as fine as the one before."""
+
+STRIDE = 2
+"""Pixels of its strip to a cell of Ends."""
 
 STRIP_WIDTHS = (16, 24, 32, 48)
 """The same of Ends."""
 
 STRIP = (224, 64)
-"""Rows and columns of the strip that Ends sees, pixels of the square: from the top of the film to well below the
-carina, about the tube."""
+"""Rows and columns of the strip that Ends sees, pixels of the trunk's square: from the top of the film to well below
+the carina, about the tube."""
 
-NEAR_PX = 9
-"""Half the window that detail is told from."""
+NEAR_PX = {"fine": 5, "strip": 9}
+"""Half the window that detail is told from: of Fine on the square at half its size, of Ends on its strip."""
 
 FAINT = 0.02
 """Spread of detail (of the square's range of 2) below which it is noise."""
 
 STEEP = 4.0
-"""Detail is cut off beyond so many of the surroundings' spreads; logits of the locator are divided by as much."""
+"""Detail is cut off beyond so many of the surroundings' spreads."""
+
+ABSENT = -4.0
+"""First logit of every cell of Fine: a device is rare."""
 
 DARK = -1.0
 """Grey beyond the square's border."""
@@ -57,19 +64,27 @@ def _mean(square: torch.Tensor, reach: int) -> torch.Tensor:
     return square
 
 
-def detail(square: torch.Tensor) -> torch.Tensor:
-    """Squares or strips [N, 1, h, w] against their surroundings, in the surroundings' own spread.
+def detail(strip: torch.Tensor) -> torch.Tensor:
+    """Strips [N, 1, h, w] against their surroundings, in the surroundings' own spread.
 
     So a thin stripe over the mediastinum, where a film hardly tells greys apart, is as strong as one over lung.
     """
-    off = square - _mean(square, NEAR_PX)
-    spread = _mean(off.square(), 2 * NEAR_PX).sqrt()
+    near = NEAR_PX["strip"]
+    off = strip - _mean(strip, near)
+    spread = _mean(off.square(), 2 * near).sqrt()
     return (off / (spread + FAINT)).clamp(-STEEP, STEEP)
 
 
-def _seen(square: torch.Tensor) -> torch.Tensor:
-    """Grey and detail at stride 2: [N, 8, h / 2, w / 2] of [N, 1, h, w]."""
-    return functional.pixel_unshuffle(torch.cat((square, detail(square)), dim=1), STRIDE)
+def detail_of_square(square: torch.Tensor) -> torch.Tensor:
+    """The same of squares [N, 1, s, s], whose surroundings are taken at half the size: a quarter of the work."""
+
+    def grown(small: torch.Tensor) -> torch.Tensor:
+        return functional.interpolate(small, size=square.shape[2:], mode="bilinear", align_corners=False)
+
+    near = NEAR_PX["fine"]
+    off = square - grown(_mean(functional.avg_pool2d(square, 2), near))
+    spread = _mean(functional.avg_pool2d(off.square(), 2), 2 * near).sqrt()
+    return (off / (grown(spread) + FAINT)).clamp(-STEEP, STEEP)
 
 
 def _block(channels: int, out: int) -> nn.Sequential:
@@ -80,35 +95,51 @@ def _ups(widths: tuple[int, ...]) -> nn.ModuleList:
     return nn.ModuleList([UpBlock(widths[at + 1], widths[at], widths[at]) for at in range(len(widths) - 2, -1, -1)])
 
 
-def _read(deep: torch.Tensor, downs: nn.ModuleList, ups: nn.ModuleList) -> torch.Tensor:
-    """Through a U-shaped network and back to the size of what it was given."""
+def _down(deep: torch.Tensor, downs: nn.ModuleList) -> list[torch.Tensor]:
+    """The maps of a U-shaped network on its way down, the finest first."""
     maps = []
     for number, down in enumerate(downs):
         deep = down(deep if number == 0 else functional.max_pool2d(deep, 2))
         maps.append(deep)
+    return maps
+
+
+def _up(maps: list[torch.Tensor], ups: nn.ModuleList) -> torch.Tensor:
+    """And back to the finest one's size."""
+    deep = maps[-1]
     for up, skip in zip(ups, maps[-2::-1], strict=True):
         deep = up(deep, skip)
     return deep
 
 
 class Fine(nn.Module):
-    """Devices and objects at stride 2; see the module."""
+    """Devices and objects in cells of FOLD pixels; see the module."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        first = _block(2 * STRIDE**2 + classes, WIDTHS[0])
+        first = _block(2 * FOLD**2, WIDTHS[0])
         self.downs = nn.ModuleList([first, *(_block(*WIDTHS[at : at + 2]) for at in range(len(WIDTHS) - 1))])
+        self.whole = nn.Linear(WIDTHS[-1], WIDTHS[-1])
         self.ups = _ups(WIDTHS)
         self.told = nn.Conv2d(WIDTHS[0], classes, 1)
-        nn.init.zeros_(self.told.weight)
-        nn.init.zeros_(self.told.bias)  # type: ignore[arg-type]
+        nn.init.normal_(self.told.weight, std=0.01)
+        nn.init.constant_(self.told.bias, ABSENT)  # type: ignore[arg-type]
 
-    def forward(self, square: torch.Tensor, coarse: torch.Tensor) -> torch.Tensor:
-        """Logits [N, K, s / 2, s / 2] from squares float32 [N, 1, s, s] of `preprocess.prepare` and the locator's own
-        logits of the classes [N, K, s / 2, s / 2]."""
-        seen = torch.cat((_seen(square), coarse / STEEP), dim=1)
-        told: torch.Tensor = self.told(_read(seen, self.downs, self.ups))
-        return coarse + told
+    @staticmethod
+    def seen(square: torch.Tensor) -> torch.Tensor:
+        """What it reads of squares [N, 1, s, s] of `preprocess.prepare`: [N, 32, s / 4, s / 4]."""
+        return functional.pixel_unshuffle(torch.cat((square, detail_of_square(square)), dim=1), FOLD)
+
+    def read(self, seen: torch.Tensor) -> torch.Tensor:
+        """Logits [N, K, s / 4, s / 4] from what `seen` gives; the film's average is added at the deepest stage."""
+        maps = _down(seen, self.downs)
+        maps[-1] = maps[-1] + self.whole(maps[-1].mean(dim=(2, 3)))[:, :, None, None]
+        told: torch.Tensor = self.told(_up(maps, self.ups))
+        return told
+
+    def forward(self, square: torch.Tensor) -> torch.Tensor:
+        """Logits [N, K, s / 4, s / 4] of squares float32 [N, 1, s, s] of `preprocess.prepare`."""
+        return self.read(self.seen(square))
 
 
 class Ends(nn.Module):
@@ -126,7 +157,8 @@ class Ends(nn.Module):
 
     def forward(self, strip: torch.Tensor) -> torch.Tensor:
         """Logits [N, 1, h / 2, w / 2] of strips float32 [N, 1, h, w]."""
-        told: torch.Tensor = self.told(_read(_seen(strip), self.downs, self.ups))
+        seen = functional.pixel_unshuffle(torch.cat((strip, detail(strip)), dim=1), STRIDE)
+        told: torch.Tensor = self.told(_up(_down(seen, self.downs), self.ups))
         return told
 
     def on_square(self, square: torch.Tensor, tube: torch.Tensor) -> torch.Tensor:

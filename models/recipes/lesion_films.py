@@ -178,6 +178,19 @@ def real_films(data: Path, cache: Path) -> RealFilms:
         return RealFilms(**{item.name: held[item.name] for item in fields(RealFilms)})
 
 
+def finer_squares(films: RealFilms, data: Path, cache: Path, side: int) -> npt.NDArray[np.uint8]:
+    """The squares of films at another size, uint8 [N, side, side], read from the cache folder when they are there."""
+    stored = cache / f"real_squares_{side}.npz"
+    if not stored.exists():
+        shown = track(films.files, description=f"real films at {side} px")
+        squares = [to_bytes(prepare(read_grey(data / name), side)[0])[0, 0].numpy() for name in shown]
+        np.savez(stored, allow_pickle=False, files=films.files, squares=np.stack(squares))
+    with np.load(stored) as held:
+        places = {name: row for row, name in enumerate(held["files"].tolist())}
+        finer: npt.NDArray[np.uint8] = held["squares"][[places[name] for name in films.files.tolist()]]
+    return finer
+
+
 def _read(rows: list[_Row], data: Path) -> dict[str, npt.NDArray[Any]]:
     squares, lungs, discs = [], [], []
     find = lung_finder()

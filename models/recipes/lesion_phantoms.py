@@ -29,7 +29,7 @@ CANVAS = 384
 TRAINING_SEED, VALIDATION_SEED, HELD_OUT_SEED = 7_000_000, 7_500_000, 8_000_000
 """First seeds of the three sets."""
 
-TRAINING, VALIDATION, HELD_OUT = 80, 20, 60
+TRAINING, VALIDATION, HELD_OUT = 240, 20, 60
 """Films of each."""
 
 CHUNK = 20
@@ -189,12 +189,19 @@ def device_layer(
     found = dict.fromkeys(OBJECTS, nothing)
     for device in placed:
         found[device.code] = found[device.code] | masks[device.name]
+    return nepers_of(wall, metal, nothing.shape), found
+
+
+def nepers_of(
+    wall: npt.NDArray[np.float32] | None, metal: npt.NDArray[np.float32] | None, shape: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Attenuation [H, W] of what `project` says of devices: mm of polymer and of iron; nothing without devices."""
     if wall is None or metal is None:
-        return np.zeros(nothing.shape, dtype=np.float32), found
+        return np.zeros(shape, dtype=np.float32)
     soft, iron = (
         np.float32(MASS_ATTENUATION_CM2_G[kind][KEV] * DENSITY_G_CM3[kind] / 10) for kind in ("soft", "metal")
     )
-    return wall * soft + metal * iron, found
+    return wall * soft + metal * iron
 
 
 def free_air(film: PhantomFilm, name: str, side: str) -> npt.NDArray[np.bool_]:

@@ -3,8 +3,9 @@
 Phantoms say exactly where everything is; real films say what does not look like it, and, weakly, what does: a label
 without a place asks only that the finding be seen somewhere. In between, phantoms' lesions and devices are pasted over
 real films (models.recipes.pasting), so that they are learnt on real texture. The trunk is taken from the embedded
-classifier, or with --start from an earlier locator, and stays as it is; only the decoder is trained. Lessons and the
-state after every epoch are kept in the cache folder, and a run that was broken off goes on from there.
+classifier, or with --start from an earlier locator, and stays as it is; only the pyramid of the classes of disease is
+trained. The state is kept in the cache folder, and a run that was broken off goes on from there. Devices are taught
+after it, by models.recipes.locator_fine and models.recipes.locator_ends.
 
 The shipped weights went on from a locator whose trunk beyond its second stage was trained for 250 steps by an earlier
 form of this recipe, which taught the same classes at stride 2.
@@ -16,11 +17,10 @@ import argparse
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from rich.console import Console
-from rich.progress import track
 from safetensors.torch import load_file
 from torch.nn import functional
 
@@ -31,7 +31,7 @@ from models.recipes.lesion_films import Says, real_films
 from models.recipes.lesion_phantoms import TRAINING, TRAINING_SEED, make_outlined
 from models.recipes.locator_card import write_measured
 from models.recipes.locator_lessons import THIN, Lesson, School, augmented
-from models.recipes.rates import descend, share_of_rate
+from models.recipes.rates import Course
 
 NAME = "embedded-locator"
 SEED = 20261128
@@ -45,10 +45,9 @@ CHANNELS: dict[Part, slice] = {"lesions": slice(0, len(LESIONS)), "objects": sli
 STRIDE: dict[Part, int] = {"lesions": 8, "objects": 2}
 """At which each is read."""
 
-LESSONS = 60
-"""Batches that are drawn; the trunk stays as it is, so that its maps of them are made once."""
+STEPS, KEPT_EVERY = 1500, 100
+"""Lessons, each new, and after how many the state is stored."""
 
-EPOCHS: dict[Part, int] = {"lesions": 12, "objects": 6}
 OPACITY, HALF = "lung_opacity", 0.5
 RATE = 1.5e-3
 """AdamW with a warm-up and a cosine to 0."""
@@ -119,78 +118,40 @@ def started() -> Locator:
             own[name] = value.float() if value.is_floating_point() else value
     network.load_state_dict(own)
     with torch.no_grad():  # a class is rare: begin with it absent
-        for head in (network.lesions.told, network.objects):
-            head.bias.fill_(-3.0)  # type: ignore[union-attr]
+        network.lesions.told.bias.fill_(-3.0)  # type: ignore[union-attr]
     return network
 
 
-def kept_lessons(school: School, network: Locator, folder: Path) -> list[Path]:
-    """Files of lessons with the trunk's maps of them; a file once made is not made again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"lesson_{number:03d}.pt" for number in range(LESSONS)]
-    missing = [(number, path) for number, path in enumerate(paths) if not path.exists()]
-    network.eval()
-    for number, path in track(missing, description="lessons"):
-        school.generator.manual_seed(SEED + number)
-        lesson = augmented(school.batch(), school.generator)
+def next_lesson(school: School) -> Lesson:
+    """A lesson for lesions, mirrored at random."""
+    lesson = pooled(augmented(school.batch(), school.generator), "lesions")
+    if torch.rand((), generator=school.generator) < HALF:
+        return replace(lesson, grey=lesson.grey.flip(-1), masks=lesson.masks.flip(-1), unsure=lesson.unsure.flip(-1))
+    return lesson
+
+
+def train(network: Locator, school: School, kept: Path) -> dict[str, torch.Tensor]:
+    """State of the moving average of the pyramid's weights after STEPS lessons; the rest of the network stays."""
+    network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    network.lesions.train().requires_grad_(True)
+    course = Course(
+        network.lesions, STEPS, RATE, weight_decay=WEIGHT_DECAY, average_decay=AVERAGE_DECAY, warm_up=WARM_UP
+    )
+    course.take_up(kept)
+    total = 0.0
+    while course.step < STEPS:
+        school.generator.manual_seed(SEED + course.step)
+        lesson = next_lesson(school)
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             maps = network.trunk(lesson.grey.contiguous(memory_format=torch.channels_last))
-        held = {name: getattr(lesson, name) for name in Lesson.__annotations__}
-        held["masks"] = torch.round(held["masks"].clamp(0, 1) * 255).byte()
-        torch.save({"maps": [one.bfloat16() for one in maps], **held}, path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
-    return paths
-
-
-def opened(path: Path, part: Part) -> tuple[list[torch.Tensor], Lesson]:
-    """The trunk's maps of one lesson, and the lesson for one part."""
-    held = torch.load(path, weights_only=True)
-    maps = held.pop("maps")
-    held["masks"] = held["masks"].float() / 255
-    return maps if part == "objects" else [torch.zeros(0), torch.zeros(0), *maps[2:]], pooled(Lesson(**held), part)
-
-
-def train(network: Locator, lessons: list[Path], part: Part, kept: Path) -> Locator:
-    """The moving average of the weights after EPOCHS over lessons of `kept_lessons`; only one part learns.
-
-    Maps and masks are mirrored at random, as if the film had been. The state after each epoch is kept in a file.
-    """
-    learning = [network.lesions] if part == "lesions" else [network.whole, network.merges, network.objects]
-    told = network.lesions if part == "lesions" else network.thin
-    network.eval().requires_grad_(False)
-    for module in learning:
-        module.train().requires_grad_(True)
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True
-    )
-    learnt = [weight for weight in network.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(learnt, lr=RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: share_of_rate(step, EPOCHS[part] * len(lessons), WARM_UP)
-    )
-    parts: dict[str, Any] = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
-    first = 0
-    if kept.exists():
-        held = torch.load(kept, weights_only=True)
-        for name, one in parts.items():
-            one.load_state_dict(held[name])
-        first = held["epoch"]
-    console = Console()
-    shown = [opened(path, part) for path in lessons]
-    for epoch in range(first, EPOCHS[part]):
-        total, generator = 0.0, torch.Generator().manual_seed(SEED + epoch)
-        for number in torch.randperm(len(lessons), generator=generator).tolist():
-            maps, lesson = shown[number]
-            if torch.rand((), generator=generator) < HALF:
-                maps = [one.flip(-1) for one in maps]
-                lesson = replace(lesson, masks=lesson.masks.flip(-1), unsure=lesson.unsure.flip(-1))
-            loss = loss_of(told([one.float() for one in maps]), lesson, part)
-            descend(loss, learnt, optimiser, schedule)
-            average.update_parameters(network)
-            total += float(loss.detach())
-        console.print(f"{part}: epoch {epoch + 1}/{EPOCHS[part]} loss {total / len(lessons):.4f}")
-        torch.save({**{name: one.state_dict() for name, one in parts.items()}, "epoch": epoch + 1}, kept)
-    return load_locator(average.module.state_dict())
+        loss = loss_of(network.lesions([one.float() for one in maps]), lesson, "lesions")
+        course.learn(loss)
+        total += float(loss.detach())
+        if course.step % KEPT_EVERY == 0:
+            Console().print(f"lesions: step {course.step}/{STEPS} loss {total / KEPT_EVERY:.4f}")
+            course.keep(kept)
+            total = 0.0
+    return course.average.module.state_dict()
 
 
 def main() -> None:
@@ -199,7 +160,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("models/embedded"))
     parser.add_argument("--cache", type=Path, required=True, help="folder that keeps phantoms and states between runs")
-    parser.add_argument("--parts", nargs="+", choices=tuple(CHANNELS), default=tuple(CHANNELS), help="what is to learn")
     parser.add_argument("--phantoms", type=int, default=TRAINING)
     parser.add_argument("--start", type=Path, help="earlier weights of the whole network to go on from")
     parser.add_argument("--measure-only", action="store_true", help="measure the stored weights again")
@@ -213,9 +173,7 @@ def main() -> None:
         films = real_films(arguments.data, arguments.cache).training()
         school = School(phantoms, films, torch.Generator().manual_seed(SEED))
         network = started() if arguments.start is None else load_locator(load_file(arguments.start))
-        lessons = kept_lessons(school, network, arguments.cache / "lessons")
-        for part in arguments.parts:
-            network = train(network, lessons, part, arguments.cache / f"locator_{part}.pt")
+        network.lesions.load_state_dict(train(network, school, arguments.cache / "locator_lesions.pt"))
         identity = write_weights(stored_state(network), arguments.out, NAME)
     write_measured(identity, arguments.out, arguments.data, arguments.cache)
 

@@ -112,7 +112,7 @@ def choose(
     """Thresholds from films without each class, outlines from phantoms with it; all of the validation sets.
 
     A threshold keeps the share of false alarms both on real films and on phantoms: for devices and objects on those
-    that show many of them too, where it goes up to what tells both kinds apart best.
+    that show many of them, where it goes up to what tells both kinds apart best.
     """
     masks = np.unpackbits(phantoms.masks, axis=-1).astype(np.bool_)
     drawn = np.unpackbits(devices.masks, axis=-1).astype(np.bool_)
@@ -120,11 +120,9 @@ def choose(
     for index, code in enumerate(CLASSES):
         without = seen_real.scores[real.says[:, index] == Says.ABSENT, index]
         seen, truth = seen_phantoms, masks[:, index]
-        scores, there = seen.scores[:, index], truth.any(axis=(1, 2))
         if code in OBJECTS:
             seen, truth = seen_devices, drawn[:, OBJECTS.index(code)]
-            scores = np.concatenate((seen.scores[:, index], scores))
-            there = np.concatenate((truth.any(axis=(1, 2)), there))
+        scores, there = seen.scores[:, index], truth.any(axis=(1, 2))
         kind = "lesion" if code in LESIONS else "retained" if code.startswith("retained") else "device"
         judged = [(scores[~there], PHANTOM_ALARMS[kind])]
         if len(without) >= LEAST_FILMS:
@@ -246,9 +244,7 @@ def measured(network: Locator, data: Path, cache: Path) -> tuple[Points, dict[st
         "NIH films (fold 0) labelled with effusion whose side was read by eye, by no radiologist": {
             "effusion": effusions
         },
-        "NIH bedside films (fold 0) read by eye, by no radiologist, as without the class": {
-            code: {"called present": row} for code, row in bedside.items()
-        },
+        "NIH bedside films (fold 0) read by eye, by no radiologist": bedside,
         f"Tips, {len(devices.pixels)} held-out phantoms": {TIPPED: tip},
         "JSRT nodules, held-out films (fold 0)": {"lung_lesion": nodule_figures(seen, apart, data)},
     }

@@ -15,27 +15,27 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from rich.console import Console
+from rich.progress import track
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from models.locator import CLASSES, OBJECTS, SIDE, TIPPED, load_locator
+from models.locator import OBJECTS, TIPPED, TRUNK_SIDE, load_locator
 from models.locator_fine import NO_TIP, STRIDE, STRIP, Ends
-from models.recipes import augment, device_phantoms
+from models.recipes import augment
 from models.recipes.cards import halved, write_weights
-from models.recipes.data import from_bytes, normalised
-from models.recipes.device_phantoms import DeviceFilms, make_device_films
-from models.recipes.lesion_films import RealFilms, Says, real_films
-from models.recipes.lesion_phantoms import CANVAS, TRAINING_SEED, Outlined, make_outlined
-from models.recipes.locator import AVERAGE_DECAY, HALF, NAME, WEIGHT_DECAY
+from models.recipes.data import normalised
+from models.recipes.device_lessons import DeviceSchool, make_school
+from models.recipes.device_phantoms import LAYERS, SIZE
+from models.recipes.lesion_films import Says
+from models.recipes.lesion_phantoms import CANVAS
+from models.recipes.locator import AVERAGE_DECAY, HALF, NAME, WARM_UP, WEIGHT_DECAY
 from models.recipes.locator_card import write_measured
-from models.recipes.locator_fine import PHANTOMS
-from models.recipes.locator_lessons import MASK_FROM, STRENGTH, unpacked
-from models.recipes.pasting import DEVICE_GAIN, Layer, moved, paste
-from models.recipes.rates import descend
+from models.recipes.locator_lessons import STRENGTH
+from models.recipes.rates import Course
 
 SEED = 20261129
-BATCHES, STEPS, STRIPS = 500, 900, {"phantom": 11, "pasted": 4, "real": 1}
-"""Batches that are drawn, steps that learn from them one after the other, and what is in one."""
+STEPS, STRIPS = 2400, {"phantom": 11, "pasted": 4, "real": 1}
+"""Batches, and what is in one."""
 
 PASTED, PLAIN = 160, 120
 """Real films with a tube pasted, and real films without a tube, that strips are cut from."""
@@ -43,8 +43,8 @@ PASTED, PLAIN = 160, 120
 WITH_TUBE = 0.7
 """Share of phantoms' strips with a tube."""
 
-RATE, WARM_STEPS, LEAST_RATE = 5e-3, 40, 0.01
-"""AdamW's rate: it rises over the first steps, stays to half of them, and falls to this share of it."""
+RATE = 4e-3
+"""AdamW's, with a warm-up and a cosine to 0."""
 
 TURN_DEG, ZOOM, STRETCH, SHIFT_PX = 8.0, (0.88, 1.25), 0.08, (30.0, 12.0)
 """How strips are moved: turned, scaled, stretched across, and shifted along and across, pixels of the canvas."""
@@ -80,62 +80,50 @@ class Tubes:
 class Bench:
     """Draws films with and without tubes."""
 
-    def __init__(self, films: DeviceFilms, outlined: Outlined, real: RealFilms, generator: torch.Generator) -> None:
-        self.films, self.generator = films, generator
-        self.tubes = np.unpackbits(films.masks[:, OBJECTS.index(TIPPED)], axis=-1)
-        there = self.tubes.any(axis=(1, 2))
+    def __init__(self, school: DeviceSchool) -> None:
+        self.school, self.generator = school, school.generator
+        films, number = school.films, OBJECTS.index(TIPPED)
+        self.tubes = np.unpackbits(films.masks[:, number], axis=-1)
+        there = np.asarray(self.tubes.any(axis=(1, 2)))
         self.rows = np.flatnonzero(~there), np.flatnonzero(there & (films.tips[:, 0] > 0))
-        without = real.chosen(real.says[:, CLASSES.index(TIPPED)] == Says.ABSENT)
-        self.pasted, self.plain = self._pasted(outlined, without), self._plain(without)
-
-    def _draw(self, count: int, among: int) -> torch.Tensor:
-        return torch.randint(among, (count,), generator=self.generator)
+        without = np.flatnonzero(school.says[:, number] == Says.ABSENT)
+        self.plain = self._plain(school.drawn(without, PLAIN))
+        layers = [layer for layer in school.layers if there[layer // LAYERS * films.pictures + layer % LAYERS]]
+        self.pasted = joined([self._pasted(school.drawn(without, 1), np.array(layers)) for _ in range(PASTED)])
 
     def _middle(self, count: int) -> torch.Tensor:
         return CANVAS / 2 + OFF_MIDDLE_PX * torch.randn(count, generator=self.generator)
 
-    def _plain(self, films: RealFilms) -> Tubes:
-        rows = self._draw(PLAIN, len(films.files)).numpy()
-        grey = from_bytes(torch.from_numpy(films.squares[rows]))[:, None]
-        return Tubes(grey, self._middle(PLAIN), torch.full((PLAIN, 2), torch.nan))
+    def _plain(self, rows: npt.NDArray[np.intp]) -> Tubes:
+        grey = functional.avg_pool2d(self.school.grey_of_films(rows), 2)
+        return Tubes(grey, self._middle(len(rows)), torch.full((len(rows), 2), torch.nan))
 
-    def _pasted(self, outlined: Outlined, films: RealFilms) -> Tubes:
-        """Real films with phantoms' tubes; the tip is the outline's lowest end."""
-        number = OBJECTS.index(TIPPED)
-        sets = np.argwhere(outlined.device_masks[:, :, number].any(axis=(2, 3)))
-        made = []
-        for _ in range(PASTED):
-            row, spare = sets[int(self._draw(1, len(sets)))]
-            at = self._draw(1, len(films.files)).numpy()
-            nepers = torch.from_numpy(outlined.devices[row, spare].astype(np.float32))[None, None]
-            masks, lungs = outlined.device_masks[row, spare][None, [number]], outlined.lungs[row][None]
-            layer = Layer(nepers, unpacked(masks), torch.zeros_like(nepers), unpacked(lungs))
-            placed = moved(layer, unpacked(films.lungs[at]), self.generator)
-            drawn = np.asarray(placed.masks[0, 0].numpy() > MASK_FROM)
-            if drawn.any():
-                grey = from_bytes(torch.from_numpy(films.squares[at]))[:, None]
-                tip = torch.tensor([lowest(drawn)])
-                middle = torch.tensor([float(np.nonzero(drawn)[1].mean())])
-                made.append(Tubes(paste(grey, placed, DEVICE_GAIN, self.generator), middle, tip))
-        return joined(made)
+    def _pasted(self, row: npt.NDArray[np.intp], layers: npt.NDArray[np.intp]) -> Tubes:
+        """A real film with a phantom's tube; the tip is the outline's lowest end. None where the tube is off it."""
+        grey, masks = self.school.pasted(row, self.school.drawn(layers, 1))
+        drawn = np.array(masks[0, OBJECTS.index(TIPPED)].numpy() > 0)
+        if not drawn.any():
+            return Tubes(grey[:0, :, ::2, ::2], torch.zeros(0), torch.zeros(0, 2))
+        middle = torch.tensor([float(np.nonzero(drawn)[1].mean())])
+        return Tubes(functional.avg_pool2d(grey, 2), middle, torch.tensor([lowest(drawn)]))
 
     def phantoms(self, count: int) -> Tubes:
         """Phantoms, WITH_TUBE of them with a tube."""
         kinds = (torch.rand(count, generator=self.generator) < WITH_TUBE).tolist()
-        rows = np.array([self.rows[kind][int(self._draw(1, len(self.rows[kind])))] for kind in kinds])
-        grey = torch.from_numpy(self.films.pixels[rows].astype(np.float32) / 65535)[:, None]
+        rows = np.concatenate([self.school.drawn(self.rows[kind], 1) for kind in kinds])
         columns = self._middle(count)
         for number, (row, kind) in enumerate(zip(rows, kinds, strict=True)):
             if kind:
                 columns[number] = float(np.nonzero(self.tubes[row])[1].mean())
-        return Tubes(stretched(grey), columns, torch.from_numpy(self.films.tips[rows]) + 0.5)
+        tips = (torch.from_numpy(self.school.films.tips[rows]) + 0.5) * (CANVAS / SIZE)
+        return Tubes(functional.avg_pool2d(self.school.grey_of_phantoms(rows), 2), columns, tips)
 
     def batch(self) -> Tubes:
         """Of all kinds, as STRIPS says."""
-        chosen = [
-            Tubes(*(getattr(among, name)[self._draw(count, len(among.tips))] for name in Tubes.__annotations__))
-            for among, count in ((self.pasted, STRIPS["pasted"]), (self.plain, STRIPS["real"]))
-        ]
+        chosen = []
+        for among, count in ((self.pasted, STRIPS["pasted"]), (self.plain, STRIPS["real"])):
+            rows = self.school.drawn(np.arange(len(among.tips)), count)
+            chosen.append(Tubes(*(getattr(among, name)[rows] for name in Tubes.__annotations__)))
         return joined([self.phantoms(STRIPS["phantom"]), *chosen])
 
 
@@ -150,19 +138,12 @@ def lowest(tube: npt.NDArray[np.bool_]) -> tuple[float, float]:
     return row + 0.5, float(np.flatnonzero(tube[row]).mean()) + 0.5
 
 
-def stretched(grey: torch.Tensor) -> torch.Tensor:
-    """Greys [N, 1, S, S] with their 1st and 99th percentile at 0 and 1."""
-    ends = torch.quantile(grey.flatten(1)[:, ::7], torch.tensor([0.01, 0.99]), dim=1)
-    low, high = ends.view(2, -1, 1, 1, 1)
-    return ((grey - low) / (high - low)).clamp(0, 1)
-
-
 def cut(tubes: Tubes, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Strips float32 [N, 1, *STRIP] of films, moved at random, and their tips [N, 2] in pixels of the strip.
 
     Sampled twice as fine and averaged, as a film is when it is made smaller.
     """
-    count, (high, wide), scale = len(tubes.tips), STRIP, CANVAS / SIDE
+    count, (high, wide), scale = len(tubes.tips), STRIP, CANVAS / TRUNK_SIDE
 
     def even(low: float, up: float) -> torch.Tensor:
         return low + (up - low) * torch.rand(count, 1, 1, generator=generator)
@@ -203,37 +184,23 @@ def loss_of_tips(logits: torch.Tensor, tips: torch.Tensor) -> torch.Tensor:
     return each.sum() / (here | none).sum().clamp(min=1)
 
 
-def share_of_rate(step: int) -> float:
-    """Share of RATE at a step."""
-    return min(1.0, (step + 1) / WARM_STEPS, max(LEAST_RATE, 2 * (1 - step / STEPS)))
-
-
 def train(bench: Bench) -> dict[str, torch.Tensor]:
     """State of the moving average of Ends after STEPS batches, mirrored at random."""
     generator = bench.generator.manual_seed(SEED)
-    batches = []
-    for _ in range(BATCHES):
-        strips, tips = cut(bench.batch(), generator)
-        strips = augment.change_tone(augment.change_processing(strips, TONE, generator), TONE, generator)
-        batches.append((normalised(strips).half(), tips))
     torch.manual_seed(SEED)
     network = Ends().to(memory_format=torch.channels_last).train()
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE_DECAY), use_buffers=True
-    )
-    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share_of_rate)
-    for step in range(STEPS):
-        strips, tips = batches[step % BATCHES]
+    course = Course(network, STEPS, RATE, weight_decay=WEIGHT_DECAY, average_decay=AVERAGE_DECAY, warm_up=WARM_UP)
+    for _ in track(range(STEPS), description="ends"):
+        strips, tips = cut(bench.batch(), generator)
+        strips = augment.change_tone(augment.change_processing(strips, TONE, generator), TONE, generator)
         if torch.rand((), generator=generator) < HALF:
             strips, tips = strips.flip(-1), torch.stack((tips[:, 0], STRIP[1] - tips[:, 1]), dim=1)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = network(strips.float().contiguous(memory_format=torch.channels_last))
+            logits = network(normalised(strips).contiguous(memory_format=torch.channels_last))
         loss = loss_of_tips(logits.float(), tips)
-        descend(loss, network.parameters(), optimiser, schedule)
-        average.update_parameters(network)
+        course.learn(loss)
     Console().print(f"ends: {STEPS} steps, last loss {float(loss.detach()):.4f}")
-    return average.module.state_dict()
+    return course.average.module.state_dict()
 
 
 def main() -> None:
@@ -245,10 +212,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     network = load_locator(load_file(arguments.out / f"{NAME}.safetensors"))
-    outlined = make_outlined(TRAINING_SEED, PHANTOMS, arguments.cache)
-    films = real_films(arguments.data, arguments.cache).training()
-    devices = make_device_films(device_phantoms.TRAINING_SEED, arguments.cache)
-    network.ends.load_state_dict(train(Bench(devices, outlined, films, torch.Generator().manual_seed(SEED))))
+    school = make_school(arguments.data, arguments.cache, torch.Generator().manual_seed(SEED))
+    network.ends.load_state_dict(train(Bench(school)))
     identity = write_weights(halved(network), arguments.out, NAME)
     write_measured(identity, arguments.out, arguments.data, arguments.cache)
 

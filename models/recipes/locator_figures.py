@@ -22,7 +22,7 @@ from models.locator import CLASSES, OBJECTS, SIDE, TIPPED, Locator, located
 from models.outputs import Heatmaps
 from models.preprocess import FloatImage, prepare
 from models.recipes.data import read_grey
-from models.recipes.device_phantoms import PICTURES, DeviceFilms
+from models.recipes.device_phantoms import DeviceFilms
 from models.recipes.lesion_films import CLASS_OF_LABEL, RealFilms, Says
 from models.recipes.lesion_phantoms import CANVAS, Outlined
 from models.recipes.statistics import auroc, patient_weights, resampled
@@ -182,7 +182,7 @@ def device_figures(
 ) -> dict[str, dict[str, Any]]:
     """Per device and object: AUROC, sensitivity and specificity per film, Dice and pointing where it is there."""
     masks = np.unpackbits(films.masks, axis=-1).astype(np.bool_)
-    patients = np.arange(len(masks)) // PICTURES
+    patients = np.arange(len(masks)) // films.pictures
     found: dict[str, dict[str, Any]] = {}
     for number, code in enumerate(OBJECTS):
         index, there = CLASSES.index(code), np.asarray(masks[:, number].any(axis=(1, 2)))
@@ -303,8 +303,8 @@ def box_figures(
 
 def read_figures(
     seen: Mapping[str, Heatmaps], thresholds: Mapping[str, float], outlined_from: Mapping[str, float]
-) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    """(effusions' sides, false alarms by class) on the films of read_by_eye.toml; `seen` are the maps by file."""
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """(effusions' sides, devices called by class) on the films of read_by_eye.toml; `seen` are the maps by file."""
     read = tomllib.loads(READ_BY_EYE.read_text(encoding="utf-8"))
     index, called, right, among = CLASSES.index("effusion"), [], [], []
     for name, side in read["effusion_side"].items():
@@ -320,11 +320,16 @@ def read_figures(
         "highest place on the right side": interval(right),
         "outlined on that side only, where called": interval(among),
     }
-    alarms = {}
-    for code in read["bedside"]["without"]:
-        scores = [seen[name].values[CLASSES.index(code)] for name in read["bedside"]["files"]]
-        alarms[code] = interval([float(score >= thresholds[code]) for score in scores])
-    return figures, alarms
+    bedside = read["bedside"]
+    rows = {code: {"without": range(len(bedside["files"]))} for code in bedside["without"]} | bedside["seen"]
+    devices: dict[str, dict[str, Any]] = {}
+    for code, groups in rows.items():
+        scores = np.array([seen[name].values[CLASSES.index(code)] for name in bedside["files"]])
+        devices[code] = {
+            f"called present, {group} it": interval((scores[list(places)] >= thresholds[code]).astype(float))
+            for group, places in groups.items()
+        }
+    return figures, devices
 
 
 def nodule_figures(seen: Seen, films: RealFilms, data: Path) -> dict[str, Any]:

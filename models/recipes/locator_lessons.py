@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from models.locator import CLASSES, LESIONS, OBJECTS, SIDE
+from models.locator import CLASSES, LESIONS, OBJECTS, TRUNK_SIDE
 from models.recipes import augment
 from models.recipes.data import from_bytes, normalised
 from models.recipes.lesion_films import RealFilms, Says
@@ -211,8 +211,8 @@ class School:
 
 
 def augmented(lesson: Lesson, generator: torch.Generator) -> Lesson:
-    """The batch on the network's square, moved and toned at random; grey as the network takes it."""
-    grid = augment.random_grid(len(lesson.grey), SIDE, STRENGTH, generator)
+    """The batch on the trunk's square, moved and toned at random; grey as the network takes it."""
+    grid = augment.random_grid(len(lesson.grey), TRUNK_SIDE, STRENGTH, generator)
     grey = augment.sample(lesson.grey, grid)
     coarse = functional.avg_pool2d(grid.movedim(-1, 1), 2).movedim(1, -1)
     drawn = augment.sample(torch.cat((lesson.masks, lesson.unsure), dim=1), coarse)

@@ -1,8 +1,8 @@
 """The words of the embedded locator's card."""
 
 from models.locator import CLASSES
-from models.recipes.device_phantoms import PATIENTS, PICTURES
-from models.recipes.lesion_phantoms import SPARE_DEVICES, TRAINING, VALIDATION
+from models.recipes.device_phantoms import PATIENTS, PICTURES, TAUGHT_PATIENTS, TAUGHT_PICTURES
+from models.recipes.lesion_phantoms import TRAINING, VALIDATION
 
 LABELS = {code: code.replace("_", " ") for code in CLASSES} | {
     "lung_opacity": "consolidation or infiltration", "lung_lesion": "nodule or mass", "ett": "endotracheal tube",
@@ -13,20 +13,20 @@ UNFIT: dict[str, str] = {}
 """Why a class is withheld although its figures would let it pass."""
 
 TRAINING_DATA = (
-    f"{TRAINING} of this project's synthetic films with exact outlines of every finding and device (PA and AP, "
-    "standing and supine, both processings, several findings and devices at once). From "
-    f"{TRAINING * SPARE_DEVICES} further sets of synthetic devices, and from the synthetic lesions, attenuation maps "
-    "were pasted over real films without findings, so that they are learnt on real texture. Real films: JSRT "
+    f"Findings: {TRAINING} of this project's synthetic films with exact outlines (PA and AP, standing and supine, both "
+    "processings, several findings and devices at once). From them attenuation maps were pasted over real films "
+    "without findings, so that they are learnt on real texture. Devices and retained objects: "
+    f"{TAUGHT_PATIENTS * TAUGHT_PICTURES} synthetic films of {TAUGHT_PATIENTS} patients with {TAUGHT_PICTURES} sets of "
+    "devices each, some of these pasted over real films, too. Real films: JSRT "
     "(Shiraishi et al. 2000; nodules and their places), Montgomery County (US National Library of Medicine; Jaeger et "
     "al. 2014) and NIH ChestX-ray14 (Wang et al. 2017; text-mined labels), folds 2 to 4 of each, 924 films: of those "
     "without a finding the network learns that there is none, of those with a label only that it is somewhere. No real "
     "film with a device outlined was at hand, and no NIH box was trained on. Trunk: the embedded classifier's "
     "(EfficientNet-Lite0, ImageNet weights by Google, Apache-2.0, then chest films), trained further on such lessons. "
-    "A small branch that reads devices and objects again on the square itself learnt from 100 batches of the same "
-    "kind, drawn from 100 phantoms; half of what it learnt is added (models/recipes/locator_fine.py). Another, "
-    "which tells where an endotracheal tube ends, learnt from 500 synthetic films with devices of 25 patients, and "
-    "from 160 real films with such tubes pasted (models/recipes/locator_ends.py). For the shipped "
-    "weights both were trained by a driver on cached batches, not by a run of the recipes from end to end."
+    "Devices are read by a network of their own (models/recipes/locator_fine.py), and where an endotracheal tube ends "
+    f"by another, on strips of these films and of 160 real ones with such tubes pasted "
+    "(models/recipes/locator_ends.py). The three parts of the shipped weights were trained side by side and put "
+    "together; the recipes do the same one after the other."
 )
 
 MEASURED_ON = (
@@ -44,8 +44,9 @@ MEASURED_ON = (
 )
 
 SCORE_MEANING = (
-    "Uncalibrated: sigmoid of the mean of a map's 24 highest cells. It ranks films for one class; it is no "
-    "probability, and scores of two classes cannot be compared."
+    "Uncalibrated: sigmoid of the mean of a map's 24 highest cells; an endotracheal tube's is multiplied by how "
+    "certain the network is of its tip. It ranks films for one class; it is no probability, and scores of two classes "
+    "cannot be compared."
 )
 
 LIMITS = (

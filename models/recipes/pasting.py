@@ -36,9 +36,9 @@ class Layer:
 
     Attributes:
         nepers: float32 [N, 1, S, S].
-        masks: float32 [N, K, S, S], the classes it brings.
+        masks: float32 [N, K, s, s], the classes it brings; of any size.
         air: float32 [N, 1, S, S], where it is free air in the pleura.
-        lungs: float32 [N, 2, S, S], the donor's.
+        lungs: float32 [N, 2, S, S], the donor's; of any size where there is no free air.
     """
 
     nepers: torch.Tensor
@@ -66,17 +66,20 @@ def frame(lungs: torch.Tensor) -> torch.Tensor:
 
 def moved(layer: Layer, lungs: torch.Tensor, generator: torch.Generator) -> Layer:
     """The layer with its donor's lungs over these lungs [N, 2, S, S], about."""
-    count, side = len(lungs), lungs.shape[-1]
+    count = len(lungs)
     here, there = frame(lungs), frame(layer.lungs)
     noise = torch.rand(count, 4, generator=generator) * 2 - 1
     scale = there[:, 2:] / here[:, 2:].clamp(min=0.1) * (1 + JITTER_SCALE * noise[:, :2])
     theta = torch.zeros(count, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1] = scale[:, 0], scale[:, 1]
     theta[:, :, 2] = there[:, :2] - scale * here[:, :2] + JITTER_SHIFT * noise[:, 2:]
-    grid = functional.affine_grid(theta, [count, 1, side, side], align_corners=False)
-    parts = torch.cat((layer.nepers, layer.air, layer.masks), dim=1)
-    sampled = functional.grid_sample(parts, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return Layer(sampled[:, :1], sampled[:, 2:], sampled[:, 1:2], lungs)
+
+    def sampled(maps: torch.Tensor) -> torch.Tensor:
+        grid = functional.affine_grid(theta, [count, 1, *maps.shape[2:]], align_corners=False)
+        return functional.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+    nepers, air = sampled(torch.cat((layer.nepers, layer.air), dim=1)).split(1, dim=1)
+    return Layer(nepers, sampled(layer.masks), air, lungs)
 
 
 def paste(grey: torch.Tensor, layer: Layer, gain: tuple[float, float], generator: torch.Generator) -> torch.Tensor:

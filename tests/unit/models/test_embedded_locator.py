@@ -17,6 +17,7 @@ from models import weights
 from models.adapters import embedded_locator
 from models.catalog import Catalog
 from models.locator import CLASSES, SIDE, TIPPED, Locator, located, peak
+from models.locator_fine import FOLD
 from models.outputs import Heatmaps, Task
 from models.pool import ModelPool
 from models.preprocess import prepare
@@ -46,7 +47,7 @@ def test_a_hot_cell_lies_on_the_film_where_the_network_saw_it(shape: tuple[int, 
     row, column = round(shape[0] * 0.7), round(shape[1] * 0.3)
     pixels[row - 6 : row + 6, column - 6 : column + 6] = 1
     square, geometry = prepare(pixels, SIDE)
-    seen_at = torch.nn.functional.avg_pool2d(square, 2)[0]
+    seen_at = torch.nn.functional.avg_pool2d(square, FOLD)[0]
     found = located(seen_at.expand(len(CLASSES), -1, -1), 40 * seen_at, geometry)
     top, left, bottom, right = found.extent
     at = np.unravel_index(int(np.argmax(found.maps[0])), found.maps[0].shape)
@@ -94,6 +95,6 @@ def test_a_card_without_a_class_is_refused() -> None:
         embedded_locator.load(entry, card.model_copy(update={"findings": rows}), Path("none"), "cpu")
 
 
-def test_every_map_has_the_size_of_half_the_square() -> None:
-    logits, ends = Locator().eval()(torch.zeros(1, 1, 64, 64))
+def test_every_map_has_the_size_of_a_quarter_of_the_square() -> None:
+    logits, ends = Locator().eval()(torch.zeros(1, 1, 128, 128))
     assert logits.shape == (1, len(CLASSES), 32, 32) and ends.shape == (1, 1, 32, 32)

@@ -1,37 +1,33 @@
-"""The locator's fine branch: what it adds at first, what it sees, and how its thresholds are chosen."""
+"""The locator's fine parts: what they see, what devices are learnt from, and how thresholds are chosen."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 
-from models.locator_fine import ABOUT_CELLS, DARK, OUTSIDE, STRIP, Ends, Fine, detail, tip_of
+from models.locator_fine import ABOUT_CELLS, DARK, OUTSIDE, STRIP, Ends, Fine, detail, detail_of_square, tip_of
 from models.recipes.locator_card import best_threshold
 from models.recipes.locator_ends import loss_of_tips
-from models.recipes.locator_fine import TRUST, trusted
+from models.recipes.pasting import Layer, moved
+from models.recipes.rates import share_of_rate
 
 
-def test_before_it_learns_the_fine_branch_adds_nothing() -> None:
-    coarse = torch.randn(1, 7, 32, 32)
-    assert torch.equal(Fine(7).eval()(torch.randn(1, 1, 64, 64), coarse), coarse)
+def test_before_it_learns_every_device_is_rare_everywhere() -> None:
+    told = torch.sigmoid(Fine(7).eval()(torch.randn(1, 1, 128, 128)))
+    assert told.shape == (1, 7, 32, 32) and float(told.max()) < 0.05
 
 
-def test_detail_is_as_strong_on_white_as_on_grey() -> None:
+@pytest.mark.parametrize("told_by", [detail, detail_of_square])
+def test_detail_is_as_strong_on_white_as_on_grey(told_by: Callable[[torch.Tensor], torch.Tensor]) -> None:
     """Expected: a faint stripe a tenth as strong, on grounds whose noise is a tenth too, looks alike but for FAINT."""
     noise = torch.randn(1, 1, 80, 80, generator=torch.Generator().manual_seed(1))
     stripe = torch.zeros(1, 1, 80, 80)
     stripe[..., 40] = 4
-    strong, faint = (detail(scale * (noise + stripe))[0, 0, :, 40].mean() for scale in (1.0, 0.1))
+    strong, faint = (told_by(scale * (noise + stripe))[0, 0, :, 40].mean() for scale in (1.0, 0.1))
     assert faint == pytest.approx(float(strong), rel=0.25)
-
-
-def test_only_a_share_of_what_was_learnt_is_added() -> None:
-    network, coarse, square = Fine(7).eval(), torch.zeros(1, 7, 32, 32), torch.randn(1, 1, 64, 64)
-    torch.nn.init.normal_(network.told.weight)
-    whole = network(square, coarse)
-    network.load_state_dict(trusted(network.state_dict()))
-    assert torch.allclose(network(square, coarse), TRUST * whole, atol=1e-5) and whole.abs().max() > 0
 
 
 def test_threshold_goes_to_the_middle_of_a_gap_and_nothing_is_uncertain_below_it() -> None:
@@ -87,3 +83,23 @@ def test_learning_prefers_the_right_cell_and_none_where_there_is_no_tube() -> No
 
 def test_strip_that_cuts_the_tip_off_does_not_count() -> None:
     assert loss_of_tips(torch.randn(1, 1, 20, 16), torch.tensor([[-30.0, 11.0]])) == 0
+
+
+def test_masks_of_any_size_are_moved_as_the_attenuation_is() -> None:
+    """Expected: the same square of the film, whatever the size at which it is kept."""
+    nepers, masks = torch.zeros(1, 1, 96, 96), torch.zeros(1, 2, 48, 48)
+    nepers[..., 40:60, 20:44], masks[:, 1, 20:30, 10:22] = 1.0, 1.0
+    lungs, others = torch.zeros(1, 2, 48, 48), torch.zeros(1, 2, 96, 96)
+    lungs[:, 0, 8:40, 4:20], lungs[:, 1, 8:40, 26:44] = 1.0, 1.0
+    others[:, 0, 20:70, 12:40], others[:, 1, 20:70, 50:86] = 1.0, 1.0
+    placed = moved(Layer(nepers, masks, torch.zeros_like(nepers), lungs), others, torch.Generator().manual_seed(4))
+    coarse = torch.nn.functional.avg_pool2d(placed.nepers, 2)[0, 0]
+    assert placed.masks.shape == masks.shape and placed.masks[0, 0].max() == 0 and coarse.max() == 1
+    assert (coarse - placed.masks[0, 1]).abs().mean() < 0.01
+
+
+def test_rate_rises_stays_and_falls() -> None:
+    shares = [share_of_rate(step, 100, 0.1, level=0.4) for step in range(101)]
+    assert shares[0] == 0.1 and shares[10:41] == [1.0] * 31
+    assert shares[70] == pytest.approx(0.5) and shares[100] == pytest.approx(0)
+    assert shares[40:] == sorted(shares[40:], reverse=True)
