@@ -32,9 +32,9 @@ TRAINING_DATA = (
 MEASURED_ON = (
     "Phantoms of seeds never trained on, and real films of patients in none of its lessons: fold 0 of JSRT, "
     "Montgomery and NIH, and every patient of the NIH boxes. Thresholds: on fold 1, so that at most 5 % of real "
-    "films labelled as without a finding (2 % for devices, 0.4 % for retained objects; JSRT and Montgomery, and of NIH "
-    "what its labels tell) and 10 % of phantoms without it (20 % for devices) are called present; scores between there "
-    "and twice as many are called uncertain. Of devices and objects it goes up from there to where sensitivity and "
+    "films labelled as without a finding (2 % for devices, 1 % for retained objects; each patient counts as one film; "
+    "JSRT and Montgomery, and of NIH what its labels tell) and 10 % of phantoms without it (20 % for devices) are "
+    "called present; scores between there and twice as many are called uncertain. Of devices and objects it goes up from there to where sensitivity and "
     "specificity on phantoms are best together, with half as many uncertain. Phantoms "
     f"of devices and objects: {PATIENTS} patients with {PICTURES} sets of devices each to choose thresholds on, as "
     f"many others to measure on. Outlines' values: by Dice on {VALIDATION} further phantoms, devices' on those with "

@@ -17,7 +17,7 @@ from models import weights
 from models.adapters import embedded_locator
 from models.catalog import Catalog
 from models.locator import CLASSES, SIDE, TIPPED, Locator, located, peak
-from models.locator_fine import FOLD
+from models.locator_fine import FOLD, OUTSIDE
 from models.outputs import Heatmaps, Task
 from models.pool import ModelPool
 from models.preprocess import prepare
@@ -62,6 +62,19 @@ def test_a_films_score_is_the_mean_of_its_highest_cells() -> None:
     logits = torch.zeros(1, len(CLASSES), 160, 160)
     logits[0, 3, :2, :12] = 4.0
     assert peak(logits)[0, 3] == pytest.approx(4.0) and peak(logits)[0, 2] == 0
+
+
+def test_a_tube_in_the_midline_that_ends_nowhere_scores_low() -> None:
+    """Expected: the softmax's share of one cell at 2 against none at 0, e^2 / (1 + e^2), times the peak's sigmoid."""
+    _, geometry = prepare(np.random.default_rng(3).uniform(size=(64, 64)).astype(np.float32), SIDE)
+    logits = torch.full((len(CLASSES), SIDE // FOLD, SIDE // FOLD), 3.0)
+    ends = torch.full((1, SIDE // FOLD, SIDE // FOLD), OUTSIDE)
+    index, tube = CLASSES.index(TIPPED), 1 / (1 + np.exp(-3))
+    assert located(logits, ends, geometry).values[index] == pytest.approx(0, abs=1e-6)
+    ends[0, 40, 80] = 2.0
+    values = located(logits, ends, geometry).values
+    assert values[index] == pytest.approx(tube / (1 + np.exp(-2)), abs=1e-4)
+    assert np.delete(values, index) == pytest.approx(tube, abs=1e-4)
 
 
 @pytest.mark.parametrize("code", ["pacemaker:left", "chest_drain:right", "ett:50mm"])

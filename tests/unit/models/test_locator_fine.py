@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from models.locator_fine import ABOUT_CELLS, DARK, OUTSIDE, STRIP, Ends, Fine, detail, detail_of_square, tip_of
-from models.recipes.locator_card import best_threshold
+from models.recipes.locator_card import best_threshold, exceeded_by
 from models.recipes.locator_ends import loss_of_tips
 from models.recipes.pasting import Layer, moved
 from models.recipes.rates import share_of_rate
 
 
 def test_before_it_learns_every_device_is_rare_everywhere() -> None:
-    told = torch.sigmoid(Fine(7).eval()(torch.randn(1, 1, 128, 128)))
+    told = torch.sigmoid(Fine(7).eval()(torch.randn(1, 1, 128, 128))).detach()
     assert told.shape == (1, 7, 32, 32) and float(told.max()) < 0.05
 
 
@@ -41,6 +41,14 @@ def test_threshold_stays_above_what_films_without_the_device_allow() -> None:
     threshold, uncertain = best_threshold(found, without, 0.65)
     assert 0.65 <= uncertain <= threshold <= 0.7
     assert best_threshold(found, without, 0.9) == (0.9, 0.9)
+
+
+def test_one_patient_with_many_films_counts_as_one() -> None:
+    """Expected: of 11 patients the tenth part is one; the one with ten high films does not decide alone."""
+    scores = np.concatenate((np.linspace(0.8, 0.89, 10), np.linspace(0.1, 0.55, 10))).astype(np.float32)
+    patients = np.array(["clips"] * 10 + [f"other {number}" for number in range(10)])
+    assert exceeded_by(scores, patients, 0.1) == pytest.approx(0.55)
+    assert exceeded_by(scores, np.arange(20), 0.1) == pytest.approx(0.87)
 
 
 def test_tip_is_the_surest_place_and_its_certainty_the_probability_about_it() -> None:
