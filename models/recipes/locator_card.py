@@ -19,7 +19,6 @@ from models.recipes.data import TEST_FOLD, VALIDATION_FOLD
 from models.recipes.device_phantoms import DeviceFilms, make_device_films
 from models.recipes.lesion_films import BOXED, RealFilms, Says, real_films
 from models.recipes.lesion_phantoms import (
-    CANVAS,
     HELD_OUT,
     HELD_OUT_SEED,
     VALIDATION,
@@ -34,12 +33,12 @@ from models.recipes.locator_figures import (
     box_rows,
     device_figures,
     false_alarms,
-    grown,
     label_areas,
     look_at_devices,
     look_at_phantoms,
     look_at_real,
     nodule_figures,
+    on_canvas,
     phantom_figures,
     read_figures,
     tip_figures,
@@ -120,9 +119,9 @@ def choose(
     for index, code in enumerate(CLASSES):
         apart = real.says[:, index] == Says.ABSENT
         without, patients = seen_real.scores[apart, index], real.patients[apart]
-        seen, truth = seen_phantoms, masks[:, index]
+        seen, side, truth = seen_phantoms, phantoms.pixels.shape[-1], masks[:, index]
         if code in OBJECTS:
-            seen, truth = seen_devices, drawn[:, OBJECTS.index(code)]
+            seen, side, truth = seen_devices, devices.pixels.shape[-1], drawn[:, OBJECTS.index(code)]
         scores, there = seen.scores[:, index], truth.any(axis=(1, 2))
         kind = "lesion" if code in LESIONS else "retained" if code.startswith("retained") else "device"
         judged = [(scores[~there], np.arange((~there).sum()), PHANTOM_ALARMS[kind])]
@@ -132,7 +131,7 @@ def choose(
         uncertain[code] = max(exceeded_by(values, whose, 2 * share) for values, whose, share in judged)
         if kind != "lesion":
             threshold[code], uncertain[code] = best_threshold(scores[there], scores[~there], threshold[code])
-        outlined[code] = best_outline(seen, truth, index, np.flatnonzero(truth.any(axis=(1, 2))))
+        outlined[code] = best_outline(seen, side, truth, index)
         films[code] = len(without)
     return Points(threshold, uncertain, outlined, films, surest(*tip_misses_mm(seen_devices, devices)))
 
@@ -172,11 +171,12 @@ def surest(missed: npt.NDArray[np.float64], certain: npt.NDArray[np.float64]) ->
     return 2.0
 
 
-def best_outline(seen: Seen, masks: npt.NDArray[np.bool_], index: int, rows: npt.NDArray[np.intp]) -> float:
-    """The value among OUTLINED_FROM with the best mean Dice over films that have the class."""
+def best_outline(seen: Seen, side: int, masks: npt.NDArray[np.bool_], index: int) -> float:
+    """The value among OUTLINED_FROM with the best mean Dice over films, square and of `side` pixels, with the class."""
+    rows = np.flatnonzero(masks.any(axis=(1, 2)))
     dice: dict[float, list[float]] = {value: [] for value in OUTLINED_FROM}
     for row in rows:
-        values = grown(seen.maps[row], index, (CANVAS, CANVAS))
+        values = on_canvas(seen.maps[row], index, side)
         for value in OUTLINED_FROM:
             drawn = values >= value
             dice[value].append(2 * float((drawn & masks[row]).sum()) / max(int(drawn.sum() + masks[row].sum()), 1))

@@ -111,6 +111,12 @@ def grown(one: Heatmaps, index: int, shape: tuple[int, int]) -> npt.NDArray[np.f
     return _sampled(np.asarray(one.maps[index]), one.extent, shape)
 
 
+def on_canvas(one: Heatmaps, index: int, side: int) -> npt.NDArray[np.float32]:
+    """One class's map of a square film of `side` pixels, as large as masks are kept: float32 [CANVAS, CANVAS]."""
+    scaled = tuple(edge * CANVAS / side for edge in one.extent)
+    return _sampled(np.asarray(one.maps[index]), scaled, (CANVAS, CANVAS))  # type: ignore[arg-type]
+
+
 def _sampled(values: npt.NDArray[np.float32], extent: Box, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
     rows = (np.arange(shape[0]) + 0.5 - extent[0]) / (extent[2] - extent[0]) * values.shape[0] - 0.5
     columns = (np.arange(shape[1]) + 0.5 - extent[1]) / (extent[3] - extent[1]) * values.shape[1] - 0.5
@@ -156,7 +162,7 @@ def phantom_figures(
         called = seen.scores[:, index] >= thresholds[code]
         dice, point, side = [], [], []
         for row in np.flatnonzero(there):
-            values = grown(seen.maps[row], index, (CANVAS, CANVAS))
+            values = on_canvas(seen.maps[row], index, phantoms.pixels.shape[-1])
             drawn, truth = values >= outlined_from[code], masks[row, index]
             dice.append(2 * (drawn & truth).sum() / max(drawn.sum() + truth.sum(), 1))
             near = ndimage.binary_dilation(truth, iterations=round(POINTING_MARGIN * CANVAS))
@@ -189,7 +195,7 @@ def device_figures(
         called = seen.scores[:, index] >= thresholds[code]
         dice, point = [], []
         for row in np.flatnonzero(there):
-            values, truth = grown(seen.maps[row], index, (CANVAS, CANVAS)), masks[row, number]
+            values, truth = on_canvas(seen.maps[row], index, films.pixels.shape[-1]), masks[row, number]
             drawn = values >= outlined_from[code]
             dice.append(2 * (drawn & truth).sum() / max(drawn.sum() + truth.sum(), 1))
             near = ndimage.binary_dilation(truth, iterations=round(POINTING_MARGIN * CANVAS))
@@ -340,7 +346,8 @@ def nodule_figures(seen: Seen, films: RealFilms, data: Path) -> dict[str, Any]:
     boxes = pd.read_csv(data / "boxes.csv").query("label == 'Nodule'").set_index("file")
     for row in np.flatnonzero(jsrt):
         name = str(films.files[row])
-        values = ndimage.gaussian_filter(grown(seen.maps[row], index, (CANVAS, CANVAS)), 1.0)
+        side = max(read_grey(data / name).shape)
+        values = ndimage.gaussian_filter(on_canvas(seen.maps[row], index, side), 1.0)
         peaks = (values == ndimage.maximum_filter(values, 25)) & (values > 1e-3)
         truth = boxes.loc[name] if name in boxes.index else None
         hit_any = False

@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from models.locator_fine import ABOUT_CELLS, DARK, OUTSIDE, STRIP, Ends, Fine, detail, detail_of_square, tip_of
+from models.outputs import Heatmaps
+from models.recipes.lesion_phantoms import CANVAS
 from models.recipes.locator_card import best_threshold, exceeded_by
 from models.recipes.locator_ends import loss_of_tips
+from models.recipes.locator_figures import on_canvas
 from models.recipes.pasting import Layer, moved
 from models.recipes.rates import share_of_rate
 
@@ -111,3 +114,14 @@ def test_rate_rises_stays_and_falls() -> None:
     assert shares[0] == 0.1 and shares[10:41] == [1.0] * 31
     assert shares[70] == pytest.approx(0.5) and shares[100] == pytest.approx(0)
     assert shares[40:] == sorted(shares[40:], reverse=True)
+
+
+@pytest.mark.parametrize("side", [CANVAS, 512, 768])
+def test_a_map_lies_on_the_canvas_where_it_lies_on_its_film(side: int) -> None:
+    """Expected: a cell at a quarter and three quarters of the film, whatever the film's size. Maps of JSRT's films were
+    once read as if the film were as small as the canvas, and no nodule of theirs was found."""
+    maps = np.zeros((1, 40, 40), dtype=np.float32)
+    maps[0, 10, 30] = 1.0
+    one = Heatmaps(("lung_lesion",), np.zeros(1, dtype=np.float32), maps, (0.0, 0.0, float(side), float(side)))
+    row, column = np.unravel_index(int(on_canvas(one, 0, side).argmax()), (CANVAS, CANVAS))
+    assert (row / CANVAS, column / CANVAS) == (pytest.approx(10.5 / 40, abs=0.01), pytest.approx(30.5 / 40, abs=0.01))
