@@ -24,7 +24,7 @@ from models.recipes.locator_lessons import Lesson
 from models.recipes.rates import Course
 
 SEED = 20261129
-STEPS, RATE = 3000, 3e-3
+STEPS, RATE = 3600, 3e-3
 """Lessons of DeviceSchool, each new, and AdamW's rate."""
 
 WARM_UP, LEVEL = 0.03, 0.4
