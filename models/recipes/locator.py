@@ -45,7 +45,7 @@ CHANNELS: dict[Part, slice] = {"lesions": slice(0, len(LESIONS)), "objects": sli
 STRIDE: dict[Part, int] = {"lesions": 8, "objects": 2}
 """At which each is read."""
 
-STEPS, KEPT_EVERY = 1500, 100
+STEPS, KEPT_EVERY = 1600, 100
 """Lessons, each new, and after how many the state is stored."""
 
 OPACITY, HALF = "lung_opacity", 0.5
@@ -73,15 +73,13 @@ others. Without it the rare classes are not learnt beside the frequent devices."
 FREQUENT_WEIGHT = 4.0
 
 
-def pooled(lesson: Lesson, part: Part) -> Lesson:
-    """The lesson of one part's classes, masks at the size at which the part is read."""
-    step, rows = STRIDE[part] // 2, CHANNELS[part]
+def pooled(lesson: Lesson) -> Lesson:
+    """The lesson of the classes of disease, masks at the size at which they are read."""
+    step, rows = STRIDE["lesions"] // 2, CHANNELS["lesions"]
     masks = lesson.masks[:, rows]
-    if step > 1:
-        thin = torch.tensor([code in THIN for code in CLASSES[rows]])[None, :, None, None]
-        masks = torch.where(thin, functional.max_pool2d(masks, step), functional.avg_pool2d(masks, step))
-    unsure = functional.max_pool2d(lesson.unsure, step)
-    return Lesson(lesson.grey, masks, lesson.says[:, rows], unsure)
+    thin = torch.tensor([code in THIN for code in CLASSES[rows]])[None, :, None, None]
+    masks = torch.where(thin, functional.max_pool2d(masks, step), functional.avg_pool2d(masks, step))
+    return Lesson(lesson.grey, masks, lesson.says[:, rows], functional.max_pool2d(lesson.unsure, step))
 
 
 def loss_of(logits: torch.Tensor, lesson: Lesson, part: Part) -> torch.Tensor:
@@ -124,7 +122,7 @@ def started() -> Locator:
 
 def next_lesson(school: School) -> Lesson:
     """A lesson for lesions, mirrored at random."""
-    lesson = pooled(augmented(school.batch(), school.generator), "lesions")
+    lesson = pooled(augmented(school.batch(), school.generator))
     if torch.rand((), generator=school.generator) < HALF:
         return replace(lesson, grey=lesson.grey.flip(-1), masks=lesson.masks.flip(-1), unsure=lesson.unsure.flip(-1))
     return lesson
