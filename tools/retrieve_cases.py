@@ -154,6 +154,13 @@ class RetrieveCasesData(BaseModel):
         "search the archive",
         "in the archive",
         "search the index",
+        "only those with",
+        "only those without",
+        "only cases",
+        "only films",
+        "restrict them to",
+        "restrict it to",
+        "narrow it down to",
     ),
 )
 def retrieve_cases(context: ToolContext, arguments: RetrieveCasesArguments) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from agent.mentions import codes_of, mentions
 from agent.planner.calls import SIDELESS, Call
 from agent.planner.choosing import choice_calls
 from agent.planner.facts import Facts
@@ -133,14 +134,20 @@ def _by_words(question: Question, offer: Offer) -> list[Call]:
     }
     if question.topic and "phrase" in offer.arguments and not question.findings:
         known["phrase"] = question.topic
-    lacking = question.findings if question.denied and "without_finding" in offer.arguments else ()
+    lacking = _denied(question) if "without_finding" in offer.arguments else ()
+    findings = [code for code in question.findings if code not in lacking]
     known |= {"without_finding": lacking[0]} if lacking else {}
     given = {name: value for name, value in known.items() if name in offer.arguments and value}
     each = [given]
-    for name, values in (("image_id", question.films), ("finding", () if lacking else question.findings)):
+    for name, values in (("image_id", question.films), ("finding", findings)):
         if name in offer.arguments and (values or name in offer.required):
             each = [{name: value, **args} for value in values for args in each]
     return [Call(offer.name, args) for args in each if offer.required <= set(args)]
+
+
+def _denied(question: Question) -> tuple[str, ...]:
+    """The findings that its words deny ("without pneumothorax")."""
+    return codes_of([mention for mention in mentions(question.text) if mention.denied], "finding")
 
 
 def _beside(question: Question, tools: Offers) -> list[Call]:

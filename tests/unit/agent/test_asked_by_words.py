@@ -35,6 +35,9 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
         {"k": 3, "anatomy": "left_lower_zone"},
     ),
     ("Similar films without a pneumothorax", "retrieve_cases", {"without_finding": "pneumothorax"}),
+    ("Only those with an effusion", "retrieve_cases", {"finding": "effusion"}),
+    ("Similar cases with an effusion but without pneumothorax", "retrieve_cases",
+     {"finding": "effusion", "without_finding": "pneumothorax"}),
     ("Similar films with pneumothorax in women over 60", "retrieve_cases",
      {"finding": "pneumothorax", "sex": "F", "age_from": 60}),
     (
