@@ -2,10 +2,10 @@
 
 Deterministic: the same film and the same models give the same text. No sentence says more than the tool it rests on:
 each carries the names of those tools and the places they found, and what was not assessed is listed. It calls classify,
-measure, ground and, where the session holds an earlier film of the patient, compare itself (their models' answers are
-cached), so that it agrees with them. It is no normal report: where nothing was found it says what was looked for and by
-what. A model that writes reports can be asked for its own draft beside it: each of its statements is held against the
-classifier's, and none of them enters this draft.
+measure, ground, detect_objects (where a model for it is here) and, where the session holds an earlier film of the
+patient, compare itself (their models' answers are cached), so that it agrees with them. It is no normal report: where
+nothing was found it says what was looked for and by what. A model that writes reports can be asked for its own draft
+beside it: each of its statements is held against the classifier's, and none of them enters this draft.
 """
 
 from __future__ import annotations
@@ -137,14 +137,15 @@ def report(context: ToolContext, arguments: ReportArguments) -> Result:
         left_out=draft.left_out,
         written=_written(context, evidence, arguments.writer) if arguments.writer else None,
     )
-    seen = [*evidence.classified.findings, *(evidence.measured.findings if evidence.ratio else [])]
+    devices = evidence.devices.findings if evidence.devices else []
+    seen = [*evidence.classified.findings, *(evidence.measured.findings if evidence.ratio else []), *devices]
     return Result(
         image_ids=[film.id],
         summary=summarise(_sentences(data)),
         findings=[_placed(item, evidence) for item in seen],
         data=data,
         overlays=[
-            overlay for run in [*evidence.grounded.values(), evidence.compared] if run is not None
+            overlay for run in [*evidence.grounded.values(), evidence.devices, evidence.compared] if run is not None
             for overlay in run.overlays if overlay.image_id == film.id and overlay.kind != "heatmap"
         ],
         caveats=[
@@ -162,7 +163,7 @@ def report(context: ToolContext, arguments: ReportArguments) -> Result:
 def _used(evidence: Evidence, sections: list[Section]) -> list[str]:
     """The tools that sentences rest on, and what came with the film."""
     bases = {basis for section in sections for sentence in section.sentences for basis in sentence.basis}
-    tools = [name for name in ("classify", "measure", "ground", "compare") if name in bases]
+    tools = [name for name in ("classify", "measure", "ground", "detect_objects", "compare") if name in bases]
     given = {
         "indication": evidence.given.indication,
         "technique": evidence.given.technique,

@@ -21,6 +21,9 @@ from tools.knowledge import with_signs
 COMPARE = "compare"
 """The tool that compares films over time."""
 
+DEVICES = "detect_objects"
+"""The tool that looks for tubes, lines and what was left behind: with every look at all of a film."""
+
 LOCATED_MAX = 3
 """Findings per film that are located unasked; more would bury the answer."""
 
@@ -191,10 +194,11 @@ def _for_film(question: Question, film: str, tools: Offers) -> list[Call]:
         return [Call("segment", {"image_id": film} | _outlined(question, tools))]
     if question.kind is Kind.HEART_SIZE:
         return [measure, Call("classify", everything.args | {"findings": ["cardiomegaly"]})]
+    devices = Call(DEVICES, {"image_id": film})
     if question.kind is Kind.REPORT:
-        return [everything, measure, Call("report", {"image_id": film, **_written_as(question, tools)})]
+        return [everything, measure, devices, Call("report", {"image_id": film, **_written_as(question, tools)})]
     if question.kind in LOOKS_AT_ALL:
-        return [everything, measure]
+        return [everything, measure, devices]
     return [look, measure] if not codes or "cardiomegaly" in codes else [look]
 
 

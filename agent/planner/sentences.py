@@ -16,6 +16,7 @@ from models.outputs import ScoreKind
 from tools.contract import Finding, Status
 from tools.contract.wording import listed, sentence_case
 from tools.knowledge import with_signs
+from tools.knowledge.objects import objects
 
 CAVEATS_MAX = 2
 """Caveats told unasked; all of them stand in the evidence."""
@@ -302,10 +303,14 @@ class Teller:
         return cited_throughout(record)
 
     def _rows(self, film: str, status: Status) -> list[Finding]:
+        """Findings of one status, the surest first; devices as such are not named beside one of them."""
         rows = sorted(self.facts.rows(film), key=lambda row: -((row.score or 0.0) - (row.threshold or 0.0)))
         codes = dict.fromkeys(row.code for row in rows if self.facts.status(row.code, film) is status)
+        kinds = {objects()[code].kind for code in codes if code in objects()}
         return [
-            next(r for r in rows if r.code == c and (r.status is status or self.facts.disagree(c, film))) for c in codes
+            next(r for r in rows if r.code == c and (r.status is status or self.facts.disagree(c, film)))
+            for c in codes
+            if c not in kinds
         ]
 
     def _sided(self, code: str, film: str, asked: str) -> str:

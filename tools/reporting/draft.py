@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-from pydantic import BaseModel, Field
 
 from imaging.radiograph import View
 from tools.comparison.verdicts import CHANGED, FindingChange, Verdict
 from tools.contract import Finding, Status
 from tools.contract.wording import sentence_case
 from tools.knowledge import Region, findings, region_of
+from tools.knowledge.objects import objects
+from tools.measurements import Measurement
 from tools.reporting.evidence import Evidence
+from tools.reporting.sentences import Basis, Section, Sentence, SentencePlace, Title
 from tools.reporting.wording import Wording
 
 QUOTED_MAX = 300
 """Characters of the user's words that are quoted; a draft is bounded in length."""
-
-Basis = Literal["classify", "measure", "ground", "compare", "film", "user"]
-"""What a sentence rests on: a tool, the film's own record, or what the user said."""
-
-Title = Literal["Indication", "Technique", "Comparison", "Findings", "Impression", "Not assessed"]
 
 GROUPS: dict[str, tuple[Region, ...]] = {
     "lungs": (Region.LUNG,),
@@ -48,40 +43,10 @@ ON_THIS_FILM = " on this film. "
 """After it `measure` says why something cannot be measured."""
 
 DROPPED_FIRST = (
-    "skipped", "lateral_unread", "no_ratio", "unchanged", "absent", "prior_report", "not_compared", "given",
-    "indication",
+    "skipped", "devices_absent", "lateral_unread", "no_ratio", "unchanged", "absent", "prior_report", "not_compared",
+    "given", "indication",
 )  # fmt: skip
 """Keys of sentences that a draft which is too long goes without, in this order; what was found stays."""
-
-
-class SentencePlace(BaseModel):
-    """Where a sentence's finding lies: `box` is (row_min, col_min, row_max, col_max) in the film's pixels."""
-
-    box: tuple[int, int, int, int]
-    place: str
-
-
-class Sentence(BaseModel):
-    """One sentence, what it rests on, and the finding it is about (None where about none or several)."""
-
-    text: str
-    basis: list[Basis]
-    finding: str | None = None
-    status: Status | None = None
-    change: Verdict | None = None
-    score: float | None = Field(default=None, description="the classifier's, with its threshold")
-    threshold: float | None = None
-    places: list[SentencePlace] = Field(default_factory=list)
-    group: str = Field(default="", description="of the findings: lungs, pleura, heart, rest")
-    key: str = Field(default="", description="what it says, whatever the language")
-
-
-class Section(BaseModel):
-    """One heading of the draft; `heading` is its title in the draft's language."""
-
-    title: Title
-    heading: str
-    sentences: list[Sentence]
 
 
 @dataclass
@@ -194,6 +159,7 @@ class _Writer:
             here += self._absent(regions)
             here += self._heart() if group == "heart" else []
             here += [self._changed(row) for row in self._changes() if region_of(row.finding) in regions]
+            here += self._devices() if group == "rest" else []
             sentences += [each.model_copy(update={"group": group}) for each in here]
         if steady := self._steady():
             names = self._wording.names(row.finding for row in steady)
@@ -206,7 +172,8 @@ class _Writer:
         groups = self._together(sorted(self._open(Status.PRESENT), key=_matters))
         likely = [items for items in groups if not items[0].only_flagged]
         possible = [items for items in groups if items[0].only_flagged]
-        sentences = [*map(self._told, likely), *self._large_heart(), *map(self._told, possible)]
+        urgent = [*self._left_behind(), *self._wrong_tip()]
+        sentences = [*urgent, *map(self._told, likely), *self._large_heart(), *map(self._told, possible)]
         if uncertain := self._open(Status.UNCERTAIN):
             sentences.append(self._several("told_uncertain", uncertain, Status.UNCERTAIN))
         if not sentences:
@@ -315,6 +282,50 @@ class _Writer:
             both = self._say("disagree", ["classify", "measure"])
             sentences.append(both.model_copy(update={"finding": HEART, "status": Status.UNCERTAIN}))
         return sentences
+
+    def _devices(self) -> list[Sentence]:
+        """Tubes, lines and objects: those seen, a tube's tip, those uncertain, those not seen."""
+        seen, told = self._evidence.objects, []
+        if seen is None:
+            return []
+        for status in (Status.PRESENT, Status.UNCERTAIN, Status.ABSENT):
+            codes = [item.code for item in seen.objects if item.status is status]
+            if codes:
+                names = {"names": self._wording.names(codes), "names_or": self._wording.names(codes, "or")}
+                line = self._say(f"devices_{status.value}", ["detect_objects"], **names)
+                told.append(
+                    line.model_copy(update={"status": status, "finding": codes[0] if len(codes) == 1 else None})
+                )
+            if status is Status.PRESENT and seen.tip is not None and seen.tip.measured:
+                told.append(self._tip("tip", seen.tip))
+        return told
+
+    def _left_behind(self) -> list[Sentence]:
+        """Objects that may have been left in the patient."""
+        seen = self._evidence.objects
+        left = [
+            item for item in (seen.objects if seen else ())
+            if objects()[item.code].shape == "object" and item.status in (Status.PRESENT, Status.UNCERTAIN)
+        ]  # fmt: skip
+        told = []
+        for item in left:
+            place = self._wording.at(item.places) if self._wording.language == "en" else ""
+            line = self._say("left_behind", ["detect_objects"], **self._wording.named(item.code), place=place)
+            places = [SentencePlace(box=box, place=place) for box, place in zip(item.boxes, item.places, strict=True)]
+            told.append(line.model_copy(update={"finding": item.code, "status": item.status, "places": places}))
+        return told
+
+    def _wrong_tip(self) -> list[Sentence]:
+        """A tube's tip that lies outside its usual place."""
+        tip = self._evidence.objects.tip if self._evidence.objects else None
+        wrong = tip is not None and tip.measured and tip.status is Status.PRESENT
+        return [self._tip("tip_wrong", tip)] if wrong and tip is not None else []
+
+    def _tip(self, key: str, tip: Measurement) -> Sentence:
+        above = tip.index or 0.0
+        where = f"{abs(above):.0f} {tip.unit} {self._wording.word('common', 'below' if above < 0 else 'above')}"
+        told = self._say(key, ["detect_objects"], **self._wording.named("ett"), where=where)
+        return told.model_copy(update={"finding": "ett", "status": Status.PRESENT})
 
     def _nothing(self) -> Sentence:
         count = len(self._evidence.with_status(Status.ABSENT))

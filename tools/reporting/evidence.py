@@ -1,4 +1,5 @@
-"""What a report rests on: the film read by classify, measure and ground; its lateral, its prior, the user's words."""
+"""What a report rests on: the film read by classify, measure, ground and detect_objects; its lateral and its prior; the
+user's words."""
 
 from __future__ import annotations
 
@@ -7,10 +8,12 @@ from dataclasses import dataclass, field
 from imaging.failures import NotApplicable
 from imaging.radiograph import Radiograph, View
 from imaging.studies import Study, StudyFilm, StudyInput, arrange
+from models.outputs import Task
 from tools.classify import ClassifyArguments, classify
 from tools.compare import CompareArguments, CompareData, compare
 from tools.comparison.pair import Pair
 from tools.contract import Finding, Result, Status, ToolContext
+from tools.detect_objects import DetectObjectsArguments, DetectObjectsData, detect_objects
 from tools.ground import GroundArguments, GroundData, GroundedBox, ground
 from tools.knowledge import Region, findings, region_of
 from tools.measure import HEART, MeasureArguments, MeasureData, measure
@@ -50,6 +53,7 @@ class Evidence:
         prior: the earlier frontal film; None where there is none.
         prior_name: what the session calls it.
         compared: the comparison with it; None without a prior.
+        devices: tubes, lines and objects; None where no model here looks for them.
         earlier: codes that the earlier report states as present.
     """
 
@@ -62,6 +66,7 @@ class Evidence:
     prior: Radiograph | None = None
     prior_name: str = ""
     compared: Result | None = None
+    devices: Result | None = None
     earlier: list[str] = field(default_factory=list)
 
     def with_status(self, status: Status, regions: tuple[Region, ...] | None = None) -> list[Finding]:
@@ -93,10 +98,17 @@ class Evidence:
         return data.pairs[-1] if isinstance(data, CompareData) else None
 
     @property
+    def objects(self) -> DetectObjectsData | None:
+        """What was seen of tubes, lines and objects; None where nothing looked for them."""
+        data = self.devices.data if self.devices is not None else None
+        return data if isinstance(data, DetectObjectsData) else None
+
+    @property
     def runs(self) -> dict[str, Result]:
         """The tools' results by name, without those that were not needed."""
         runs = {"classify": self.classified, "measure": self.measured}
-        return runs | ({"compare": self.compared} if self.compared is not None else {})
+        beside = {"compare": self.compared, "detect_objects": self.devices}
+        return runs | {name: run for name, run in beside.items() if run is not None}
 
 
 def gather(context: ToolContext, film: Radiograph, given: Given) -> Evidence:
@@ -124,6 +136,11 @@ def gather(context: ToolContext, film: Radiograph, given: Given) -> Evidence:
         prior=prior,
         prior_name=context.films.name(prior.id) if prior is not None else "",
         compared=compare.run(context, CompareArguments(image_ids=[prior.id, film.id])) if prior is not None else None,
+        devices=(
+            detect_objects.run(context, DetectObjectsArguments(image_id=film.id))
+            if context.models.serves(Task.DETECT)
+            else None
+        ),
         earlier=_named(given.prior_report),
     )
 
