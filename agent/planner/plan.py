@@ -198,7 +198,7 @@ def _for_film(question: Question, film: str, tools: Offers) -> list[Call]:
     if question.kind is Kind.REPORT:
         return [everything, measure, devices, Call("report", {"image_id": film, **_written_as(question, tools)})]
     if question.kind in LOOKS_AT_ALL:
-        return [everything, measure, devices]
+        return [everything, measure, *([] if place_in(question) else [devices])]
     return [look, measure] if not codes or "cardiomegaly" in codes else [look]
 
 
