@@ -97,7 +97,8 @@ class Teller:
                 return self._sided(code, film, side)
             told = _on(self.facts.side(code, film))
             ids = self.facts.cite(code, film, Status.PRESENT)
-            key = "flagged" if self.only_flagged(code, film) else "present"
+            doubts = {"flagged": self.only_flagged, "outlined": self._only_outlined}
+            key = next((key for key, doubted in doubts.items() if doubted(code, film)), "present")
             return say(f"presence.{key}{'_plain' if plain else ''}", side=told, cite=ids, **words)
         if status is Status.ABSENT:
             ids = self.facts.cite(code, film, Status.ABSENT)
@@ -127,6 +128,12 @@ class Teller:
         present = [item for item in self.facts.about(code, film) if item.status is Status.PRESENT]
         flags = [item for item in present if item.only_flagged]
         return bool(flags) and all(item in flags or self._untried(item) for item in present)
+
+    def _only_outlined(self, code: str, film: str) -> bool:
+        """Called present by nothing but models that were never tried on real films with it, and left open by others."""
+        about = self.facts.about(code, film)
+        present = [item for item in about if item.status is Status.PRESENT]
+        return any(item.status is Status.UNCERTAIN for item in about) and all(map(self._untried, present))
 
     def _untried(self, item: Finding) -> bool:
         runs = [record for record in self.facts.records if record.id in item.evidence]

@@ -77,22 +77,29 @@ def test_more_of_the_patient_is_weighed_with_what_was_told_before() -> None:
     assert other.tool != "fuse"
 
 
+def mass_by(number: str, tool: str, status: Status, score: float, **data: bool) -> Evidence:
+    """A run that says so of a mass; only the classifier gives probabilities."""
+    kind = ScoreKind.CALIBRATED_PROBABILITY if tool == "classify" else ScoreKind.SIGMOID
+    found = Finding(
+        code="mass", image_id="f1", status=status, score=score, score_kind=kind, threshold=0.1, evidence=[number]
+    )
+    return Evidence(
+        id=number, tool=tool, title=tool, image_ids=["f1"], args={}, status=EvidenceStatus.OK, summary="",
+        data=data, findings=[found],
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("tried", "only"), [(True, False), (False, True)])
 def test_a_model_never_tried_on_real_films_makes_a_small_probability_no_surer(tried: bool, only: bool) -> None:
     """A mass flagged at 0.15; the locator that sees it, too, confirms it only where its card has real films with it."""
-
-    def row(number: str, kind: ScoreKind, score: float) -> Finding:
-        return Finding(
-            code="mass", image_id="f1", status=Status.PRESENT, score=score, score_kind=kind, threshold=0.1,
-            evidence=[number],
-        )  # fmt: skip
-
-    def run(number: str, tool: str, kind: ScoreKind, score: float, **data: bool) -> Evidence:
-        return Evidence(
-            id=number, tool=tool, title=tool, image_ids=["f1"], args={}, status=EvidenceStatus.OK, summary="",
-            data=data, findings=[row(number, kind, score)],
-        )  # fmt: skip
-
-    seen = run("E1", "classify", ScoreKind.CALIBRATED_PROBABILITY, 0.15)
-    outlined = run("E2", "ground", ScoreKind.SIGMOID, 0.9, tried_on_real_films=tried)
+    seen = mass_by("E1", "classify", Status.PRESENT, 0.15)
+    outlined = mass_by("E2", "ground", Status.PRESENT, 0.9, tried_on_real_films=tried)
     assert Teller(Facts([seen, outlined]), [], {}).only_flagged("mass", "f1") is only
+
+
+@pytest.mark.parametrize(("tried", "said"), [(True, "Yes"), (False, "Possibly")])
+def test_a_model_never_tried_on_real_films_does_not_decide_what_is_left_open(tried: bool, said: str) -> None:
+    open_now = mass_by("E1", "classify", Status.UNCERTAIN, 0.04)
+    outlined = mass_by("E2", "ground", Status.PRESENT, 0.6, tried_on_real_films=tried)
+    told = Teller(Facts([open_now, outlined]), [], {}).presence("mass", "f1", None, plain=False)
+    assert told.startswith(f"{said}: mass") and "E2" in told
