@@ -100,8 +100,6 @@ class Outlined:
         lesions: float16 [N, S, S], nepers that the lesions add to the beam's attenuation (negative: free air).
         devices: float16 [N, SPARE_DEVICES, S, S], the same of devices that are not on the film.
         device_masks: uint8 [N, SPARE_DEVICES, 7, S, S / 8], those devices in the order of OBJECTS.
-        bedside: bool [N], whether the film is AP.
-        tips: float32 [N], the endotracheal tube's tip above the carina in mm of the film, NaN without.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -111,8 +109,6 @@ class Outlined:
     lesions: npt.NDArray[np.float16]
     devices: npt.NDArray[np.float16]
     device_masks: npt.NDArray[np.uint8]
-    bedside: npt.NDArray[np.bool_]
-    tips: npt.NDArray[np.float32]
 
 
 def draw_finding(code: str, rng: np.random.Generator) -> FindingSpec:
@@ -245,8 +241,6 @@ def outlined(spec: PhantomSpec) -> Outlined:
         lesions=lesion_nepers(film).astype(np.float16),
         devices=np.stack([nepers for nepers, _ in layers]).astype(np.float16),
         device_masks=np.stack([_packed(np.stack([found[code] for code in OBJECTS])) for _, found in layers]),
-        bedside=np.asarray(spec.view is View.AP),
-        tips=np.float32(film.measures.get("ett_tip_to_carina_mm", np.nan)),  # type: ignore[arg-type]
     )
 
 

@@ -40,9 +40,6 @@ FALSE_MARKS = (0.5, 1.0, 2.0)
 TIP_WITHIN_MM = 10.0
 """Half of the 2 cm to either side that the usual place of the tip allows (Goodman et al., AJR 1976;127:433)."""
 
-CANVAS_MM = 358.0
-"""Side of a phantom's film in the detector plane."""
-
 RESAMPLES = 1000
 
 HALF = 0.5
