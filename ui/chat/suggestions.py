@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.answer import Answer
 from tools.contract import Status
 from tools.knowledge import findings
+from tools.knowledge.objects import objects
 
 OPENED = ("What do you see?", "Is the heart enlarged?", "Write a report.")
 """Offered beside a film that was just opened."""
@@ -30,17 +31,22 @@ def after(answer: Answer, films: int) -> list[str]:
         films: how many are open.
     """
     ran = {record.tool for record in answer.evidence}
-    located = {row.code for record in answer.evidence if record.tool == "ground" for row in record.findings}
-    known = findings()
+    told_by = {
+        tool: {row.code for record in answer.evidence if record.tool == tool for row in record.findings}
+        for tool in ("classify", "ground", "detect_objects")
+    }
+    known, kinds = findings(), {each.kind for each in objects().values()}
     seen = [
-        known[row.code].name
+        row.code
         for status in (Status.PRESENT, Status.UNCERTAIN)
         for row in answer.findings
-        if row.status is status and row.code in known and row.code not in located
+        if row.status is status and row.code in known and row.code not in told_by["ground"] | kinds
     ]
-    asked = [f"Where is the {name}?" for name in dict.fromkeys(seen) if name != "cardiomegaly"][:1]
-    if seen and "explain" not in ran:
-        asked.append(f"Show a saliency map for {seen[0]}.")
+    unplaced = [code for code in dict.fromkeys(seen) if code not in told_by["detect_objects"] | {"cardiomegaly"}]
+    asked = [f"Where is the {known[code].name}?" for code in unplaced][:1]
+    shown = [code for code in seen if code in told_by["classify"]]
+    if shown and "explain" not in ran:
+        asked.append(f"Show a saliency map for {known[shown[0]].name}.")
     if films > 1 and "compare" not in ran:
         asked.append(COMPARE)
     if "measure" not in ran:
