@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 from agent.answer import Answer, Evidence, EvidenceStatus
 from tools.contract import Finding, Status
 from ui.chat.suggestions import after
@@ -16,7 +19,7 @@ def run(number: str, tool: str, *codes: str) -> Evidence:
 
 def answered(*records: Evidence) -> Answer:
     rows = [row for record in records for row in record.findings]
-    return Answer.model_construct(question="What do you see?", evidence=list(records), findings=rows)
+    return cast(Answer, SimpleNamespace(question="What do you see?", evidence=records, findings=rows))
 
 
 def test_what_only_the_detector_saw_is_neither_looked_for_again_nor_explained_by_the_classifier() -> None:
