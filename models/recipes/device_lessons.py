@@ -16,7 +16,7 @@ from models.recipes import augment
 from models.recipes.data import from_bytes, normalised
 from models.recipes.device_phantoms import LAYERS, SIZE, TRAINING_SEED, DeviceFilms, make_device_films
 from models.recipes.lesion_films import RealFilms, Says, finer_squares, real_films
-from models.recipes.locator_lessons import MASK_FROM, STRENGTH, unpacked
+from models.recipes.locator_lessons import MASK_FROM, STRENGTH, halved, stretched, unpacked
 from models.recipes.pasting import DEVICE_GAIN, Layer, moved, paste
 
 PARTS = {"phantom": 6, "pasted": 3, "plain": 3}
@@ -30,9 +30,6 @@ SEEN_NEPERS = 0.02
 
 LEAST_DRAWN = 0.05
 """Least weight of a real film to be drawn, beside the highest score that it got of a device that it does not have."""
-
-WIDE = OBJECTS.index("pacemaker")
-"""The only device that is not thin."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +47,6 @@ class DeviceLesson:
     masks: torch.Tensor
     says: torch.Tensor
     films: torch.Tensor
-
-
-def stretched(grey: torch.Tensor) -> torch.Tensor:
-    """Greys [N, 1, S, S] with their 1st and 99th percentile at 0 and 1."""
-    ends = torch.quantile(grey.flatten(1)[:, ::29], torch.tensor([0.01, 0.99]), dim=1)
-    low, high = ends.view(2, -1, 1, 1, 1)
-    return ((grey - low) / (high - low)).clamp(0, 1)
-
-
-def thinned(masks: torch.Tensor) -> torch.Tensor:
-    """Masks [N, 7, S, S] at half the size; what is thin keeps every pixel, so that no tube is torn."""
-    small = functional.max_pool2d(masks, 2)
-    small[:, WIDE] = functional.avg_pool2d(masks[:, [WIDE]], 2)[:, 0]
-    return small
 
 
 class DeviceSchool:
@@ -115,7 +98,7 @@ class DeviceSchool:
         plain = self.plain[torch.multinomial(weights, PARTS["plain"], generator=self.generator).numpy()]
         grey = torch.cat((self.grey_of_phantoms(phantoms), over, self.grey_of_films(plain)))
         nothing = torch.zeros(len(plain), *their.shape[1:])
-        masks = thinned(torch.cat((unpacked(self.films.masks[phantoms]), their, nothing)))
+        masks = halved(torch.cat((unpacked(self.films.masks[phantoms]), their, nothing)), OBJECTS)
         here = torch.full((len(grey), len(OBJECTS)), int(Says.HERE))
         known = torch.from_numpy(self.says[np.concatenate((under, plain))]).long()
         says = torch.cat((here[: len(phantoms)], known))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,9 @@ PASTED = tuple(code for code in LESIONS if code not in ("hernia", "fracture"))
 PASTED_CHANNELS = [CLASSES.index(code) for code in PASTED]
 OBJECT_CHANNELS = [CLASSES.index(code) for code in OBJECTS]
 
+TONED_PIXELS = 20_000
+"""About so many pixels tell a film's percentiles."""
+
 MASK_FROM = 0.45
 """Share of a pixel that a pasted mask must cover after it was moved."""
 
@@ -75,9 +79,17 @@ def unpacked(bits: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.unpackbits(bits, axis=-1)).float()
 
 
-def halved(masks: torch.Tensor) -> torch.Tensor:
-    """Masks [N, K, S, S] at half the size; what is thin keeps every pixel, so that no tube is torn."""
-    thin = torch.tensor([code in THIN for code in CLASSES])[None, :, None, None]
+def stretched(grey: torch.Tensor) -> torch.Tensor:
+    """Greys [N, 1, S, S] with their 1st and 99th percentile, of every so manyth pixel, at 0 and 1."""
+    step = max(1, grey[0].numel() // TONED_PIXELS)
+    ends = torch.quantile(grey.flatten(1)[:, ::step], torch.tensor([0.01, 0.99]), dim=1)
+    low, high = ends.view(2, -1, 1, 1, 1)
+    return ((grey - low) / (high - low)).clamp(0, 1)
+
+
+def halved(masks: torch.Tensor, codes: Sequence[str] = CLASSES) -> torch.Tensor:
+    """Masks [N, K, S, S] of such classes at half the size; what is thin keeps every pixel, so that no tube is torn."""
+    thin = torch.tensor([code in THIN for code in codes])[None, :, None, None]
     return torch.where(thin, functional.max_pool2d(masks, 2), functional.avg_pool2d(masks, 2))
 
 
@@ -101,9 +113,7 @@ class School:
     def phantom(self, count: int) -> Lesson:
         """Phantoms as they are, some with further devices."""
         rows = self._pick(self.donors if self._chance(0.7) else np.arange(len(self.phantoms.pixels)), count)
-        grey = from_bytes(torch.from_numpy(self.phantoms.pixels[rows]))[:, None]
-        low, high = torch.quantile(grey.flatten(1)[:, ::7], torch.tensor([0.01, 0.99]), dim=1).view(2, -1, 1, 1, 1)
-        grey = ((grey - low) / (high - low)).clamp(0, 1)
+        grey = stretched(from_bytes(torch.from_numpy(self.phantoms.pixels[rows]))[:, None])
         masks, lungs = unpacked(self.phantoms.masks[rows]), unpacked(self.phantoms.lungs[rows])
         if self._chance(PASTE_ON_PHANTOM):
             grey, masks = self._with_devices(grey, masks, lungs)
