@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.mentions import codes_of, mentions
-from agent.planner.calls import SIDELESS, Call
+from agent.planner.calls import Call, sideless
 from agent.planner.choosing import choice_calls
 from agent.planner.facts import Facts
 from agent.planner.marks import marks_in
@@ -245,13 +245,13 @@ def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
     if question.findings and question.side is not None:
         return [*present, *uncertain, *unknown]
     unsure = [code for code in named if code in uncertain]
-    return [*[code for code in [*present, *unsure] if code not in SIDELESS][:LOCATED_MAX], *unknown]
+    return [*[code for code in [*present, *unsure] if code not in sideless()][:LOCATED_MAX], *unknown]
 
 
 def _candidates(question: Question, facts: Facts, film: str) -> list[str]:
     if question.findings:
-        return [c for c in with_signs(question.findings) if c not in SIDELESS or question.kind is Kind.WHERE]
-    return [code for code in _ranked(facts, film) if code not in SIDELESS]
+        return [c for c in with_signs(question.findings) if c not in sideless() or question.kind is Kind.WHERE]
+    return [code for code in _ranked(facts, film) if code not in sideless()]
 
 
 def _ranked(facts: Facts, film: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.planner.calls import SIDELESS, Call
+from agent.planner.calls import Call, sideless
 from agent.planner.choosing.beliefs import OBJECTS, OUTLINING
 from agent.planner.choosing.changes import COMPARE, about_change
 from agent.planner.facts import Facts
@@ -68,7 +68,7 @@ def _to_locate(question: Question, facts: Facts, film: str) -> list[str]:
     for code in question.findings:
         signs = [sign for sign in with_signs([code])[1:] if facts.assessed(sign, film)]
         codes += signs if signs and not facts.assessed(code, film) else [code]
-    codes = [code for code in dict.fromkeys(codes) if code not in SIDELESS and not _object(code)]
+    codes = [code for code in dict.fromkeys(codes) if code not in sideless() and not _object(code)]
     order = {Status.PRESENT: 0, Status.UNCERTAIN: 1, Status.NOT_ASSESSED: 2, None: 2, Status.ABSENT: 3}
     return sorted(codes, key=lambda code: order[_classified(code, film, facts)])[:LOCATED_MAX]
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
 
-from models.locator_fine import ABOUT_CELLS, DARK, OUTSIDE, STRIP, Ends, Fine, detail, detail_of_square, tip_of
+from models.locator_fine import (
+    ABOUT_CELLS,
+    DARK,
+    NEAR_PX,
+    OUTSIDE,
+    SHRINK,
+    STRIP,
+    STRIP_NEAR_PX,
+    Ends,
+    Fine,
+    detail,
+    tip_of,
+)
 from models.outputs import Heatmaps
 from models.recipes.lesion_phantoms import CANVAS
 from models.recipes.locator_card import best_threshold, exceeded_by
@@ -23,13 +33,13 @@ def test_before_it_learns_every_device_is_rare_everywhere() -> None:
     assert told.shape == (1, 7, 32, 32) and float(told.max()) < 0.05
 
 
-@pytest.mark.parametrize("told_by", [detail, detail_of_square])
-def test_detail_is_as_strong_on_white_as_on_grey(told_by: Callable[[torch.Tensor], torch.Tensor]) -> None:
+@pytest.mark.parametrize(("near", "shrink"), [(STRIP_NEAR_PX, 1), (NEAR_PX, SHRINK)])
+def test_detail_is_as_strong_on_white_as_on_grey(near: int, shrink: int) -> None:
     """Expected: a faint stripe a tenth as strong, on grounds whose noise is a tenth too, looks alike but for FAINT."""
     noise = torch.randn(1, 1, 80, 80, generator=torch.Generator().manual_seed(1))
     stripe = torch.zeros(1, 1, 80, 80)
     stripe[..., 40] = 4
-    strong, faint = (told_by(scale * (noise + stripe))[0, 0, :, 40].mean() for scale in (1.0, 0.1))
+    strong, faint = (detail(scale * (noise + stripe), near, shrink)[0, 0, :, 40].mean() for scale in (1.0, 0.1))
     assert faint == pytest.approx(float(strong), rel=0.25)
 
 
