@@ -14,15 +14,12 @@ from agent.planner.measuring import MEASURE, heart_arguments, of_a_number, seen_
 from agent.planner.offers import Offer, Offers
 from agent.planner.particulars import edits, particulars
 from agent.planner.placing import place_in
-from agent.planner.question import OUT_OF_SCOPE, Kind, Question
+from agent.planner.question import OBJECTS, OUT_OF_SCOPE, Kind, Question
 from tools.contract import Status
 from tools.knowledge import with_signs
 
 COMPARE = "compare"
 """The tool that compares films over time."""
-
-DEVICES = "detect_objects"
-"""The tool that looks for tubes, lines and what was left behind: with every look at all of a film."""
 
 LOCATED_MAX = 3
 """Findings per film that are located unasked; more would bury the answer."""
@@ -194,7 +191,7 @@ def _for_film(question: Question, film: str, tools: Offers) -> list[Call]:
         return [Call("segment", {"image_id": film} | _outlined(question, tools))]
     if question.kind is Kind.HEART_SIZE:
         return [measure, Call("classify", everything.args | {"findings": ["cardiomegaly"]})]
-    devices = Call(DEVICES, {"image_id": film})
+    devices = Call(OBJECTS, {"image_id": film})
     if question.kind is Kind.REPORT:
         return [everything, measure, devices, Call("report", {"image_id": film, **_written_as(question, tools)})]
     if question.kind in LOOKS_AT_ALL:

@@ -55,6 +55,8 @@ OUT_OF_SCOPE = {
 """Kinds that are answered without a film and without a tool."""
 MEASURE = "measure"
 """The measuring tool."""
+OBJECTS = "detect_objects"
+"""The tool that looks for tubes, lines and what was left behind."""
 FREE_AIR, FREE_AIR_SIZE = "pneumothorax", "pneumothorax_size"
 """A finding whose size that tool measures, and what it calls that."""
 LESIONS, LESION_DIAMETER = frozenset({"nodule", "mass", "lung_lesion"}), "lesion_diameter"

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.answer import Evidence
 from agent.planner.facts import Facts
+from agent.planner.question import OBJECTS
 from models.outputs import ScoreKind
 from tools.contract import Finding, Status
 from tools.knowledge import findings
@@ -23,7 +24,7 @@ OF_MEASURE = {Status.PRESENT: 2.0, Status.UNCERTAIN: 0.0, Status.ABSENT: -2.0}
 """Weight of what a measured number says: its limits hold to a few percent."""
 OF_BROADER = 0.5
 """Share of its weight with which the broader finding counts ("consolidation" for pneumonia)."""
-OUTLINING, OBJECTS = "ground", "detect_objects"
+OUTLINING = "ground"
 
 
 def belief(code: str, film: str, facts: Facts) -> float | None:
@@ -101,4 +102,4 @@ def _log_odds(score: float) -> float:
     return math.log(kept / (1 - kept))
 
 
-__all__ = ["OBJECTS", "OUTLINING", "all_beliefs", "belief", "weight_of"]
+__all__ = ["OUTLINING", "all_beliefs", "belief", "weight_of"]

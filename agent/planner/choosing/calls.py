@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from agent.planner.calls import Call, sideless
-from agent.planner.choosing.beliefs import OBJECTS, OUTLINING
+from agent.planner.choosing.beliefs import OUTLINING
 from agent.planner.choosing.changes import COMPARE, about_change
 from agent.planner.facts import Facts
 from agent.planner.measuring import MEASURE, heart_arguments
 from agent.planner.offers import Offers
-from agent.planner.question import Question
+from agent.planner.question import OBJECTS, Question
 from tools.contract import Status
 from tools.knowledge import with_signs
 from tools.knowledge.ontology import is_kind_of
